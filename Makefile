@@ -1,0 +1,29 @@
+# Everything a fresh machine needs: `make demo` (the main job on real data) and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench results
+
+demo: .venv/installed
+	$(BIN)/kivuko demo
+
+test: .venv/installed lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/installed
+	$(BIN)/python bench/e5_conversion.py
+	$(BIN)/python bench/training_step.py
+
+results: .venv/installed
+	$(BIN)/python experiments/main_job.py
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

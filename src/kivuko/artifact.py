@@ -1,0 +1,234 @@
+"""Folders that are either complete or not there.
+
+Every artefact (collection, bitext, lexicon, model, teacher cache, index, scores) is a folder whose
+``manifest.json`` is written last. It names each file with its size and SHA-256, the artefact's kind and
+version, free metadata, and the content hashes of the artefacts it was made from (its parents).
+A folder is built aside and moved into place, so a reader never sees half of one and a failed rebuild
+leaves the former one untouched.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from kivuko.errors import ArtifactError, StorageError
+
+MANIFEST = "manifest.json"
+VERSION = 1
+
+
+def cache_folder() -> Path:
+    """The user's cache: ``$KIVUKO_CACHE``, else the platform's cache folder for ``kivuko``."""
+    return Path(os.environ.get("KIVUKO_CACHE") or platformdirs.user_cache_dir("kivuko"))
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What ``manifest.json`` says.
+
+    Attributes:
+        kind: what the folder is, such as ``"collection"``.
+        hash: SHA-256 over kind, version, metadata, parents and the files' own hashes (hex).
+        parents: label → content hash of each artefact this one was made from.
+        meta: JSON-serialisable facts about the artefact (counts, settings, licence).
+        files: relative path → (bytes, SHA-256).
+    """
+
+    kind: str
+    hash: str
+    parents: Mapping[str, str] = field(default_factory=dict)
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+
+def hash_json(value: object) -> str:
+    """SHA-256 (hex) of a JSON-serialisable value in canonical form."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn a full or read-only disk below ``path`` into a :class:`StorageError` with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise
+        raise StorageError(
+            f"cannot write: {error.strerror}",
+            where=error.filename or path,
+            expected="a writable folder with free space",
+            remedy="free some space, or point KIVUKO_CACHE or the output option at another disk; "
+            "what was complete before is untouched",
+        ) from error
+
+
+@contextmanager
+def write_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary file beside ``path`` and move it there when the block succeeds.
+
+    Raises:
+        StorageError: the disk is full or not writable; ``path`` keeps its former content.
+    """
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_artifact(
+    path: Path, kind: str, *, parents: Mapping[str, str] | None = None, meta: dict[str, Any] | None = None
+) -> Iterator[Path]:
+    """Build an artefact aside and move it to ``path`` once it is complete.
+
+    Yields a folder to write files into; ``meta`` may be filled while the block runs. An artefact that stood
+    at ``path`` before is replaced only after the new one is complete. A folder at ``path`` that is not an
+    artefact is never removed.
+
+    Raises:
+        ArtifactError: ``path`` exists and holds something that Kivuko did not write.
+        StorageError: the disk is full or not writable; what stood at ``path`` is untouched.
+    """
+    path = Path(path)
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArtifactError(
+            f"will not replace something that is not a Kivuko {kind}",
+            where=path,
+            expected="a new path, an empty folder, or an artefact with manifest.json",
+            remedy="choose another output path, or move what is there away",
+        )
+    meta = {} if meta is None else meta
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{path.name}.building-", dir=path.parent))
+        try:
+            yield building
+            _write_manifest(building, kind, dict(parents or {}), meta)
+            _swap(building, path)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+
+
+def _write_manifest(folder: Path, kind: str, parents: dict[str, str], meta: dict[str, Any]) -> None:
+    names = sorted(
+        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST
+    )
+    files = {name: [(folder / name).stat().st_size, hash_file(folder / name)] for name in names}
+    body: dict[str, Any] = {
+        "kind": kind,
+        "version": VERSION,
+        "meta": meta,
+        "parents": parents,
+        "files": files,
+    }
+    body["hash"] = hash_json(body)
+    with write_atomically(folder / MANIFEST) as temporary:
+        temporary.write_text(
+            json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def _swap(building: Path, path: Path) -> None:
+    """Move ``building`` to ``path``; what was there is set aside first and removed last."""
+    if not path.exists():
+        os.replace(building, path)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.former-", dir=path.parent))
+    os.replace(path, aside / "former")
+    try:
+        os.replace(building, path)
+    except OSError:
+        os.replace(aside / "former", path)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def is_complete(path: Path) -> bool:
+    """Whether ``path`` holds a finished artefact."""
+    return (Path(path) / MANIFEST).is_file()
+
+
+def read_manifest(path: Path, kind: str, *, verify: bool = False) -> Manifest:
+    """Read and check an artefact's manifest.
+
+    Args:
+        path: the artefact's folder.
+        kind: the kind it must have.
+        verify: recompute every file's SHA-256 too; sizes are always compared.
+
+    Raises:
+        ArtifactError: the folder is missing, unfinished, of another kind or version, or a file differs.
+    """
+    path = Path(path)
+    if not is_complete(path):
+        raise ArtifactError(
+            f"no complete {kind} here",
+            where=path,
+            expected=f"a folder with {MANIFEST} (written last, so its absence means an unfinished build)",
+            got="no such folder" if not path.exists() else "a folder without it",
+            remedy=f"build the {kind} again; finished parts are reused from the cache",
+        )
+    try:
+        body = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        manifest = Manifest(
+            kind=body["kind"],
+            hash=body["hash"],
+            parents=body["parents"],
+            meta=body["meta"],
+            files={name: (size, digest) for name, (size, digest) in body["files"].items()},
+        )
+        version = body["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(
+            "the manifest cannot be read",
+            where=path / MANIFEST,
+            got=repr(error),
+            remedy=f"build the {kind} again",
+        ) from error
+    if (manifest.kind, version) != (kind, VERSION):
+        raise ArtifactError(
+            "this folder is something else",
+            where=path,
+            expected=f"{kind}, format {VERSION}",
+            got=f"{manifest.kind}, format {version}",
+            remedy=f"give the path of a {kind}",
+        )
+    for name, (size, digest) in manifest.files.items():
+        file = path / name
+        damaged = not file.is_file() or file.stat().st_size != size or (verify and hash_file(file) != digest)
+        if damaged:
+            raise ArtifactError(
+                f"a file of this {kind} is missing or damaged",
+                where=file,
+                expected=f"{size} bytes, SHA-256 {digest[:12]}…",
+                got=f"{file.stat().st_size} bytes" if file.is_file() else "no file",
+                remedy=f"build the {kind} again",
+            )
+    return manifest

@@ -1,0 +1,163 @@
+"""``kivuko data``: what text there is, building it, and what is in what was built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(help="Collections and bitext: what there is, build it, look into it.", no_args_is_help=True)
+
+LanguageArgument = Annotated[str, typer.Argument(help="Code, tag or English name: om, orm, orm-Latn, Oromo.")]
+
+
+@app.command("list")
+def list_data() -> None:
+    """Languages, the sources there are for each, and how much is built in the cache."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kivuko.data.sources import libreoffice_help, libreoffice_l10n, mediawiki
+    from kivuko.languages import known
+
+    table = Table("language", "tag", "code", "help", "l10n", "mediawiki")
+    table.add_column("test queries", justify="right")
+    table.add_column("pairs", justify="right")
+    for language in known():
+        covered = [source.covers(language) for source in (libreoffice_help, libreoffice_l10n, mediawiki)]
+        if language.short != "en" and any(covered):
+            marks = ["yes" if has else "" for has in covered]
+            table.add_row(language.name, language.tag, language.short, *marks, *_built(language.tag))
+    console = Console()
+    console.print(table)
+    console.print(
+        "help: LibreOffice help, a test collection and bitext; l10n: LibreOffice interface, bitext; "
+        "mediawiki: MediaWiki interface, bitext. Numbers (title queries of test pages, pairs) are shown "
+        "for what is in the cache; `kivuko data build LANGUAGE` builds it."
+    )
+
+
+@app.command("build")
+def build(
+    language: LanguageArgument,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for collection/ and bitext/; the cache by default.")
+    ] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Unpacked packages or an installed LibreOffice, instead of fetching."),
+    ] = None,
+) -> None:
+    """Build the test collection (where there is help in the language) and the bitext."""
+    from rich.console import Console
+
+    from kivuko.data import build_bitext, build_collection
+    from kivuko.data.sources import libreoffice_help
+    from kivuko.languages import resolve
+
+    console, progress = Console(), Console(stderr=True)
+    found = resolve(language)
+    if libreoffice_help.covers(found):
+        with progress.status(f"building the {found.name} collection"):
+            path = build_collection(found, output and output / "collection", source_folder=source)
+        _describe(console, path)
+    else:
+        console.print(f"No test collection: there is no LibreOffice help in {found.name}.")
+    with progress.status(f"building the {found.name} bitext"):
+        path = build_bitext(found, output and output / "bitext", source_folder=source)
+    _describe(console, path)
+
+
+@app.command("info")
+def info(
+    language_or_folder: Annotated[
+        str, typer.Argument(help="Language built in the cache, or a folder with what was built.")
+    ],
+) -> None:
+    """Documents, queries by kind and split, pairs by source before and after, drops by reason, licences."""
+    from rich.console import Console
+
+    from kivuko.artifact import cache_folder, is_complete
+    from kivuko.errors import ArtifactError
+    from kivuko.languages import resolve
+
+    given = Path(language_or_folder)
+    folder = given if given.is_dir() else cache_folder() / "data" / resolve(language_or_folder).tag
+    paths = [path for path in (folder, folder / "collection", folder / "bitext") if is_complete(path)]
+    if not paths:
+        raise ArtifactError(
+            "nothing is built here",
+            where=folder,
+            expected="a collection or a bitext",
+            remedy=f"run: kivuko data build {'LANGUAGE' if given.is_dir() else language_or_folder}",
+        )
+    for path in paths:
+        _describe(Console(), path)
+
+
+def _describe(console: Any, path: Path) -> None:
+    """Print the manifest of a collection or bitext as tables."""
+    import json
+
+    from kivuko.artifact import MANIFEST, read_manifest
+
+    kind = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"]
+    manifest = read_manifest(path, kind)
+    meta = manifest.meta
+    console.print(f"[bold]{kind}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
+    if "splits" in meta:
+        console.print(_split_table(meta["splits"]))
+    console.print(_count_table(meta["counts"]))
+    for name in meta.get("absent", ()):
+        console.print(f"{name}: no text in this language")
+    for name, licence in meta.get("licences", {}).items():
+        console.print(f"licence of {name}: {licence}")
+    for name, version in meta.get("packages", {}).items():
+        console.print(f"package {name}: {version or 'from the folder given'}", highlight=False)
+    console.print(f"{meta.get('notice', '')}\n")
+
+
+def _built(tag: str) -> list[str]:
+    """Number of test title queries and of pairs in the cache; empty where nothing is built."""
+    from kivuko.artifact import cache_folder, is_complete, read_manifest
+
+    folder = cache_folder() / "data" / tag
+    cells = ["", ""]
+    if is_complete(folder / "collection"):
+        cells[0] = f"{read_manifest(folder / 'collection', 'collection').meta['splits']['title']['test']:,}"
+    if is_complete(folder / "bitext"):
+        cells[1] = f"{read_manifest(folder / 'bitext', 'bitext').meta['pairs']:,}"
+    return cells
+
+
+def _split_table(splits: Mapping[str, Mapping[str, int]]) -> Any:
+    from rich.table import Table
+
+    from kivuko.data.split import SPLITS
+
+    table = Table("", title="documents and queries by split")
+    for split in (*SPLITS, "all"):
+        table.add_column(split, justify="right")
+    for name, counts in splits.items():
+        numbers = [*(counts[split] for split in SPLITS), sum(counts.values())]
+        table.add_row(_label(name), *(f"{number:,}" for number in numbers))
+    return table
+
+
+def _count_table(counts: Mapping[str, Mapping[str, Any]]) -> Any:
+    from rich.table import Table
+
+    table = Table("", "", title="before, dropped by reason, after")
+    table.add_column("records", justify="right")
+    for name, count in counts.items():
+        table.add_row(_label(name), "before", f"{count['before']:,}")
+        for reason, number in sorted(count["dropped"].items(), key=lambda item: (-item[1], item[0])):
+            table.add_row("", f"  {reason}", f"−{number:,}")
+        table.add_row("", "after", f"[bold]{count['after']:,}[/]", end_section=True)
+    return table
+
+
+def _label(name: str) -> str:
+    return f"{name} queries" if name in {"title", "paragraph", "english-title"} else name

@@ -1,0 +1,78 @@
+"""``kivuko evaluate``: score a run against qrels, and compare it with another."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="TREC run: query_id Q0 document_id rank score tag.")],
+    qrels: Annotated[Path, typer.Argument(help="TREC qrels: query_id 0 document_id grade.")],
+    measure: Annotated[
+        list[str] | None, typer.Option(help="nDCG@k, RR@k, AP, R@k or P@k; may be repeated.")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another run: paired randomisation test, Holm over the measures.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Folder for results.json and README.md.")] = None,
+    per_query: Annotated[Path | None, typer.Option(help="File for each query's values (TSV).")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of the randomisation test.")] = 0,
+) -> None:
+    """Score a run: mean [95 % bootstrap interval] over all judged queries; a query the run lacks scores 0."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from kivuko.artifact import write_atomically
+    from kivuko.evaluation.measures import MEASURES, evaluate
+    from kivuko.evaluation.results import write_results
+    from kivuko.evaluation.run import read_qrels, read_run
+    from kivuko.evaluation.significance import compare, holm
+
+    judged, measures = read_qrels(qrels), tuple(dict.fromkeys(measure or MEASURES))
+    scored = {run.name: evaluate(read_run(run), judged, measures)}
+    if against is not None:
+        label = against.name if against.name != run.name else str(against)
+        scored[label] = evaluate(read_run(against), judged, measures)
+
+    console = Console()
+    table = Table("system", *measures, "n", "without documents", "not judged")
+    rows = []
+    for system, scores in scored.items():
+        cells = []
+        for name in measures:
+            summary = scores.summary(name, seed=seed)
+            cells.append(f"{summary.mean:.3f} [{summary.low:.3f}, {summary.high:.3f}]")
+            rows.append({"system": system, "measure": name, **vars(summary), "seed": seed})
+        counts = (len(judged), len(scores.missing), len(scores.unjudged))
+        table.add_row(system, *(cell.replace("[", r"\[") for cell in cells), *map(str, counts))
+    console.print(table)
+
+    comparisons = []
+    if against is not None:
+        first, second = scored.values()
+        found = {name: compare(first.per_query[name], second.per_query[name], seed=seed) for name in measures}
+        adjusted = holm({name: result.p for name, result in found.items()})
+        shown = Table("measure", f"{run.name} − {label}", "p", "p (Holm)")
+        for name, result in found.items():
+            effect = f"{result.difference:+.3f} \\[{result.low:+.3f}, {result.high:+.3f}]"
+            shown.add_row(name, effect, f"{result.p:.4g}", f"{adjusted[name]:.4g}")
+            comparisons.append({"measure": name, **vars(result), "p_holm": adjusted[name]})
+        console.print(shown)
+
+    if per_query is not None:
+        values = [
+            f"{query}\t{system}\t{name}\t{value!r}\n"
+            for system, scores in scored.items()
+            for name in measures
+            for query, value in scores.per_query[name].items()
+        ]
+        with write_atomically(per_query) as temporary:
+            temporary.write_text("query\tsystem\tmeasure\tvalue\n" + "".join(values), encoding="utf-8")
+            temporary.chmod(0o644)
+    if output is not None:
+        extra = {"Comparisons": comparisons} if comparisons else None
+        write_results(output, f"Evaluation of {run.name}", rows, command=" ".join(sys.argv), extra=extra)

@@ -1,0 +1,48 @@
+"""``kivuko``: all verbs in one application."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from kivuko.cli import data, demo, evaluate, index, models, search, train
+from kivuko.errors import KivukoError, MissingExtraError
+
+_IN_EXTRA = dict.fromkeys(
+    ("accelerate", "datasets", "ot", "safetensors", "sentence_transformers", "torch", "transformers"), "train"
+)
+
+app = typer.Typer(
+    help="Carries search from English to languages with almost no data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.command)
+app.add_typer(data.app, name="data")
+app.add_typer(models.app, name="models")
+app.add_typer(train.app, name="train")
+app.add_typer(index.app, name="index")
+app.command("search")(search.command)
+app.command("evaluate")(evaluate.command)
+
+
+def run() -> None:
+    """Run the command line; an error of ours is a message and exit code 2, not a traceback."""
+    try:
+        app()
+    except KivukoError as error:
+        _fail(error)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _IN_EXTRA:
+            raise
+        _fail(MissingExtraError(package, _IN_EXTRA[package]))
+
+
+def _fail(error: KivukoError) -> None:
+    Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
+    sys.exit(2)

@@ -1,0 +1,92 @@
+"""``kivuko train``: a student for a language, from translation pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Train models.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """Train models."""
+
+
+@app.command("optical")
+def optical(
+    language: Annotated[str, typer.Option(help="Language of the queries: om, orm, orm-Latn, Oromo …")],
+    output: Annotated[Path, typer.Option(help="Model folder to write.")],
+    bitext: Annotated[
+        Path | None,
+        typer.Option(
+            help="Your own pairs (TSV: English, tab, translation), or a bitext folder; by default public ones."
+        ),
+    ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Teacher's model folder; by default the centred encoder.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    solver: Annotated[str | None, typer.Option(help="sinkhorn, ipot or exact.")] = None,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Sinkhorn's ε, relative to the spread of the cost.")
+    ] = None,
+    contrast: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the in-batch contrast; 0 for none.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Order of the pairs.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+) -> None:
+    """Distil the English teacher into a student of LANGUAGE by optimal transport (OPTICAL, arXiv 2301.12566).
+
+    A killed run goes on where it was when the same command is given again.
+    """
+    from kivuko.cli.display import bars, console
+    from kivuko.errors import InputError
+    from kivuko.languages import resolve
+
+    spoken = resolve(language)
+    import torch
+
+    from kivuko.data import Bitext, build_bitext, read_pairs_tsv
+    from kivuko.training.regimes.optical import OpticalSettings, train_optical
+    from kivuko.training.teacher import default_teacher
+
+    if threads:
+        torch.set_num_threads(threads)
+    given = {
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "solver": solver,
+        "epsilon": epsilon,
+        "contrast_weight": contrast,
+        "seed": seed,
+    }
+    settings = OpticalSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    if bitext is not None and bitext.is_file():
+        pairs, drops = read_pairs_tsv(bitext, spoken)
+        console.print(f"{drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}")
+    else:
+        opened = Bitext.open(bitext if bitext is not None else build_bitext(spoken))
+        if opened.language != spoken:
+            raise InputError(
+                "this bitext is of another language",
+                where=opened.path,
+                expected=spoken.tag,
+                got=opened.language.tag,
+            )
+        pairs = opened.pairs
+    with bars() as progress:
+        train_optical(
+            pairs, spoken, teacher or default_teacher(progress), output, settings=settings, progress=progress
+        )
+    console.print(f"Student for {spoken.name}: {output}")
+    console.print(
+        "Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine\n"
+        f'  kivuko search indexes/mine "…" --model {output} --explain'
+    )

@@ -1,0 +1,23 @@
+"""Collections and bitext: opening them, building them from public sources, reading people's own files."""
+
+from __future__ import annotations
+
+from kivuko.data.bitext import Bitext, Pair
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection import Collection, Document
+from kivuko.data.collection_build import build_collection
+from kivuko.data.drops import DropReport
+from kivuko.data.own_files import read_documents, read_pairs_tsv, read_queries
+
+__all__ = [
+    "Bitext",
+    "Collection",
+    "Document",
+    "DropReport",
+    "Pair",
+    "build_bitext",
+    "build_collection",
+    "read_documents",
+    "read_pairs_tsv",
+    "read_queries",
+]

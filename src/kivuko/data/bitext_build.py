@@ -1,0 +1,122 @@
+"""Build the bitext of English and one language from all public sources there are for it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from kivuko.artifact import cache_folder, write_artifact
+from kivuko.data.bitext import KIND, PAIRS_FILE, Pair
+from kivuko.data.cleaning import clean_pairs, drop_duplicates
+from kivuko.data.drops import DropReport
+from kivuko.data.formats.tables import write_jsonl
+from kivuko.data.leakage import HeldOut, drop_leaking
+from kivuko.data.pages import HelpPages, load_pages
+from kivuko.data.recipe import basic_meta, english_pages, foreign_language, is_current
+from kivuko.data.sources import libreoffice_help, libreoffice_l10n, mediawiki
+from kivuko.data.sources.source import RawPairs
+from kivuko.data.split import split_of
+from kivuko.errors import InputError
+from kivuko.languages import Language
+
+_INTERFACE_SOURCES = (libreoffice_l10n, mediawiki)
+
+
+def build_bitext(
+    language: Language | str, path: Path | None = None, *, source_folder: Path | None = None
+) -> Path:
+    """Build the bitext of English and one language.
+
+    Sources, the earlier first among equal pairs: paragraphs and titles of training pages of the help,
+    LibreOffice's interface strings, MediaWiki's messages. No side of a pair is a title or paragraph of a
+    development or test page, in English or (where there is help) in the language.
+
+    Args:
+        language: any known language but English.
+        path: where to; ``data/TAG/bitext`` in the cache by default.
+        source_folder: unpacked packages or an installed LibreOffice, instead of fetching; a source that is
+            not in there is left out and named in the manifest.
+
+    Returns:
+        The bitext's folder; one that is complete and current is returned as it is.
+
+    Raises:
+        UnknownNameError: the language is unknown.
+        InputError: the language is English, or there is no source for it.
+        FetchError: a package cannot be brought.
+        StorageError: the disk refused a write.
+    """
+    language = foreign_language(language)
+    path = path or cache_folder() / "data" / language.tag / "bitext"
+    if is_current(path, KIND, language, source_folder):
+        return path
+    english = english_pages(source_folder)
+    foreign = load_pages(language, source_folder) if _has_help(language, source_folder) else None
+    sources = [] if foreign is None else [_help_source(english, foreign)]
+    sources += _interface_sources(language, source_folder)
+    if not sources:
+        raise InputError(
+            f"there is no bitext of English and {language.name}",
+            where=source_folder,
+            expected="at least one source of `kivuko data list`",
+            remedy="give your own pairs as a file of English<TAB>translation lines",
+        )
+    held_out = HeldOut([*english.pages.values(), *(foreign.pages.values() if foreign else ())])
+    reports = {source.source: DropReport() for source in sources}
+    kept = _clean(sources, language, held_out, reports)
+    present = {source.source: source for source in sources}
+    names = [libreoffice_help.NAME, *(source.NAME for source in _INTERFACE_SOURCES)]
+    meta = basic_meta(language, source_folder) | {
+        "absent": [name for name in names if name not in present],
+        "counts": {name: report.as_json() for name, report in reports.items()},
+        "licences": {name: source.licence for name, source in present.items()},
+        "packages": {english.package: english.version, **{raw.package: raw.version for raw in sources}},
+        "pairs": len(kept),
+    }
+    parents = {"english-pages": english.hash, **({"pages": foreign.hash} if foreign else {})}
+    with write_artifact(path, KIND, parents=parents, meta=meta) as building:
+        write_jsonl(building / PAIRS_FILE, map(asdict, kept))
+    return path
+
+
+def _clean(
+    sources: list[RawPairs], language: Language, held_out: HeldOut, reports: dict[str, DropReport]
+) -> list[Pair]:
+    seen: set[tuple[str, str]] = set()
+    kept: list[Pair] = []
+    for source in sources:
+        report = reports[source.source]
+        pairs = clean_pairs(source.pairs, language, report)
+        pairs = drop_leaking(pairs, held_out, report)
+        pairs = drop_duplicates(pairs, seen, report)
+        report.kept = len(pairs)
+        kept += pairs
+    return kept
+
+
+def _has_help(language: Language, source_folder: Path | None) -> bool:
+    if not libreoffice_help.covers(language):
+        return False
+    return source_folder is None or libreoffice_help.has(language, source_folder)
+
+
+def _help_source(english: HelpPages, foreign: HelpPages) -> RawPairs:
+    """Titles and paragraphs of the training pages, by page and in page order."""
+    name = libreoffice_help.NAME
+    pairs = []
+    for page_id, page in english.pages.items():
+        translated = foreign.pages.get(page_id)
+        if translated is None or split_of(page_id) != "train":
+            continue
+        pairs.append(Pair(f"{name}:{page_id}#title", page.title, translated.title, name))
+        for paragraph_id, text in page.paragraphs.items():
+            if paragraph_id in translated.paragraphs:
+                paragraph = translated.paragraphs[paragraph_id]
+                pairs.append(Pair(f"{name}:{page_id}#{paragraph_id}", text, paragraph, name))
+    return RawPairs(name, libreoffice_help.LICENCE, foreign.package, foreign.version, pairs)
+
+
+def _interface_sources(language: Language, source_folder: Path | None) -> list[RawPairs]:
+    covering = [source for source in _INTERFACE_SOURCES if source.covers(language)]
+    found = [source.read_raw(language, source_folder) for source in covering]
+    return [raw for raw in found if raw is not None]

@@ -1,0 +1,95 @@
+"""Lines of tab-separated or JSON fields, with errors that name the line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kivuko.errors import InputError
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of each line, without its line end; empty lines are yielded too.
+
+    Raises:
+        InputError: there is no such file, or a line is not UTF-8.
+    """
+    if not Path(path).is_file():
+        raise InputError("there is no such file", where=path, remedy="check the path")
+    with Path(path).open("rb") as stream:
+        for number, line in enumerate(stream, start=1):
+            try:
+                yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise InputError(
+                    "the file is not in UTF-8",
+                    where=f"{path}:{number}",
+                    expected="UTF-8",
+                    got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+                    remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+                ) from error
+
+
+def read_tsv(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
+    """Number and fields of each line; None for an empty line, which the caller counts.
+
+    Args:
+        path: the file.
+        fields: names of the fields every line must have.
+
+    Raises:
+        InputError: a line has another number of fields; not a file; not UTF-8.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            yield number, None
+            continue
+        values = line.split("\t")
+        if len(values) != len(fields):
+            raise InputError(
+                "this line has the wrong number of fields",
+                where=f"{path}:{number}",
+                expected=f"{len(fields)} tab-separated fields: {', '.join(fields)}",
+                got=f"{len(values)}",
+                remedy="mend the line; a tab inside a field has to become a space",
+            )
+        yield number, values
+
+
+def read_jsonl(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
+    """Number and the named string fields of each line; None for an empty line, which the caller counts.
+
+    Raises:
+        InputError: a line is not a JSON object with these fields as strings; not a file; not UTF-8.
+    """
+    for number, line in read_lines(path):
+        if not line.strip():
+            yield number, None
+            continue
+        try:
+            body = json.loads(line)
+        except ValueError as error:
+            raise InputError("this line is not JSON", where=f"{path}:{number}", got=str(error)) from error
+        if not isinstance(body, dict) or not all(isinstance(body.get(field), str) for field in fields):
+            raise InputError(
+                "this line lacks a field",
+                where=f"{path}:{number}",
+                expected=f"a JSON object with the strings {', '.join(fields)}",
+                got=f"fields {', '.join(body)}" if isinstance(body, dict) else type(body).__name__,
+            )
+        yield number, [body[field] for field in fields]
+
+
+def write_tsv(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    """Write rows of fields; tabs and line ends inside a field become spaces."""
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for row in rows:
+            stream.write("\t".join(" ".join(field.splitlines()).replace("\t", " ") for field in row) + "\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write one JSON object a line, characters as they are."""
+    with path.open("w", encoding="utf-8", newline="\n") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,128 @@
+"""People's own files: pairs, documents and queries, with errors that name the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kivuko.data.bitext import Pair
+from kivuko.data.cleaning import drop_duplicates, drop_reason
+from kivuko.data.collection import Document
+from kivuko.data.drops import DropReport
+from kivuko.data.formats.tables import read_jsonl, read_tsv
+from kivuko.errors import InputError
+from kivuko.languages import Language, resolve
+from kivuko.text import normalise
+
+SOURCE = "own"
+"""Source that pairs from a person's file carry."""
+
+
+def read_pairs_tsv(path: Path | str, language: Language | str) -> tuple[list[Pair], DropReport]:
+    """Pairs from a file of ``English<TAB>translation`` lines in UTF-8.
+
+    Dropped and counted by reason: empty lines and sides, translations equal to the English, mostly English or
+    in the wrong script, lengths that differ by more than a factor of four, and repeated pairs.
+
+    Args:
+        path: the file.
+        language: what the second column is in.
+
+    Returns:
+        The pairs in the file's order with the line number in their ids, and the counts.
+
+    Raises:
+        InputError: a line has not two fields, is not in UTF-8, or the file is missing; names ``file:line``.
+        UnknownNameError: the language is unknown.
+    """
+    path = Path(path)
+    language = resolve(language) if isinstance(language, str) else language
+    report = DropReport()
+    pairs = []
+    for number, fields in read_tsv(path, ("English", language.name)):
+        if fields is None:
+            report.drop("empty line")
+            continue
+        english, foreign = normalise(fields[0]), normalise(fields[1])
+        reason = drop_reason(english, foreign, language)
+        if reason:
+            report.drop(reason)
+        else:
+            pairs.append(Pair(f"{path.name}:{number}", english, foreign, SOURCE))
+    pairs = drop_duplicates(pairs, set(), report)
+    report.kept = len(pairs)
+    return pairs, report
+
+
+def read_documents(path: Path | str) -> list[Document]:
+    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSONL (``.jsonl``) with these three strings.
+
+    The title or the text may be empty, not both. Text is normalised.
+
+    Raises:
+        InputError: a line is ragged, empty or not in UTF-8, an id is missing or repeated, a document is
+            empty, or there is none; names ``file:line``, and both lines of a repeated id.
+    """
+    path = Path(path)
+    fields = ("id", "title", "text")
+    rows = read_jsonl(path, fields) if path.suffix == ".jsonl" else read_tsv(path, fields)
+    documents = []
+    for number, (document_id, title, text) in _distinct(path, "document", rows):
+        document = Document(document_id, normalise(title), normalise(text))
+        if not document.title and not document.text:
+            raise _empty(path, number, f"document {document_id} has neither title nor text")
+        documents.append(document)
+    if not documents:
+        raise InputError("the file has no documents", where=path, expected="one document a line")
+    return documents
+
+
+def read_queries(path: Path | str) -> dict[str, str]:
+    """Queries from a TSV file ``id<TAB>text``, in the file's order.
+
+    Raises:
+        InputError: a line is ragged, empty or not in UTF-8, an id is missing or repeated, a query is empty,
+            or there is none; names ``file:line``, and both lines of a repeated id.
+    """
+    path = Path(path)
+    queries = {}
+    for number, (query_id, text) in _distinct(path, "query", read_tsv(path, ("id", "text"))):
+        queries[query_id] = normalise(text)
+        if not queries[query_id]:
+            raise _empty(path, number, f"query {query_id} has no text")
+    if not queries:
+        raise InputError("the file has no queries", where=path, expected="one query a line")
+    return queries
+
+
+def _distinct(
+    path: Path, kind: str, rows: Iterable[tuple[int, list[str] | None]]
+) -> Iterator[tuple[int, list[str]]]:
+    """Rows as they are, once it is clear that none is empty and no id comes twice."""
+    first_line: dict[str, int] = {}
+    for number, fields in rows:
+        if fields is None:
+            raise _empty(path, number, "this line is empty")
+        fields[0] = fields[0].strip()
+        if not fields[0] or any(character.isspace() for character in fields[0]):
+            raise InputError(
+                f"this {kind} has no usable id",
+                where=f"{path}:{number}",
+                expected="an id without spaces (runs and qrels separate their fields by them)",
+                got=repr(fields[0]),
+                remedy="give each line an id of its own",
+            )
+        if fields[0] in first_line:
+            raise InputError(
+                f"two lines have the same {kind} id",
+                where=f"{path}:{number}",
+                expected=f"an id of its own for each {kind}",
+                got=f"{fields[0]!r}, which line {first_line[fields[0]]} has too",
+                remedy="rename one of the two, or remove it if it is a copy",
+            )
+        first_line[fields[0]] = number
+        yield number, fields
+
+
+def _empty(path: Path, number: int, what: str) -> InputError:
+    return InputError(what, where=f"{path}:{number}", remedy="remove the line, or fill it in")

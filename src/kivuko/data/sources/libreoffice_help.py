@@ -1,0 +1,200 @@
+"""LibreOffice help: 2,560 HTML pages with equal names and paragraph ids in every language (MPL-2.0).
+
+Debian ships one package per language, ``libreoffice-help-XX``. A paragraph nobody has translated stays
+English inside a translated page, so who pairs the pages has to look for that.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+
+from kivuko.data.sources.source import roots
+from kivuko.errors import InputError
+from kivuko.languages import Language
+from kivuko.packages import fetch_archive, package_version, read_deb
+from kivuko.text import normalise
+
+NAME = "libreoffice-help"
+LICENCE = "MPL-2.0"
+_CODES = frozenset(
+    [
+        *(
+            "ca",
+            "cs",
+            "da",
+            "de",
+            "dz",
+            "el",
+            "en",
+            "es",
+            "et",
+            "eu",
+            "fi",
+            "fr",
+            "gl",
+            "hi",
+            "hu",
+            "id",
+            "it",
+        ),
+        *("ja", "km", "ko", "nl", "om", "pl", "pt", "ru", "sk", "sl", "sv", "tr", "vi", "zh", "zh-Hant"),
+    ]
+)
+# Where the package or folder is not called after the language's short code.
+_PACKAGES = {"en": "en-us", "zh": "zh-cn", "zh-Hant": "zh-tw"}
+_HELP_FOLDERS = (
+    "usr/share/libreoffice/help",
+    "usr/lib/libreoffice/help",
+    "share/libreoffice/help",
+    "help",
+    ".",
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """One help page.
+
+    Attributes:
+        id: name without language and suffix, such as ``"swriter/guide/textdoc_inframe"``.
+        title: the page's title, normalised.
+        paragraphs: paragraph id → normalised text in page order; a repeated id gets ``#2``, ``#3`` …
+    """
+
+    id: str
+    title: str
+    paragraphs: dict[str, str]
+
+
+def covers(language: Language) -> bool:
+    """Whether there is a help package for this language."""
+    return language.short in _CODES
+
+
+def package(language: Language) -> str:
+    """Name of the Debian package."""
+    return f"libreoffice-help-{_PACKAGES.get(language.short, language.short)}"
+
+
+def has(language: Language, source_folder: Path) -> bool:
+    """Whether a folder that a person gave has this language's pages."""
+    return _text_folder(language, source_folder) is not None
+
+
+def read_pages(language: Language, source_folder: Path | None = None) -> tuple[list[Page], str | None]:
+    """All help pages in ``language``, by id, and the version of the package they are from.
+
+    Args:
+        language: a language that :func:`covers` knows.
+        source_folder: unpacked package or installed LibreOffice; without it the package is fetched.
+
+    Raises:
+        InputError: ``source_folder`` has no help in this language, or a page is not in UTF-8.
+        FetchError: the package cannot be brought.
+    """
+    if source_folder is None:
+        archive = fetch_archive(package(language))
+        files = [
+            (path.split("/text/", 1)[1], content)
+            for path, content in read_deb(archive, r"/help/[^/]+/text/.*\.html$")
+        ]
+        version = package_version(archive)
+    else:
+        files = _files(language, source_folder)
+        version = None
+    by_id = sorted((name.removesuffix(".html"), content) for name, content in files)
+    return [_read_page(page_id, content) for page_id, content in by_id], version
+
+
+def _files(language: Language, source_folder: Path) -> list[tuple[str, bytes]]:
+    texts = _text_folder(language, source_folder)
+    if texts is None:
+        raise InputError(
+            f"there is no LibreOffice help in {language.name} in this folder",
+            where=source_folder,
+            expected="usr/share/libreoffice/help/XX/text with .html pages below",
+            remedy="give a folder with the unpacked libreoffice-help packages of this language and of en-us, "
+            "or the root of an installed LibreOffice",
+        )
+    return [(path.relative_to(texts).as_posix(), path.read_bytes()) for path in texts.rglob("*.html")]
+
+
+def _text_folder(language: Language, source_folder: Path) -> Path | None:
+    code = _PACKAGES.get(language.short, language.short)
+    for root in roots(source_folder):
+        for part in _HELP_FOLDERS:
+            for text_folder in sorted((root / part).glob("*/text")):
+                if text_folder.parent.name.lower() == code:
+                    return text_folder
+    return None
+
+
+def _read_page(name: str, content: bytes) -> Page:
+    parser = _PageParser()
+    try:
+        parser.feed(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError("this help page is not in UTF-8", where=f"{name}.html", got=str(error)) from error
+    parser.close()
+    return Page(name, normalise(parser.title), parser.paragraphs)
+
+
+class _PageParser(HTMLParser):
+    """Title, and the paragraphs and headings with an id inside ``<div id="DisplayArea">``."""
+
+    _BLOCKS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = ""
+        self.paragraphs: dict[str, str] = {}
+        self._seen: Counter[str] = Counter()
+        self._in_title = False
+        self._depth = 0  # of <div> inside the display area; 0 outside
+        self._mac = 0  # of <span> inside the variant for another system
+        self._id: str | None = None
+        self._text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        attributes = dict(attrs)
+        if tag == "title":
+            self._in_title = True
+        elif tag == "div" and (self._depth or attributes.get("id") == "DisplayArea"):
+            self._depth += 1
+        elif tag in self._BLOCKS and self._depth:
+            self._finish()
+            self._id = attributes.get("id")
+        elif tag == "span" and (self._mac or attributes.get("class") == "MAC"):
+            # Key names for another system stand beside the usual ones; both would run together.
+            self._mac += 1
+        elif tag == "br":
+            self._text.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "title":
+            self._in_title = False
+        elif tag == "div" and self._depth:
+            self._depth -= 1
+            if self._depth == 0:
+                self._finish()
+        elif tag in self._BLOCKS:
+            self._finish()
+        elif tag == "span" and self._mac:
+            self._mac -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._in_title:
+            self.title += data
+        elif self._id and not self._mac:
+            self._text.append(data)
+
+    def _finish(self) -> None:
+        text = normalise("".join(self._text))
+        if self._id and text:
+            self._seen[self._id] += 1
+            count = self._seen[self._id]
+            self.paragraphs[self._id if count == 1 else f"{self._id}#{count}"] = text
+        self._id, self._text = None, []

@@ -1,0 +1,80 @@
+"""Errors that teach: each says what failed, where, what was expected and found, and what to do.
+
+Raise the subclass that names the kind of failure, so that callers can tell them apart:
+:class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
+:class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`FetchError` for a
+source that could not be brought, :class:`StorageError` for a disk that refused a write and
+:class:`MissingExtraError` for an optional dependency that is not installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KivukoError(Exception):
+    """Base of every error raised on purpose.
+
+    Args:
+        what: the failure in one sentence, without a full stop.
+        where: file, ``file:line``, document id or option the failure belongs to.
+        expected: what would have been right.
+        got: what was found instead.
+        remedy: what the reader can do now.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: object | None = None,
+        expected: object | None = None,
+        got: object | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.what, self.where, self.expected, self.got, self.remedy = what, where, expected, got, remedy
+        rows = [("where", where), ("expected", expected), ("got", got), ("remedy", remedy)]
+        super().__init__(
+            "\n".join([what, *(f"  {label}: {value}" for label, value in rows if value is not None)])
+        )
+
+
+class InputError(KivukoError):
+    """Data or an option that a person gave cannot be used."""
+
+
+class UnknownNameError(KivukoError):
+    """A name is not among the known ones; the message lists the nearest matches."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, remedy: str | None = None) -> None:
+        choices = sorted(known)
+        lowered = {choice.lower(): choice for choice in reversed(choices)}
+        nearest = [
+            lowered[match] for match in difflib.get_close_matches(name.lower(), lowered, n=5, cutoff=0.5)
+        ]
+        self.nearest = nearest
+        shown = nearest or choices[:12]
+        label = "did you mean" if nearest else "one of"
+        super().__init__(f"unknown {kind} {name!r}", expected=f"{label} {', '.join(shown)}", remedy=remedy)
+
+
+class ArtifactError(KivukoError):
+    """A folder written by Kivuko is missing, incomplete, damaged, or does not fit its companion."""
+
+
+class FetchError(KivukoError):
+    """A source or model could not be brought into the cache."""
+
+
+class StorageError(KivukoError):
+    """The disk refused a write; nothing that was complete has been lost."""
+
+
+class MissingExtraError(KivukoError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed", remedy=f"install it with: pip install 'kivuko[{extra}]'"
+        )

@@ -1,0 +1,1 @@
+"""Runs, qrels, measures, significance and recorded results. Scores a run without torch."""

@@ -1,0 +1,191 @@
+"""Measured results as a folder: ``results.json`` is the record, ``README.md`` is rendered from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from kivuko.artifact import write_atomically
+from kivuko.errors import InputError
+from kivuko.evaluation.provenance import commit, machine, now, package_versions
+
+RESULTS = "results.json"
+README = "README.md"
+PIVOT_KEYS = ("language", "system", "measure", "mean")
+ROW_KEYS = (*PIVOT_KEYS, "low", "high", "n", "seed")
+
+Row = Mapping[str, Any]
+
+
+def write_results(
+    folder: Path,
+    title: str,
+    rows: Sequence[Row],
+    *,
+    command: str,
+    notes: str = "",
+    extra: Mapping[str, Any] | None = None,
+) -> None:
+    """Record measured rows with everything needed to repeat them, and render them for people.
+
+    Args:
+        folder: where ``results.json`` and ``README.md`` go; made when missing, both replaced atomically.
+        title: heading of the page.
+        rows: JSON-serialisable rows. Those with ``language, system, measure, mean`` (``low, high, n, seed``)
+            become tables of systems by languages, one per measure and per value of any further text key
+            (such as ``solver`` or ``queries``); rows with other keys become a plain table.
+        command: the command line that measures this again.
+        notes: Markdown placed before the tables.
+        extra: further sections in order, heading → Markdown text, a row, or a list of rows.
+
+    Raises:
+        InputError: a value cannot be written as JSON (NaN and infinities included).
+        StorageError: the disk refused the write; former files are untouched.
+    """
+    folder = Path(folder)
+    body: dict[str, Any] = {
+        "title": title,
+        "command": command,
+        "commit": commit(),
+        "machine": machine(),
+        "date": now(),
+        "versions": package_versions(),
+        "notes": notes,
+        "rows": [dict(row) for row in rows],
+        "extra": dict(extra or {}),
+    }
+    try:
+        text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "these results cannot be written as JSON",
+            where=folder / RESULTS,
+            expected="text, finite numbers, lists and objects",
+            got=error,
+            remedy="convert arrays and NaN before writing; leave out what was not measured",
+        ) from error
+    for name, content in ((RESULTS, text), (README, render_readme(json.loads(text)))):
+        with write_atomically(folder / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+            temporary.chmod(0o644)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """What :func:`write_results` recorded.
+
+    Raises:
+        InputError: there is no ``results.json``, or it is not one.
+    """
+    path = Path(folder) / RESULTS
+    remedy = "measure again with the command that writes this folder"
+    if not path.is_file():
+        raise InputError("no results here", where=path, got="no such file", remedy=remedy)
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError("the results cannot be read", where=path, got=error, remedy=remedy) from error
+    if not isinstance(body, dict) or not isinstance(body.get("rows"), list):
+        raise InputError(
+            "the results cannot be read", where=path, expected="an object with rows", remedy=remedy
+        )
+    return body
+
+
+def render_readme(results: Mapping[str, Any]) -> str:
+    """The page for people: a function of ``results.json`` alone."""
+    rows = results["rows"]
+    scored = [row for row in rows if all(key in row for key in PIVOT_KEYS)]
+    plain = [row for row in rows if not all(key in row for key in PIVOT_KEYS)]
+    parts = [f"# {results['title']}", "Generated from `results.json`; do not edit by hand."]
+    if results["notes"]:
+        parts.append(results["notes"].strip())
+    parts += _score_sections(scored)
+    if plain:
+        parts.append(_table(plain))
+    for heading, content in results["extra"].items():
+        parts += [f"## {heading}", _section(content)]
+    facts = results["machine"]
+    memory = f", {facts['memory_gib']} GiB memory" if "memory_gib" in facts else ""
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    parts += [
+        "## How this was measured",
+        f"```sh\n{results['command']}\n```",
+        f"- commit: `{results['commit']}`\n"
+        f"- machine: {facts['cpu']}, {facts['cores']} cores{memory}; {facts['system']}\n"
+        f"- date: {results['date']}\n"
+        f"- versions: {versions}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _score_sections(rows: list[Row]) -> list[str]:
+    """One heading and table of systems by languages for each measure and each value of the text keys."""
+    further = list(dict.fromkeys(key for row in rows for key in row if key not in ROW_KEYS))
+    naming = [key for key in further if all(isinstance(row.get(key, ""), str) for row in rows)]
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        name = (row["measure"], *(f"{key}: {row[key]}" for key in naming if row.get(key)))
+        groups.setdefault(name, []).append(row)
+    parts = []
+    for name, group in groups.items():
+        parts += [f"## {', '.join(name)}", _pivot(group)]
+    if any(key not in naming for key in further):
+        parts += ["## All rows", _table(rows)]
+    return parts
+
+
+def _pivot(rows: list[Row]) -> str:
+    """Systems down, languages across, ``mean [low, high]`` in the cells, in the rows' own order."""
+    seeds = {row.get("seed") for row in rows}
+    several = len(seeds) > 1
+    languages = list(dict.fromkeys(row["language"] for row in rows))
+    cells: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        system = f"{row['system']} (seed {row['seed']})" if several and "seed" in row else row["system"]
+        line = cells.setdefault(system, {})
+        if row["language"] in line:
+            return _table(rows)
+        line[row["language"]] = row
+    heading = {}
+    for language in languages:
+        counts = sorted({row["n"] for row in rows if row["language"] == language and "n" in row})
+        heading[language] = f"{language} (n {'–'.join(map(str, counts))})" if counts else language
+    table = []
+    for system, line in cells.items():
+        shown = {"system": system} | {heading[name]: _cell(line[name]) for name in languages if name in line}
+        if len(languages) > 1 and len(line) == len(languages):
+            shown["average"] = f"{sum(row['mean'] for row in line.values()) / len(line):.3f}"
+        table.append(shown)
+    return _table(table)
+
+
+def _cell(row: Row) -> str:
+    interval = f" [{row['low']:.3f}, {row['high']:.3f}]" if "low" in row and "high" in row else ""
+    return f"{row['mean']:.3f}{interval}"
+
+
+def _section(content: Any) -> str:
+    if isinstance(content, str):
+        return content.strip()
+    rows = content if isinstance(content, list) else [content]
+    if not all(isinstance(row, dict) for row in rows):
+        return "\n".join(f"- {_plain(item)}" for item in rows)
+    return _table(rows) if rows else "none"
+
+
+def _table(rows: Sequence[Row]) -> str:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [columns, ["---"] * len(columns), *([_plain(row.get(key)) for key in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, str):
+        return value.replace("|", "\\|").replace("\n", " ")
+    return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,100 @@
+"""One name for each language at every edge: ``om``, ``orm``, ``orm-Latn`` and ``Oromo`` are the same thing.
+
+A tag is an ISO 639-3 code and an ISO 15924 script. The facts stand in ``languages.tsv``.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from importlib import resources
+
+from kivuko.errors import UnknownNameError
+
+_RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Thaa"})
+# Scripts that do not put a space between words. Tibetan marks syllables (tsheg), not words.
+_SPACELESS = frozenset({"Hans", "Hant", "Jpan", "Khmr", "Laoo", "Mymr", "Thai", "Tibt"})
+_CHINESE_REGIONS = {"cn": "hans", "sg": "hans", "tw": "hant", "hk": "hant", "mo": "hant"}
+_TAG = re.compile(r"([a-z]{2,3})(?:-([a-z]{4}))?(?:-([a-z]{2}|[0-9]{3}))?")
+
+
+@dataclass(frozen=True)
+class Language:
+    """A language in a script.
+
+    Attributes:
+        tag: such as ``"orm-Latn"``; used for folders, results and tables.
+        iso639_3: such as ``"orm"``.
+        short: BCP-47 tag such as ``"om"`` (or ``"zh-Hant"`` where a script has to be said).
+        name: English name.
+        script: ISO 15924 code.
+        direction: ``"ltr"`` or ``"rtl"``.
+        spaceless: whether the script does without spaces between words.
+    """
+
+    tag: str
+    iso639_3: str
+    short: str
+    name: str
+    script: str
+    direction: str
+    spaceless: bool
+
+
+def known() -> list[Language]:
+    """Every known language, by code; a language's usual script stands before its others."""
+    return [language for language, _ in _table()]
+
+
+def resolve(name: str) -> Language:
+    """The language called ``name``.
+
+    Args:
+        name: two- or three-letter code, tag with script (``orm-Latn``) or region (``pt-BR``, ``zh-TW``), or
+            English name, in any case; ``_`` counts as ``-``. A region only chooses the script.
+
+    Raises:
+        UnknownNameError: no such language, or it is not written in that script here.
+    """
+    spelled = name.strip().replace("_", "-").casefold()
+    by_name = _by_name()
+    if spelled in by_name:
+        return by_name[spelled]
+    parts = _TAG.fullmatch(spelled)
+    if parts and parts[1] in by_name:
+        usual = by_name[parts[1]]
+        region_script = _CHINESE_REGIONS.get(parts[3] or "") if usual.iso639_3 == "zho" else None
+        script = parts[2] or region_script or usual.script.casefold()
+        tag = f"{usual.iso639_3}-{script}"
+        if tag in by_name:
+            return by_name[tag]
+        written = [language.tag for language in known() if language.iso639_3 == usual.iso639_3]
+        remedy = f"{usual.name} is known as {', '.join(written)}"
+        raise UnknownNameError("language", name, written, remedy=remedy)
+    names = [spelling for language in known() for spelling in (language.name, language.tag)]
+    remedy = "give a code (om, orm), a tag (orm-Latn) or an English name; `kivuko data list` shows all"
+    raise UnknownNameError("language", name, names, remedy=remedy)
+
+
+@functools.cache
+def _table() -> list[tuple[Language, list[str]]]:
+    """Each language with its further spellings."""
+    text = resources.files("kivuko").joinpath("languages.tsv").read_text(encoding="utf-8")
+    table = []
+    for line in text.splitlines()[1:]:
+        code, short, script, name, aliases = line.split("\t")
+        direction = "rtl" if script in _RIGHT_TO_LEFT else "ltr"
+        language = Language(f"{code}-{script}", code, short, name, script, direction, script in _SPACELESS)
+        table.append((language, aliases.split()))
+    return table
+
+
+@functools.cache
+def _by_name() -> dict[str, Language]:
+    """Case-folded spelling → language; where two scripts share a spelling, the usual one has it."""
+    names: dict[str, Language] = {}
+    for language, aliases in _table():
+        for spelling in (language.tag, language.short, language.name, language.iso639_3, *aliases):
+            names.setdefault(spelling.casefold(), language)
+    return names

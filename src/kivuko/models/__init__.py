@@ -1,0 +1,14 @@
+"""Encoders: known names, converted package sources, and loading as plain sentence-transformers models."""
+
+from kivuko.models.catalogue import CatalogueEntry, WheelSource, catalogue
+from kivuko.models.loading import check_folder, get, load_dense, load_transformer
+
+__all__ = [
+    "CatalogueEntry",
+    "WheelSource",
+    "catalogue",
+    "check_folder",
+    "get",
+    "load_dense",
+    "load_transformer",
+]

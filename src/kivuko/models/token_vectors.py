@@ -1,0 +1,73 @@
+"""Token vectors of many texts: one flat array and where each text begins.
+
+The same two files, ``vectors.npy`` and ``offsets.npy``, hold the teacher's view of a bitext and the documents
+of an index. They are memory-mapped, so opening them costs nothing and several processes share them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TokenVectors:
+    """Token vectors of ``len(self)`` texts.
+
+    Attributes:
+        vectors: [tokens, dim] float16, rows of unit length.
+        offsets: [texts + 1] int64; text i owns rows ``offsets[i]`` to ``offsets[i + 1]``, possibly none.
+    """
+
+    vectors: npt.NDArray[np.float16]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, text: int) -> npt.NDArray[np.float16]:
+        """[tokens of this text, dim] float16."""
+        return self.vectors[self.offsets[text] : self.offsets[text + 1]]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """[texts], tokens of each text."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def stack(cls, texts: Sequence[npt.NDArray[np.float16]], dim: int) -> TokenVectors:
+        """Join per-text arrays [tokens, dim]; ``dim`` is needed when there are none."""
+        offsets = np.cumsum([0, *(len(text) for text in texts)], dtype=np.int64)
+        vectors = np.concatenate(texts) if texts else np.empty((0, dim), dtype=np.float16)
+        return cls(vectors, offsets)
+
+    @classmethod
+    def open(cls, folder: Path) -> TokenVectors:
+        """Memory-map what :meth:`save` wrote."""
+        vectors = np.load(folder / "vectors.npy", mmap_mode="r", allow_pickle=False)
+        return cls(vectors, np.load(folder / "offsets.npy", allow_pickle=False))
+
+    def save(self, folder: Path) -> None:
+        """Write ``vectors.npy`` and ``offsets.npy`` into an existing folder."""
+        np.save(folder / "vectors.npy", self.vectors, allow_pickle=False)
+        np.save(folder / "offsets.npy", self.offsets, allow_pickle=False)
+
+    def padded(self, texts: Sequence[int]) -> tuple[Tensor, Tensor]:
+        """Vectors of some texts as one batch.
+
+        Returns:
+            vectors [batch, longest, dim] float32 with zeros on pads, and mask [batch, longest], True = keep.
+        """
+        lengths = self.lengths[list(texts)]
+        batch = torch.zeros(len(lengths), max(1, int(lengths.max())), self.vectors.shape[1])
+        mask = torch.zeros(batch.shape[:2], dtype=torch.bool)
+        for row, text in enumerate(texts):
+            batch[row, : lengths[row]] = torch.from_numpy(self[text].astype(np.float32))
+            mask[row, : lengths[row]] = True
+        return batch, mask

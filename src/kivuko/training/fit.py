@@ -1,0 +1,210 @@
+"""The one training loop: sentence-transformers' trainer with buckets, a bar, and checkpoints that resume.
+
+A killed run goes on from its newest complete checkpoint and ends with the same weights as an uninterrupted one:
+the batches depend on seed and epoch alone, dropout is off, and the trainer restores optimiser, schedule and
+random state.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from rich.progress import Progress
+from sentence_transformers import MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
+from transformers import TrainerCallback
+
+from kivuko.artifact import hash_json, storage_errors, write_atomically
+from kivuko.errors import InputError
+from kivuko.models.late_interaction import autocast
+from kivuko.models.loading import quiet
+from kivuko.training.length_buckets import LengthBuckets
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from sentence_transformers import MultiVectorEncoder
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How to run the optimiser.
+
+    Attributes:
+        steps: optimiser steps; the learning rate rises over the first 6 % and falls linearly to 0.
+        batch_size: examples a step.
+        learning_rate: peak of AdamW's learning rate.
+        max_length: pieces read of each text, special ones included.
+        seed: order of the examples.
+        checkpoint_every: steps between checkpoints.
+        train_word_embeddings: train the word embeddings too, most of a multilingual encoder's parameters.
+    """
+
+    steps: int
+    batch_size: int = 32
+    learning_rate: float = 2e-4
+    max_length: int = 48
+    seed: int = 0
+    checkpoint_every: int = 250
+    train_word_embeddings: bool = False
+
+
+def fit(
+    encoder: MultiVectorEncoder,
+    dataset: Dataset,
+    loss: torch.nn.Module,
+    lengths: Sequence[int],
+    settings: FitSettings,
+    checkpoints: Path,
+    *,
+    inputs: dict[str, Any],
+    progress: Progress | None = None,
+    label: str = "training",
+) -> None:
+    """Train ``encoder`` in place.
+
+    Args:
+        encoder: the model whose parameters are trained.
+        dataset: columns as the loss wants them.
+        loss: returns named parts, which are summed.
+        lengths: [examples], pieces of each example, for bucketing.
+        settings: see :class:`FitSettings`.
+        checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it, and it is
+            removed when training ends.
+        inputs: what determines the result (parents' hashes, settings); a folder with other inputs is started anew.
+        progress: a rich display for the bar.
+        label: what the bar says.
+
+    Raises:
+        InputError: fewer examples than one batch.
+        StorageError: no room for a checkpoint; the former one stays.
+    """
+    if len(lengths) < settings.batch_size:
+        raise InputError(
+            "too little to train on",
+            expected=f"at least one batch of {settings.batch_size} examples",
+            got=f"{len(lengths)} examples",
+            remedy="bring more pairs, or choose a smaller batch size",
+        )
+    freeze(encoder, train_word_embeddings=settings.train_word_embeddings)
+    _claim(checkpoints, inputs)
+    arguments = MultiVectorEncoderTrainingArguments(
+        output_dir=str(checkpoints),
+        max_steps=settings.steps,
+        per_device_train_batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        warmup_steps=round(0.06 * settings.steps),
+        lr_scheduler_type="linear",
+        weight_decay=0.01,
+        max_length=settings.max_length,
+        seed=settings.seed,
+        optim="adamw_torch_fused",
+        bf16=autocast()._enabled,
+        use_cpu=not torch.cuda.is_available(),
+        save_steps=settings.checkpoint_every,
+        save_total_limit=2,
+        logging_steps=25,
+        dataloader_drop_last=True,
+        disable_tqdm=True,
+        report_to=[],
+    )
+    encoder.model_card_data.generate_widget_examples = False  # it would print bars and read the data set
+    with quiet(), storage_errors(checkpoints):
+        bar = _Bar(loss, settings.steps, progress, label)
+        trainer = _BucketedTrainer(
+            model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[bar], lengths=lengths
+        )
+        _silence(trainer)
+        trainer.train(resume_from_checkpoint=_newest_complete(checkpoints))
+    encoder.eval()
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+class _BucketedTrainer(MultiVectorEncoderTrainer):
+    """The library's trainer with batches of like length."""
+
+    def __init__(self, *, lengths: Sequence[int], **arguments: Any) -> None:
+        self.lengths = lengths
+        super().__init__(**arguments)
+
+    def get_batch_sampler(
+        self, dataset: Any, batch_size: int, *_: Any, seed: int = 0, **__: Any
+    ) -> LengthBuckets:
+        return LengthBuckets(dataset, lengths=self.lengths, batch_size=batch_size, seed=seed)
+
+
+class _Bar(TrainerCallback):
+    """Shows steps, loss, tokens a second and the plans' marginal error."""
+
+    def __init__(self, loss: torch.nn.Module, steps: int, progress: Progress | None, label: str) -> None:
+        self.loss, self.steps, self.progress, self.label = loss, steps, progress, label
+        self.bar = progress.add_task(label, total=steps) if progress else None
+        self.started = time.monotonic()
+        self.training_loss: float | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.started = time.monotonic()
+
+    def on_log(
+        self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any
+    ) -> None:
+        self.training_loss = (logs or {}).get("loss", self.training_loss)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if self.progress is None or self.bar is None:
+            return
+        rate = getattr(self.loss, "tokens", 0) / max(1e-9, time.monotonic() - self.started)
+        error = getattr(self.loss, "diagnostics", {}).get("marginal_error")
+        shown = [self.label if self.training_loss is None else f"{self.label}: loss {self.training_loss:.3f}"]
+        shown += [f"{rate:,.0f} tokens/s"] + ([f"marginal error {error:.3f}"] if error is not None else [])
+        self.progress.update(self.bar, completed=state.global_step, description=", ".join(shown))
+
+
+def freeze(encoder: MultiVectorEncoder, *, train_word_embeddings: bool) -> None:
+    """Train the transformer's layers; keep its embeddings unless asked; switch dropout off."""
+    transformer: Any = encoder[0].auto_model
+    transformer.requires_grad_(True)
+    transformer.embeddings.requires_grad_(train_word_embeddings)
+    # On CPUs scaled-dot-product attention has a slow bfloat16 backward pass; the plain form halves a step's time.
+    transformer.set_attn_implementation("eager")
+    for module in encoder.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+
+
+def _claim(checkpoints: Path, inputs: dict[str, Any]) -> None:
+    """Make the folder this run's own: checkpoints of other inputs are removed."""
+    owner = checkpoints / "inputs.json"
+    text = json.dumps({"hash": hash_json(inputs), "inputs": inputs}, indent=1, sort_keys=True)
+    if owner.is_file() and owner.read_text(encoding="utf-8") == text:
+        return
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    with write_atomically(owner) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _newest_complete(checkpoints: Path) -> str | None:
+    """The newest checkpoint whose state file, written last, can be read."""
+    found = sorted(
+        checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True
+    )
+    for path in found:
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path, ignore_errors=True)
+            continue
+        return str(path)
+    return None
+
+
+def _silence(trainer: MultiVectorEncoderTrainer) -> None:
+    """Our bar says it all: no printed log dictionaries beside it."""
+    from transformers.trainer_callback import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)

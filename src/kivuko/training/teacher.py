@@ -1,0 +1,131 @@
+"""English late-interaction teachers.
+
+The first teacher is an encoder as it is, in a centred space. The trained one starts there and learns on English
+query–document pairs: titles of training pages against the pages (contrastive, in-batch negatives, MaxSim).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from rich.progress import Progress
+
+from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest
+from kivuko.data.pages import load_pages
+from kivuko.data.split import split_of
+from kivuko.languages import resolve
+from kivuko.models import get, late_interaction
+from kivuko.training.fit import FitSettings, fit
+
+BASE = "multilingual-e5-small"
+DOCUMENT_LENGTH = 160
+CENTRING_PAGES = 400
+
+
+def default_teacher(progress: Progress | None = None) -> Path:
+    """multilingual-e5-small, centred on English help pages of the training split; one for all languages.
+
+    Raises:
+        FetchError: the model or the pages cannot be brought.
+    """
+    pages = load_pages(resolve("en")).pages
+    training = [page for name, page in sorted(pages.items()) if split_of(name) == "train"][:CENTRING_PAGES]
+    texts = ["\n".join([page.title, *page.paragraphs.values()]) for page in training]
+    return untrained_teacher(BASE, texts, progress=progress)
+
+
+def untrained_teacher(
+    base: str, texts: Sequence[str], *, centred: bool = True, progress: Progress | None = None
+) -> Path:
+    """A late-interaction model folder in the cache: an encoder as it is, its space centred on English text.
+
+    Args:
+        base: the encoder's name, as ``kivuko.models.get`` takes it.
+        texts: English texts whose mean token vector is the centre: training pages or the like.
+        centred: False leaves the space as it is, for the comparison.
+        progress: a rich display for the bar.
+
+    Raises:
+        UnknownNameError, FetchError: see ``kivuko.models.get``.
+    """
+    folder = get(base)
+    base_hash = _hash(folder)
+    inputs = {"base": base_hash, "texts": list(texts) if centred else None, "length": DOCUMENT_LENGTH}
+    path = cache_folder() / "teachers" / hash_json(inputs)[:16]
+    if is_complete(path):
+        return path
+    raw = late_interaction.assemble(folder, mean=None, max_length=DOCUMENT_LENGTH)
+    mean = None
+    if centred:
+        vectors = late_interaction.encode(
+            raw, texts, task="document", progress=progress, label="mean English token vector"
+        )
+        mean = late_interaction.mean_token_vector(vectors)
+    encoder = late_interaction.assemble(folder, mean=mean, max_length=DOCUMENT_LENGTH) if centred else raw
+    meta = {"regime": "zero-shot", "base": base, "centred": centred, "centred_on_texts": len(texts)}
+    return late_interaction.save(encoder, path, space=None, parents={"base": base_hash}, meta=meta)
+
+
+def train_teacher(
+    start: Path,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    settings: FitSettings | None = None,
+    scale: float = 1.0,
+    progress: Progress | None = None,
+) -> Path:
+    """Train an English teacher on (query, document) pairs and keep it in the cache.
+
+    Args:
+        start: the late-interaction model folder to start from.
+        pairs: English queries and the documents they should find; no held-out page may be among them.
+        settings: how to train.
+        scale: inverse temperature of the MaxSim scores in the cross-entropy.
+        progress: a rich display for the bar.
+
+    Returns:
+        A model folder with a vector space of its own.
+    """
+    from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
+
+    settings = settings or replace(FitSettings(steps=150), batch_size=16, max_length=128, learning_rate=2e-5)
+    torch.set_flush_denormal(True)
+    start_hash = read_manifest(start, late_interaction.KIND).hash
+    inputs = {
+        "regime": "english",
+        "start": start_hash,
+        "pairs": hash_json([list(pair) for pair in pairs]),
+        "settings": asdict(settings),
+        "scale": scale,
+    }
+    path = cache_folder() / "teachers" / hash_json(inputs)[:16]
+    if is_complete(path):
+        return path
+    encoder = late_interaction.load(start)
+    queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
+    fit(
+        encoder,
+        Dataset.from_dict({"query": queries, "document": documents}),
+        MultiVectorMultipleNegativesRankingLoss(encoder, scale=scale),
+        [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, documents)],
+        settings,
+        cache_folder() / "checkpoints" / hash_json(inputs)[:16],
+        inputs=inputs,
+        progress=progress,
+        label="English teacher",
+    )
+    meta = {"regime": "english", "pairs": len(pairs), "settings": asdict(settings)}
+    return late_interaction.save(
+        encoder, path, space=None, parents={"start": start_hash, "pairs": str(inputs["pairs"])}, meta=meta
+    )
+
+
+def _hash(folder: Path) -> str:
+    """A model folder's content hash: its manifest's, or that of its files' names and sizes."""
+    if is_complete(folder):
+        return read_manifest(folder, late_interaction.KIND).hash
+    return hash_json(sorted([f.name, f.stat().st_size] for f in folder.rglob("*") if f.is_file()))

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from kivuko.cli.evaluate import command
+from kivuko.evaluation.run import write_qrels, write_run
+
+APP = typer.Typer()
+APP.command()(command)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    queries = [f"q{number}" for number in range(6)]
+    write_qrels(tmp_path / "qrels.txt", {query: {"right": 1} for query in queries})
+    write_run(tmp_path / "good.txt", {query: {"right": 2.0, "wrong": 1.0} for query in queries}, tag="good")
+    write_run(tmp_path / "bad.txt", {query: {"right": 1.0, "wrong": 2.0} for query in queries[:4]}, tag="bad")
+    return tmp_path
+
+
+def invoke(*arguments: object) -> str:
+    result = CliRunner().invoke(APP, [str(argument) for argument in arguments], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_table_shows_mean_interval_and_counts(files: Path) -> None:
+    shown = invoke(files / "bad.txt", files / "qrels.txt", "--measure", "RR@10")
+    assert "RR@10" in shown
+    assert "AP" not in shown
+    line = next(line for line in shown.splitlines() if "bad.txt" in line)
+    assert "0.333 [" in line  # four queries at rank 2, two missing ones at 0
+    assert [cell.strip() for cell in line.split("│")[3:6]] == ["6", "2", "0"]
+
+
+def test_comparison_files_and_results(files: Path) -> None:
+    shown = invoke(
+        files / "good.txt", files / "qrels.txt", "--measure", "RR@10", "--against", files / "bad.txt",
+        "--per-query", files / "values.tsv", "--output", files / "results",
+    )  # fmt: skip
+    assert "+0.667" in shown
+    assert "0.03125" in shown  # 2 of 2⁶ sign assignments
+    lines = (files / "values.tsv").read_text().splitlines()
+    assert lines[0] == "query\tsystem\tmeasure\tvalue"
+    assert "q5\tbad.txt\tRR@10\t0.0" in lines
+    assert len(lines) == 1 + 2 * 6
+    recorded = json.loads((files / "results" / "results.json").read_text())
+    assert [(row["system"], row["mean"], row["n"]) for row in recorded["rows"]] == [
+        ("good.txt", 1.0, 6),
+        ("bad.txt", pytest.approx(1 / 3), 6),
+    ]
+    assert recorded["extra"]["Comparisons"][0]["p_holm"] == 0.03125

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kivuko.text import comparison_key, normalise, script_of, script_share, words
+
+ANY_TEXT = st.text() | st.text(alphabet="ab ក្ន\u200b\u00ad\ufeffไทยལ་日本ごé'’\u0301 \t\n-.")
+
+
+@given(ANY_TEXT)
+def test_normalise_is_idempotent_and_nfc(text: str) -> None:
+    once = normalise(text)
+    assert normalise(once) == once
+    assert unicodedata.is_normalized("NFC", once)
+    assert "  " not in once
+    assert once == once.strip()
+
+
+def test_normalise_keeps_khmer_word_borders_inside() -> None:
+    assert normalise("\u200bក\u200bខ \n គ\u200b") == "ក\u200bខ គ"
+    assert normalise("\ufeffso\u00adft\t x") == "soft x"
+
+
+@given(ANY_TEXT)
+def test_words_are_never_empty_and_stay_when_taken_again(text: str) -> None:
+    found = words(text)
+    assert all(word and not any(character.isspace() for character in word) for word in found)
+    assert bool(found) == any(
+        unicodedata.category(c)[0] == "L" or c.isalnum() for c in normalise(text).lower()
+    )
+
+
+@given(ANY_TEXT)
+def test_comparison_key_ignores_case_space_zero_width_and_trailing_punctuation(text: str) -> None:
+    key = comparison_key(text)
+    assert comparison_key(key) == key
+    assert comparison_key(f"  {text} ... ") == key
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Find & Replace 7.4", ["find", "replace", "7", "4"]),
+        ("Ta’ee ta'e", ["ta'ee", "ta'e"]),
+        ("ab\u200bcd", ["ab", "cd"]),
+        ("कंप्यूटर हिन्दी", ["कंप्यूटर", "हिन्दी"]),  # vowel signs belong to the word
+        ("ཡིག་ཆ", ["ཡིག", "ཆ"]),
+        ("日本語", ["日本", "本語"]),
+        ("ABC日本", ["abc", "日本"]),
+        ("日", ["日"]),
+        ("", []),
+        ("… — !", []),
+    ],
+)
+def test_words_by_script(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_khmer_without_borders_becomes_bigrams_of_whole_characters() -> None:
+    word = "ក្ខ" * 3  # three stacked consonants: one written character each
+    assert words(f"{word}\u200b{word}") == [word, word]
+    unspaced = "ក្ខ" * 10
+    assert words(unspaced) == ["ក្ខក្ខ"] * 9
+
+
+@pytest.mark.parametrize(
+    ("text", "script"),
+    [
+        ("Oromo", "Latn"), ("ភាសា", "Khmr"), ("हिन्दी", "Deva"), ("አማርኛ", "Ethi"), ("русский", "Cyrl"),
+        ("漢字", "Hani"), ("日本のこと", "Jpan"), ("한국어", "Hang"), ("123 …", "Zyyy"), ("", "Zyyy"),
+        ("LibreOffice ភាសាខ្មែរអក្សរ", "Khmr"),
+    ],
+)  # fmt: skip
+def test_script_of(text: str, script: str) -> None:
+    assert script_of(text) == script
+
+
+def test_script_share() -> None:
+    assert script_share("ab ខគ", "Khmr") == 0.5
+    assert script_share("漢字", "Hans") == script_share("漢字かな", "Jpan") == 1.0
+    assert script_share("12", "Latn") == 0.0
