@@ -138,6 +138,23 @@ def test_same_input_gives_the_same_bytes(sources: Path, tmp_path: Path) -> None:
         assert read_manifest(first, kind).hash == read_manifest(second, kind).hash
 
 
+def test_a_damaged_collection_is_built_again(sources: Path, tmp_path: Path) -> None:
+    path = build_collection("om", tmp_path / "c", source_folder=sources)
+    whole = (path / "documents.jsonl").read_bytes()
+    (path / "documents.jsonl").write_bytes(whole[:-20])
+    with pytest.raises(ArtifactError, match="damaged"):
+        Collection.open(path)
+    build_collection("om", path, source_folder=sources)
+    assert (path / "documents.jsonl").read_bytes() == whole
+
+
+def test_an_artefact_of_another_kind_is_not_replaced(sources: Path, tmp_path: Path) -> None:
+    path = build_collection("om", tmp_path / "c", source_folder=sources)
+    with pytest.raises(ArtifactError, match="something else"):
+        build_bitext("om", path, source_folder=sources)
+    assert Collection.open(path).documents
+
+
 def test_a_folder_without_help_in_the_language_is_refused(sources: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no LibreOffice help in Khmer") as caught:
         build_collection("km", tmp_path / "c", source_folder=sources)

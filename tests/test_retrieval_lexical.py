@@ -31,7 +31,7 @@ def test_scores_by_hand() -> None:
     lengths, average = 6, (6 + 6 + 6 + 0) / 4
     rarity = math.log(1 + (4 - 1 + 0.5) / (1 + 0.5))
     expected = rarity * 1 / (1 + 1.2 * (1 - 0.75 + 0.75 * lengths / average))
-    assert LexicalIndex(DOCUMENTS).search("frame") == pytest.approx({"d3": expected})
+    assert LexicalIndex(DOCUMENTS, title_weight=1).search("frame") == pytest.approx({"d3": expected})
 
 
 def test_word_given_twice_counts_twice() -> None:
@@ -64,7 +64,9 @@ def test_structured_query_of_single_words_is_plain_bm25(query: list[str]) -> Non
 
 def test_structured_query_by_hand() -> None:
     # tf and df of {frames: .75, tables: .25}: d3 .75, d1 and d2 .25 each; df = .75·1 + .25·2.
-    scores = LexicalIndex(DOCUMENTS).search_structured([{"frames": 0.75, "tables": 0.25, "unseen": 0.9}])
+    scores = LexicalIndex(DOCUMENTS, title_weight=1).search_structured(
+        [{"frames": 0.75, "tables": 0.25, "unseen": 0.9}]
+    )
     rarity, saturation = math.log(1 + (4 - 1.25 + 0.5) / (1.25 + 0.5)), 1.2 * (0.25 + 0.75 * 6 / 4.5)
     expected = {
         name: rarity * tf / (tf + saturation) for name, tf in (("d3", 0.75), ("d1", 0.25), ("d2", 0.25))
@@ -75,7 +77,10 @@ def test_structured_query_by_hand() -> None:
 
 def test_title_weight_lifts_titles() -> None:
     documents = [Document("body", "x", "frame one two"), Document("title", "frame", "one two three")]
-    assert list(LexicalIndex(documents).search("frame")) == ["body", "title"]  # equal but for the length
+    assert list(LexicalIndex(documents, title_weight=1).search("frame")) == [
+        "body",
+        "title",
+    ]  # equal but for the length
     lifted = LexicalIndex(documents, title_weight=3).search("frame")
     assert list(lifted) == ["title", "body"]
 

@@ -1,3 +1,48 @@
-"""Kivuko: search from English to languages with almost no data."""
+"""Kivuko: search from English to languages with almost no data.
+
+The public names below are loaded when they are first used, so ``import kivuko`` is immediate and loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Bitext": "kivuko.data",
+    "Collection": "kivuko.data",
+    "Document": "kivuko.data",
+    "Index": "kivuko.retrieval.index",
+    "KivukoError": "kivuko.errors",
+    "Lexicon": "kivuko.codeswitch",
+    "OpticalLoss": "kivuko.training.optical",
+    "OpticalSettings": "kivuko.training.regimes.optical",
+    "Pair": "kivuko.data",
+    "build_bitext": "kivuko.data",
+    "build_collection": "kivuko.data",
+    "build_index": "kivuko.retrieval.index",
+    "default_teacher": "kivuko.training.teacher",
+    "evaluate": "kivuko.evaluation.measures",
+    "get_model": "kivuko.models.loading:get",
+    "induce_lexicon": "kivuko.codeswitch:induce",
+    "resolve_language": "kivuko.languages:resolve",
+    "run_main_job": "kivuko.experiment.main_job",
+    "search": "kivuko.retrieval.engine",
+    "solve_transport": "kivuko.transport:solve",
+    "train_optical": "kivuko.training.regimes.optical",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'kivuko' has no attribute {name!r}")
+    module, _, attribute = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(module), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -23,7 +24,7 @@ from typing import Any
 
 import platformdirs
 
-from kivuko.errors import ArtifactError, StorageError
+from kivuko.errors import ArtifactError, KivukoError, StorageError
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -70,16 +71,37 @@ def storage_errors(path: Path) -> Iterator[None]:
     """Turn a full or read-only disk below ``path`` into a :class:`StorageError` with a remedy."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}:
+    except Exception as error:
+        number = _error_number(error, path)
+        if number is None or number not in {
+            errno.ENOSPC,
+            errno.EDQUOT,
+            errno.EROFS,
+            errno.EACCES,
+            errno.EPERM,
+        }:
             raise
         raise StorageError(
-            f"cannot write: {error.strerror}",
-            where=error.filename or path,
+            f"cannot write: {os.strerror(number)}",
+            where=getattr(error, "filename", None) or path,
             expected="a writable folder with free space",
             remedy="free some space, or point KIVUKO_CACHE or the output option at another disk; "
             "what was complete before is untouched",
         ) from error
+
+
+def _error_number(error: Exception, path: Path) -> int | None:
+    """The system's reason for a failed write; libraries in other languages do not raise OSError for it."""
+    if isinstance(error, OSError):
+        return error.errno
+    if isinstance(error, KivukoError):
+        return None
+    if of_rust := re.search(r"\(os error (\d+)\)", str(error)):  # safetensors, tokenizers
+        return int(of_rust[1])
+    if isinstance(error, RuntimeError):  # torch.save: "basic_ios::clear: iostream error"
+        there = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        return errno.ENOSPC if shutil.disk_usage(there).free < 1 << 20 else None
+    return None
 
 
 @contextmanager
@@ -101,6 +123,21 @@ def write_atomically(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_replaceable(path: Path, kind: str) -> None:
+    """Refuse an output path that holds something of somebody else's; ask before long work, not after it.
+
+    Raises:
+        ArtifactError: ``path`` exists and holds something that Kivuko did not write.
+    """
+    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArtifactError(
+            f"will not replace something that is not a Kivuko {kind}",
+            where=path,
+            expected="a new path, an empty folder, or an artefact with manifest.json",
+            remedy="choose another output path, or move what is there away",
+        )
+
+
 @contextmanager
 def write_artifact(
     path: Path, kind: str, *, parents: Mapping[str, str] | None = None, meta: dict[str, Any] | None = None
@@ -116,13 +153,7 @@ def write_artifact(
         StorageError: the disk is full or not writable; what stood at ``path`` is untouched.
     """
     path = Path(path)
-    if path.exists() and not (path / MANIFEST).exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ArtifactError(
-            f"will not replace something that is not a Kivuko {kind}",
-            where=path,
-            expected="a new path, an empty folder, or an artefact with manifest.json",
-            remedy="choose another output path, or move what is there away",
-        )
+    check_replaceable(path, kind)
     meta = {} if meta is None else meta
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

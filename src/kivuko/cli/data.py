@@ -104,7 +104,8 @@ def _describe(console: Any, path: Path) -> None:
     from kivuko.artifact import MANIFEST, read_manifest
 
     kind = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"]
-    manifest = read_manifest(path, kind)
+    # Another kind of artefact has other metadata: reading it as a collection says so.
+    manifest = read_manifest(path, kind if kind in {"collection", "bitext"} else "collection")
     meta = manifest.meta
     console.print(f"[bold]{kind}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
     if "splits" in meta:

@@ -67,6 +67,8 @@ def _show_scores(job: MainJob) -> None:
 
 def _show_queries(job: MainJob) -> None:
     """Three test queries, spread over the list, with their best documents and matched tokens."""
+    from rich.markup import escape
+
     from kivuko.cli.display import console, show_matches
     from kivuko.ranking import ranked
     from kivuko.retrieval.index import Index
@@ -78,10 +80,11 @@ def _show_queries(job: MainJob) -> None:
     titles = {document.id: document.title for document in job.collection.documents}
     names = sorted(queries)
     for name in names[len(names) // 6 :: max(1, len(names) // 3)][:3]:
-        console.print(f"\n[bold]{queries[name]}[/bold]  (in English: {english[name]})", highlight=False)
+        asked, meant = escape(queries[name]), escape(english[name])
+        console.print(f"\n[bold]{asked}[/bold]  (in English: {meant})", highlight=False)
         for rank, document in enumerate(ranked(run[name])[:3], start=1):
             mark = "✓" if document == name else " "
-            console.print(f" {mark} {rank}. {titles[document]}", highlight=False)
+            console.print(f" {mark} {rank}. {escape(titles[document])}", highlight=False)
         matches = explain(index, job.student, queries[name], ranked(run[name])[0])
         show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -41,5 +42,5 @@ def show_matches(matches: Sequence[tuple[str, str, float]]) -> None:
     """
     table = Table("query token in", "matched", "cosine", box=None, padding=(0, 2, 0, 0))
     for query_word, document_word, similarity in matches:
-        table.add_row(query_word, document_word, f"{similarity:.2f}")
+        table.add_row(escape(query_word), escape(document_word), f"{similarity:.2f}")
     console.print(table)

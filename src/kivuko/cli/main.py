@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from kivuko.cli import data, demo, evaluate, index, models, search, train
+from kivuko.cli import data, demo, evaluate, index, lexicon, models, rank, search, train
 from kivuko.errors import KivukoError, MissingExtraError
 
 _IN_EXTRA = dict.fromkeys(
@@ -24,9 +24,11 @@ app = typer.Typer(
 app.command("demo")(demo.command)
 app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
+app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(train.app, name="train")
 app.add_typer(index.app, name="index")
 app.command("search")(search.command)
+app.command("rank")(rank.command)
 app.command("evaluate")(evaluate.command)
 
 

@@ -7,50 +7,59 @@ from typing import Annotated
 
 import typer
 
+MODEL = Annotated[
+    Path | None, typer.Option(help="Model folder that encodes queries: a student, or the teacher.")
+]
+LEXICON = Annotated[Path | None, typer.Option(help="Lexicon folder (kivuko lexicon induce).")]
+METHOD = Annotated[
+    str | None,
+    typer.Option(
+        help="late-interaction, bm25, lexicon-bm25 or fusion; by default what model and lexicon allow."
+    ),
+]
+WEIGHT = Annotated[float, typer.Option(min=0, max=1, help="The model's share in the fusion.")]
+
 
 def command(
     index: Annotated[Path, typer.Argument(help="Index folder (kivuko index build).")],
-    query: Annotated[str, typer.Argument(help="The query, in the student's language.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Student that encodes the query; by default the teacher that built the index."),
-    ] = None,
-    lexicon: Annotated[
-        Path | None,
-        typer.Option(help="Lexicon folder: also translate the query word by word, search by BM25, and fuse."),
-    ] = None,
-    weight: Annotated[float, typer.Option(min=0, max=1, help="Weight of the student in the fusion.")] = 0.5,
+    query: Annotated[str, typer.Argument(help="The query, in the language of the model or lexicon.")],
+    model: MODEL = None,
+    lexicon: LEXICON = None,
+    method: METHOD = None,
+    weight: WEIGHT = 0.5,
     top: Annotated[int, typer.Option(min=1, help="Documents to show.")] = 5,
     explain: Annotated[
-        bool, typer.Option(help="Show which query token matched which document token.")
+        bool, typer.Option(help="Show which query token matched which document token (needs --model).")
     ] = False,
 ) -> None:
-    """Search by exact late interaction, fused with lexicon BM25 where a lexicon is given."""
+    """Search by exact late interaction, by BM25 as is or through a lexicon, or by both fused."""
     from kivuko.cli.display import console, show_matches
-    from kivuko.codeswitch import Lexicon
     from kivuko.errors import InputError
-    from kivuko.retrieval.fusion import reciprocal_rank_fusion
+    from kivuko.ranking import ranked
+    from kivuko.retrieval.engine import search
     from kivuko.retrieval.index import Index
-    from kivuko.retrieval.late_interaction import explain as explain_match
-    from kivuko.retrieval.late_interaction import search_late_interaction
-    from kivuko.retrieval.lexical import LexicalIndex
-    from kivuko.retrieval.translate import QueryTranslator
-    from kivuko.training.teacher import default_teacher
 
     if not query.strip():
         raise InputError("the query is empty", expected="at least one word", remedy="type what you look for")
     opened = Index.open(index)
-    encoder = model or default_teacher()
-    run = search_late_interaction(opened, encoder, {"query": query})
-    if lexicon is not None:
-        translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(opened.documents))
-        run = reciprocal_rank_fusion(run, translator.run({"query": query}, 100), k=10, weight=weight)
-    hits = list(run["query"].items())[:top]
+    chosen = method or default_method(model, lexicon)
+    run = search(opened, {"query": query}, method=chosen, model=model, lexicon=lexicon, weight=weight)  # type: ignore[arg-type]
+    hits = ranked(run["query"])[:top]
     if not hits:
-        console.print("Nothing found: the query has no token that the model or the lexicon knows.")
+        console.print("Nothing found: no word of the query leads to a document.")
     titles = {document.id: document.title for document in opened.documents}
-    for rank, (document, score) in enumerate(hits, start=1):
+    for rank, document in enumerate(hits, start=1):
+        score = run["query"][document]
         console.print(f"{rank}. [bold]{titles[document]}[/bold]  {score:.3f}  {document}", highlight=False)
-        if explain:
-            matches = explain_match(opened, encoder, query, document)
+        if explain and model is not None:
+            from kivuko.retrieval.late_interaction import explain as explain_match
+
+            matches = explain_match(opened, model, query, document)
             show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
+
+
+def default_method(model: Path | None, lexicon: Path | None) -> str:
+    """What a model and a lexicon, either or both of them, allow."""
+    if model is not None:
+        return "late-interaction" if lexicon is None else "fusion"
+    return "bm25" if lexicon is None else "lexicon-bm25"

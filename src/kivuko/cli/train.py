@@ -46,13 +46,12 @@ def optical(
     A killed run goes on where it was when the same command is given again.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.errors import InputError
+    from kivuko.cli.pairs import chosen_pairs
     from kivuko.languages import resolve
 
     spoken = resolve(language)
     import torch
 
-    from kivuko.data import Bitext, build_bitext, read_pairs_tsv
     from kivuko.training.regimes.optical import OpticalSettings, train_optical
     from kivuko.training.teacher import default_teacher
 
@@ -68,19 +67,7 @@ def optical(
         "seed": seed,
     }
     settings = OpticalSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    if bitext is not None and bitext.is_file():
-        pairs, drops = read_pairs_tsv(bitext, spoken)
-        console.print(f"{drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}")
-    else:
-        opened = Bitext.open(bitext if bitext is not None else build_bitext(spoken))
-        if opened.language != spoken:
-            raise InputError(
-                "this bitext is of another language",
-                where=opened.path,
-                expected=spoken.tag,
-                got=opened.language.tag,
-            )
-        pairs = opened.pairs
+    pairs = chosen_pairs(bitext, spoken)
     with bars() as progress:
         train_optical(
             pairs, spoken, teacher or default_teacher(progress), output, settings=settings, progress=progress

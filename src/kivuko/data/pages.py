@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
+from kivuko.artifact import cache_folder, hash_json, read_manifest, write_artifact
+from kivuko.data.cached import usable_meta
 from kivuko.data.formats.tables import read_lines, write_jsonl
 from kivuko.data.sources import libreoffice_help
 from kivuko.data.sources.libreoffice_help import Page
@@ -57,7 +58,7 @@ def load_pages(language: Language, source_folder: Path | None = None) -> HelpPag
 
 def _cached(language: Language) -> HelpPages:
     path = cache_folder() / "data" / language.tag / "pages"
-    if not is_complete(path) or read_manifest(path, KIND).meta.get("recipe") != RECIPE:
+    if (usable_meta(path, KIND) or {}).get("recipe") != RECIPE:
         pages, version = libreoffice_help.read_pages(language)
         meta = {
             "language": language.tag,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kivuko.artifact import is_complete, read_manifest
+from kivuko.data.cached import usable_meta
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.sources import libreoffice_help
 from kivuko.errors import InputError
@@ -36,9 +36,9 @@ def foreign_language(language: Language | str) -> Language:
 
 def is_current(path: Path, kind: str, language: Language, source_folder: Path | None) -> bool:
     """Whether ``path`` holds what would be built: same recipe, language and, if one is asked for, source."""
-    if not is_complete(path):
+    meta = usable_meta(path, kind)
+    if meta is None:
         return False
-    meta = read_manifest(path, kind).meta
     same_source = source_folder is None or meta.get("from") == str(source_folder.resolve())
     return same_source and (meta.get("recipe"), meta.get("language")) == (RECIPE, language.tag)
 

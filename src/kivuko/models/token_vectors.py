@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,25 @@ class TokenVectors:
         np.save(folder / "offsets.npy", self.offsets, allow_pickle=False)
 
     def padded(self, texts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Vectors of some texts as one batch.
+        """Vectors and mask of some texts as one batch, see :func:`pad`."""
+        return pad([self[text] for text in texts], self.vectors.shape[1])
 
-        Returns:
-            vectors [batch, longest, dim] float32 with zeros on pads, and mask [batch, longest], True = keep.
-        """
-        lengths = self.lengths[list(texts)]
-        batch = torch.zeros(len(lengths), max(1, int(lengths.max())), self.vectors.shape[1])
-        mask = torch.zeros(batch.shape[:2], dtype=torch.bool)
-        for row, text in enumerate(texts):
-            batch[row, : lengths[row]] = torch.from_numpy(self[text].astype(np.float32))
-            mask[row, : lengths[row]] = True
-        return batch, mask
+
+def pad(rows: Sequence[npt.NDArray[np.float16]], dim: int) -> tuple[Tensor, Tensor]:
+    """Token vectors of several texts as one batch.
+
+    Args:
+        rows: [tokens, dim] of each text.
+        dim: numbers in one vector.
+
+    Returns:
+        vectors [batch, longest, dim] float32 with zeros on pads, and mask [batch, longest], True = keep.
+    """
+    import torch
+
+    batch = torch.zeros(len(rows), max([1, *map(len, rows)]), dim)
+    mask = torch.zeros(batch.shape[:2], dtype=torch.bool)
+    for i, row in enumerate(rows):
+        batch[i, : len(row)] = torch.from_numpy(row.astype(np.float32))
+        mask[i, : len(row)] = True
+    return batch, mask

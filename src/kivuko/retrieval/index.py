@@ -8,11 +8,10 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from kivuko.artifact import Manifest, hash_json, read_manifest, write_artifact
+from kivuko.artifact import Manifest, check_replaceable, hash_json, read_manifest, write_artifact
 from kivuko.data import Document
 from kivuko.data.formats.tables import read_jsonl, write_jsonl
 from kivuko.errors import ArtifactError, InputError
-from kivuko.models import late_interaction
 from kivuko.models.token_vectors import TokenVectors
 
 KIND = "index"
@@ -52,6 +51,8 @@ class Index:
         Raises:
             ArtifactError: the model writes into another space, or does not say into which.
         """
+        from kivuko.models import late_interaction
+
         space = late_interaction.space_of(model)
         if space != self.space:
             raise ArtifactError(
@@ -84,6 +85,8 @@ def build_index(
         ArtifactError: ``model`` does not name its space, or ``output`` holds something else.
         StorageError: the disk is full; a former index at ``output`` stays.
     """
+    from kivuko.models import late_interaction
+
     _check_ids(documents)
     space = late_interaction.space_of(model)
     parents = {
@@ -92,6 +95,7 @@ def build_index(
     }
     if (output / "manifest.json").is_file() and read_manifest(output, KIND).parents == parents:
         return output
+    check_replaceable(output, KIND)
     encoder = late_interaction.load(model)
     texts = [document.full_text for document in documents]
     vectors = late_interaction.encode(

@@ -74,8 +74,8 @@ def fit(
         loss: returns named parts, which are summed.
         lengths: [examples], pieces of each example, for bucketing.
         settings: see :class:`FitSettings`.
-        checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it, and it is
-            removed when training ends.
+        checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it. The last
+            one stays, so that nothing is lost when the model cannot be written; remove it once the model is.
         inputs: what determines the result (parents' hashes, settings); a folder with other inputs is started anew.
         progress: a rich display for the bar.
         label: what the bar says.
@@ -122,7 +122,6 @@ def fit(
         _silence(trainer)
         trainer.train(resume_from_checkpoint=_newest_complete(checkpoints))
     encoder.eval()
-    shutil.rmtree(checkpoints, ignore_errors=True)
 
 
 class _BucketedTrainer(MultiVectorEncoderTrainer):

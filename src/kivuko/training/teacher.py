@@ -6,6 +6,7 @@ query–document pairs: titles of training pages against the pages (contrastive,
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -105,6 +106,7 @@ def train_teacher(
     path = cache_folder() / "teachers" / hash_json(inputs)[:16]
     if is_complete(path):
         return path
+    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
     encoder = late_interaction.load(start)
     queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
     fit(
@@ -113,15 +115,17 @@ def train_teacher(
         MultiVectorMultipleNegativesRankingLoss(encoder, scale=scale),
         [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, documents)],
         settings,
-        cache_folder() / "checkpoints" / hash_json(inputs)[:16],
+        checkpoints,
         inputs=inputs,
         progress=progress,
         label="English teacher",
     )
     meta = {"regime": "english", "pairs": len(pairs), "settings": asdict(settings)}
-    return late_interaction.save(
+    late_interaction.save(
         encoder, path, space=None, parents={"start": start_hash, "pairs": str(inputs["pairs"])}, meta=meta
     )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return path
 
 
 def _hash(folder: Path) -> str:

@@ -14,13 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from rich.progress import Progress
 from torch import Tensor
 
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
 from kivuko.models import late_interaction
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.models.token_vectors import TokenVectors, pad
 
 KIND = "teacher-cache"
 TEXTS_PER_SHARD = 4096
@@ -50,14 +49,8 @@ class TeacherCache:
         return np.array([lengths[shard][text] for shard, text in self.place], dtype=np.int64)
 
     def padded(self, texts: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Vectors [batch, tokens, dim] float32 and mask [batch, tokens] (True = keep) of some texts."""
-        rows = [self.shards[shard][text] for shard, text in self.place[list(texts)]]
-        batch = torch.zeros(len(rows), max(1, *(len(row) for row in rows)), self.dim)
-        mask = torch.zeros(batch.shape[:2], dtype=torch.bool)
-        for i, row in enumerate(rows):
-            batch[i, : len(row)] = torch.from_numpy(row.astype(np.float32))
-            mask[i, : len(row)] = True
-        return batch, mask
+        """Vectors and mask of some texts as one batch, see :func:`kivuko.models.token_vectors.pad`."""
+        return pad([self.shards[shard][text] for shard, text in self.place[list(texts)]], self.dim)
 
 
 def teacher_cache(

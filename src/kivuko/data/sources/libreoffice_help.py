@@ -19,30 +19,10 @@ from kivuko.text import normalise
 
 NAME = "libreoffice-help"
 LICENCE = "MPL-2.0"
-_CODES = frozenset(
-    [
-        *(
-            "ca",
-            "cs",
-            "da",
-            "de",
-            "dz",
-            "el",
-            "en",
-            "es",
-            "et",
-            "eu",
-            "fi",
-            "fr",
-            "gl",
-            "hi",
-            "hu",
-            "id",
-            "it",
-        ),
-        *("ja", "km", "ko", "nl", "om", "pl", "pt", "ru", "sk", "sl", "sv", "tr", "vi", "zh", "zh-Hant"),
-    ]
-)
+_CODES = frozenset({
+    "ca", "cs", "da", "de", "dz", "el", "en", "es", "et", "eu", "fi", "fr", "gl", "hi", "hu", "id",
+    "it", "ja", "km", "ko", "nl", "om", "pl", "pt", "ru", "sk", "sl", "sv", "tr", "vi", "zh", "zh-Hant",
+})  # fmt: skip
 # Where the package or folder is not called after the language's short code.
 _PACKAGES = {"en": "en-us", "zh": "zh-cn", "zh-Hant": "zh-tw"}
 _HELP_FOLDERS = (

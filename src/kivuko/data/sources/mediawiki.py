@@ -10,8 +10,9 @@ import json
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from kivuko.artifact import cache_folder, is_complete, read_manifest, write_artifact
+from kivuko.artifact import cache_folder, write_artifact
 from kivuko.data.bitext import Pair
+from kivuko.data.cached import usable_meta
 from kivuko.data.formats.messages import read_messages
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language, known, resolve
@@ -86,7 +87,7 @@ def _all_messages(archive: Path, version: str) -> Path:
     folder = cache_folder() / "data" / "mediawiki-messages"
     languages = sorted(_file(language) for language in known())
     meta = {"package_version": version, "licence": LICENCE, "languages": languages}
-    if is_complete(folder) and dict(read_manifest(folder, _KIND).meta) == meta:
+    if usable_meta(folder, _KIND) == meta:
         return folder
     with write_artifact(folder, _KIND, meta=meta) as building:
         by_language: dict[str, Messages] = {name: {} for name in languages}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from datasets import Dataset
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest
+from kivuko.artifact import cache_folder, check_replaceable, hash_json, is_complete, read_manifest
 from kivuko.data import Pair
 from kivuko.languages import Language
 from kivuko.models import late_interaction
@@ -80,6 +81,8 @@ def train_optical(
         inputs
     ):
         return output
+    check_replaceable(output, late_interaction.KIND)
+    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
     torch.set_flush_denormal(True)  # without it tiny plan entries make the solvers 30 to 140 times slower
     student = late_interaction.load(teacher)
     cache = teacher_cache(
@@ -105,7 +108,7 @@ def train_optical(
         loss,
         [min(pieces[i], settings.max_length) for i in usable],
         settings,
-        cache_folder() / "checkpoints" / hash_json(inputs)[:16],
+        checkpoints,
         inputs=inputs,
         progress=progress,
         label=f"OPTICAL, {language.name}",
@@ -119,10 +122,12 @@ def train_optical(
         "pairs_without_content": len(pairs) - len(usable),
         "pairs_truncated": sum(pieces[i] > settings.max_length for i in usable),
     }
-    return late_interaction.save(
+    late_interaction.save(
         student,
         output,
         space=late_interaction.space_of(teacher),
         parents={"teacher": teacher_hash, "pairs": data_hash},
         meta=meta,
     )
+    shutil.rmtree(checkpoints, ignore_errors=True)
+    return output
