@@ -1,6 +1,8 @@
 # Everything a fresh machine needs: `make demo` (the main job on real data) and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
+# Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli.main).
+export OMP_WAIT_POLICY = PASSIVE
 
 .PHONY: demo test lint bench results
 

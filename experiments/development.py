@@ -40,9 +40,9 @@ VARIANTS: dict[str, dict[str, object]] = {
     "transport alone, sinkhorn": {"contrast_weight": 0.0},
     "transport alone, exact": {"contrast_weight": 0.0, "solver": "exact"},
     "sinkhorn 0.1": {"epsilon": 0.1},
-    "contrast 2": {"contrast_weight": 2.0},
-    "learning rate 4e-4": {"learning_rate": 4e-4},
-    "trained teacher": {"teacher": "trained"},
+    "exact plan, learning rate 4e-4": {"solver": "exact", "learning_rate": 4e-4},
+    "exact plan, contrast 2": {"solver": "exact", "contrast_weight": 2.0},
+    "exact plan, trained teacher": {"solver": "exact", "teacher": "trained"},
 }
 
 

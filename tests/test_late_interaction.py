@@ -43,7 +43,7 @@ def test_vectors_have_unit_length_and_are_centred(tiny_encoder: Path) -> None:
     np.testing.assert_allclose(mean.numpy(), plain.mean(axis=0), atol=1e-6)
     centred = late_interaction.assemble(tiny_encoder, mean=mean, max_length=16)
     found = late_interaction.encode(centred, TEXTS, task="document").vectors.astype(np.float64)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=2e-3)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=5e-3)
     expected = plain - plain.mean(axis=0)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
     np.testing.assert_allclose(found, expected, atol=0.03)

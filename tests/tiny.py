@@ -7,7 +7,20 @@ from pathlib import Path
 
 from kivuko.data import Pair
 
-ENGLISH = ("red", "green", "open", "close", "save", "print", "big", "small", "file", "page", "table", "window")
+ENGLISH = (
+    "red",
+    "green",
+    "open",
+    "close",
+    "save",
+    "print",
+    "big",
+    "small",
+    "file",
+    "page",
+    "table",
+    "window",
+)
 FOREIGN = (
     *("dima", "magari", "bani", "cufi", "olkai", "maxxi"),
     *("guda", "xiqqa", "kuusa", "fuula", "gabate", "foddaa"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -34,6 +35,9 @@ app.command("evaluate")(evaluate.command)
 
 def run() -> None:
     """Run the command line; an error of ours is a message and exit code 2, not a traceback."""
+    # Read by OpenMP when torch is loaded: threads that spin while they wait for one that a busy machine does not
+    # schedule make two threads a hundred times slower than one.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except KivukoError as error:

@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest
+from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
 from kivuko.data.pages import load_pages
 from kivuko.data.split import split_of
 from kivuko.languages import resolve
@@ -129,7 +129,9 @@ def train_teacher(
 
 
 def _hash(folder: Path) -> str:
-    """A model folder's content hash: its manifest's, or that of its files' names and sizes."""
+    """A model folder's content hash: its manifest's, or that of its files' names and contents."""
     if is_complete(folder):
         return read_manifest(folder, late_interaction.KIND).hash
-    return hash_json(sorted([f.name, f.stat().st_size] for f in folder.rglob("*") if f.is_file()))
+    return hash_json(
+        sorted([str(f.relative_to(folder)), hash_file(f)] for f in folder.rglob("*") if f.is_file())
+    )

@@ -1,0 +1,230 @@
+"""The index folder and exact search in it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny import made_up_pairs
+
+from kivuko.artifact import read_manifest
+from kivuko.data import Document
+from kivuko.errors import ArtifactError, InputError, StorageError
+from kivuko.languages import resolve
+from kivuko.models import late_interaction
+from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval import index as index_module
+from kivuko.retrieval import late_interaction as search_module
+from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.late_interaction import explain, maxsim, search_late_interaction
+from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.teacher import untrained_teacher
+
+DOCUMENTS = [
+    Document("b-copy", "Open", "the file in a window"),
+    Document("empty", "", " \t"),
+    Document("a-copy", "Open", "the file in a window"),
+    Document("long", "Print", "page " * 300),
+    Document("colour", "Red and green", "tables"),
+]
+
+
+@pytest.fixture
+def index(tiny_teacher: Path, tmp_path: Path) -> Index:
+    return Index.open(build_index(DOCUMENTS, tiny_teacher, tmp_path / "index"))
+
+
+@given(
+    queries=st.lists(st.integers(0, 4), min_size=1, max_size=5),
+    documents=st.lists(st.integers(1, 6), min_size=1, max_size=9),
+    query_chunk=st.integers(1, 12),
+    document_chunk=st.integers(1, 20),
+)
+def test_maxsim_equals_a_loop_whatever_the_chunks(
+    queries: list[int], documents: list[int], query_chunk: int, document_chunk: int
+) -> None:
+    random = np.random.default_rng(0)
+
+    def texts(lengths: list[int]) -> TokenVectors:
+        # Shifted, so that all similarities of some pairs are negative and a stray 0 would win.
+        made = [random.standard_normal((n, 8)) - 0.5 * (n % 2) for n in lengths]
+        return TokenVectors.stack([text.astype(np.float16) for text in made], 8)
+
+    asked, held = texts(queries), texts(documents)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_module, "QUERY_TOKENS_AT_ONCE", query_chunk)
+        patch.setattr(search_module, "DOCUMENT_TOKENS_AT_ONCE", document_chunk)
+        found = maxsim(asked, held)
+    assert (found.shape, found.dtype) == ((len(queries), len(documents)), np.float32)
+    for q in range(len(queries)):
+        for d in range(len(documents)):
+            similarity = asked[q].astype(np.float64) @ held[d].astype(np.float64).T
+            assert found[q, d] == pytest.approx(similarity.max(axis=1).sum() if queries[q] else 0, abs=1e-4)
+
+
+def test_index_counts_what_it_holds_and_leaves_out(index: Index, tiny_teacher: Path) -> None:
+    facts = index.manifest.meta
+    assert (facts["documents"], facts["documents_without_content"], facts["documents_truncated"]) == (4, 1, 1)
+    assert facts["max_length"] == 160
+    assert [document.id for document in index.documents] == ["b-copy", "a-copy", "long", "colour"]
+    assert index.documents[2] == DOCUMENTS[3]
+    assert len(index.vectors) == 4
+    assert len(index.vectors.vectors) == facts["token_vectors"] == index.vectors.lengths.sum()
+    assert isinstance(index.vectors.vectors, np.memmap)
+    assert index.vectors.lengths[2] == 158
+    direct = late_interaction.encode(
+        late_interaction.load(tiny_teacher), [DOCUMENTS[4].full_text], task="document"
+    )
+    np.testing.assert_allclose(index.vectors[3].astype(float), direct[0].astype(float), atol=0.02)
+
+
+def test_search_ranks_by_maxsim_with_ties_by_id(index: Index, tiny_teacher: Path) -> None:
+    queries = {"q1": "open the file", "q2": "red tables"}
+    run = search_late_interaction(index, tiny_teacher, queries)
+    assert list(run) == ["q1", "q2"]
+    assert list(run["q1"])[:2] == ["a-copy", "b-copy"]
+    assert run["q1"]["a-copy"] == run["q1"]["b-copy"]
+    assert next(iter(run["q2"])) == "colour"
+    assert "empty" not in run["q1"]
+    assert list(run["q1"].values()) == sorted(run["q1"].values(), reverse=True)
+    encoder = late_interaction.load(tiny_teacher)
+    vectors = late_interaction.encode(encoder, ["red tables"], task="query").vectors.astype(float)
+    similarity = vectors @ index.vectors[3].astype(float).T
+    assert run["q2"]["colour"] == pytest.approx(similarity.max(axis=1).sum(), abs=0.02)
+    # A tie that straddles the depth is cut by id too.
+    assert list(search_late_interaction(index, tiny_teacher, queries, depth=1)["q1"]) == ["a-copy"]
+
+
+@pytest.mark.parametrize(
+    ("query", "finds"),
+    [
+        ("", False),
+        (" \t\u3000", False),
+        ("?!", True),
+        ("ភាសាខ្មែរ", True),
+        ("𞤀𞤣𞤤𞤢𞤥", True),
+        ("the of and", True),
+    ],
+)
+def test_odd_queries_do_not_break_search(query: str, finds: bool, index: Index, tiny_teacher: Path) -> None:
+    run = search_late_interaction(index, tiny_teacher, {"odd": query, "plain": "open"})
+    assert bool(run["odd"]) == finds
+    assert len(run["plain"]) == 4
+    matches = explain(index, tiny_teacher, query, "colour")
+    assert bool(matches) == finds
+    assert all(np.isfinite(match.similarity) for match in matches)
+
+
+def test_explain_tells_each_token_s_match(index: Index, tiny_teacher: Path) -> None:
+    query = "Open (xyz) ក page"
+    encoder = late_interaction.load(tiny_teacher)
+    tokens = late_interaction.encode(encoder, [query], task="query").lengths[0]
+    for document in index.documents:
+        matches = explain(index, tiny_teacher, query, document.id)
+        assert len(matches) == tokens
+        assert [match.query_word for match in matches][0] == "Open"
+        assert {match.query_word for match in matches} == set(query.split())
+        assert {match.document_word for match in matches} <= set(document.full_text.split())
+        score = search_late_interaction(index, tiny_teacher, {"q": query})["q"][document.id]
+        assert sum(match.similarity for match in matches) == pytest.approx(score, abs=1e-3)
+    with pytest.raises(KeyError):
+        explain(index, tiny_teacher, query, "empty")
+
+
+def test_student_of_the_same_teacher_searches_and_a_stranger_is_refused(
+    index: Index, tiny_teacher: Path, other_tiny_encoder: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    settings = OpticalSettings(steps=2, batch_size=8)
+    student = train_optical(
+        made_up_pairs(20), resolve("om"), tiny_teacher, tmp_path / "om", settings=settings
+    )
+    assert search_late_interaction(index, student, {"q": "bani"})["q"]
+    stranger = untrained_teacher(str(other_tiny_encoder), ["open the file"])
+    for work in (
+        lambda: search_late_interaction(index, stranger, {"q": "open"}),
+        lambda: explain(index, stranger, "open", "colour"),
+    ):
+        with pytest.raises(ArtifactError, match="another model's vector space") as refused:
+            work()
+        assert str(index.path) in str(refused.value)
+        assert str(stranger) in str(refused.value)
+        assert "kivuko index build" in str(refused.value)
+    with pytest.raises(ArtifactError, match="which vector space"):
+        search_late_interaction(index, tiny_encoder, {"q": "open"})
+
+
+def test_same_inputs_keep_the_index_and_others_replace_it(index: Index, tiny_teacher: Path) -> None:
+    stamp = (index.path / "manifest.json").stat().st_mtime_ns
+    build_index(DOCUMENTS, tiny_teacher, index.path)
+    assert (index.path / "manifest.json").stat().st_mtime_ns == stamp
+    build_index(DOCUMENTS[:1], tiny_teacher, index.path)
+    assert [document.id for document in Index.open(index.path).documents] == ["b-copy"]
+
+
+def test_bad_documents_are_refused(tiny_teacher: Path, tmp_path: Path) -> None:
+    output = tmp_path / "index"
+    with pytest.raises(InputError, match=r"same id[\s\S]*documents 1 and 3[\s\S]*'b-copy'"):
+        build_index([*DOCUMENTS[:2], DOCUMENTS[0]], tiny_teacher, output)
+    with pytest.raises(InputError, match="nothing to index"):
+        build_index([], tiny_teacher, output)
+    with pytest.raises(InputError, match=r"no document has any content[\s\S]*1 empty"):
+        build_index([DOCUMENTS[1]], tiny_teacher, output)
+    assert not output.exists()
+
+
+def test_folder_of_somebody_else_is_refused_before_encoding(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    monkeypatch.setattr(index_module.late_interaction, "encode", lambda *_, **__: pytest.fail("encoded"))
+    with pytest.raises(ArtifactError, match="will not replace"):
+        build_index(DOCUMENTS, tiny_teacher, tmp_path / "thesis")
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+def test_interrupted_build_leaves_no_index(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for target, name in ((index_module.late_interaction, "encode"), (index_module, "write_jsonl")):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                build_index(DOCUMENTS, tiny_teacher, tmp_path / "indexes" / "mine")
+        with pytest.raises(ArtifactError, match="no complete index"):
+            Index.open(tmp_path / "indexes" / "mine")
+    assert list((tmp_path / "indexes").iterdir()) == []
+
+
+def test_full_disk_leaves_the_former_index(
+    index: Index, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = read_manifest(index.path, "index", verify=True)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    for target, name in ((np, "save"), (os, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, name, full)
+            with pytest.raises(StorageError, match="No space left"):
+                build_index(DOCUMENTS[:1], tiny_teacher, index.path)
+        assert read_manifest(index.path, "index", verify=True) == before
+    beside = [path.name for path in index.path.parent.iterdir() if path.name.startswith(".")]
+    assert beside == []
+
+
+def test_damaged_or_missing_index_is_told(index: Index, tmp_path: Path) -> None:
+    (index.path / "vectors.npy").write_bytes(b"short")
+    with pytest.raises(ArtifactError, match=r"damaged[\s\S]*vectors\.npy"):
+        Index.open(index.path)
+    with pytest.raises(ArtifactError, match="no complete index"):
+        Index.open(tmp_path / "nowhere")

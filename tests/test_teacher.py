@@ -1,0 +1,148 @@
+"""The teacher cache (encoded once, shared, memory-mapped) and the teachers' own folders."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import made_up_pairs
+
+from kivuko.artifact import read_manifest
+from kivuko.errors import ArtifactError, InputError
+from kivuko.languages import resolve
+from kivuko.models import late_interaction
+from kivuko.training import teacher_cache as module
+from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.teacher import untrained_teacher
+from kivuko.training.teacher_cache import teacher_cache
+
+TEXTS = [pair.english for pair in made_up_pairs(20)]
+
+
+def shards(cache: Path) -> dict[Path, list[str]]:
+    """Complete shards and the keys of their texts."""
+    found = sorted((cache / "teacher-cache").glob("*/*/manifest.json"))
+    return {path.parent: json.loads((path.parent / "texts.json").read_text()) for path in found}
+
+
+def test_vectors_equal_direct_encoding_in_the_order_asked_for(own_cache: Path, tiny_teacher: Path) -> None:
+    asked = [TEXTS[3], TEXTS[0], "", TEXTS[3]]
+    cache = teacher_cache(tiny_teacher, asked, max_length=16)
+    encoder = late_interaction.load(tiny_teacher)
+    encoder.max_seq_length = 16
+    direct = late_interaction.encode(encoder, asked, task="document")
+    assert len(cache) == 4
+    np.testing.assert_array_equal(cache.lengths, direct.lengths)
+    assert cache.lengths[2] == 0
+    batch, mask = cache.padded(range(4))
+    for i in range(4):
+        np.testing.assert_allclose(batch[i][mask[i]].numpy(), direct[i].astype(np.float32), atol=0.02)
+    assert not batch[~mask].any()
+    np.testing.assert_array_equal(batch[0].numpy(), batch[3].numpy())
+
+
+def test_texts_are_encoded_once(own_cache: Path, tiny_teacher: Path) -> None:
+    teacher_cache(tiny_teacher, TEXTS[:10] * 2, max_length=16)
+    first = shards(own_cache)
+    assert [len(keys) for keys in first.values()] == [10]
+    stamps = {path: (path / "vectors.npy").stat().st_mtime_ns for path in first}
+    again = teacher_cache(tiny_teacher, TEXTS[:10], max_length=16)
+    assert shards(own_cache) == first
+    wider = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    added = {path: keys for path, keys in shards(own_cache).items() if path not in first}
+    assert [len(keys) for keys in added.values()] == [10]
+    assert {path: (path / "vectors.npy").stat().st_mtime_ns for path in first} == stamps
+    np.testing.assert_array_equal(wider.padded(range(10))[0], again.padded(range(10))[0])
+    assert all(isinstance(shard.vectors, np.memmap) for shard in wider.shards)
+
+
+def test_large_text_lists_fill_several_shards(
+    own_cache: Path, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    shutil.rmtree(own_cache / "teacher-cache")
+    monkeypatch.setattr(module, "TEXTS_PER_SHARD", 6)
+    parts = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    assert sorted(len(keys) for keys in shards(own_cache).values()) == [2, 6, 6, 6]
+    np.testing.assert_array_equal(parts.lengths, whole.lengths)
+    np.testing.assert_allclose(parts.padded(range(20))[0], whole.padded(range(20))[0], atol=0.02)
+
+
+def test_killed_encoding_goes_on_after_its_complete_shards(
+    own_cache: Path, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "TEXTS_PER_SHARD", 5)
+    plain, calls = late_interaction.encode, []
+
+    def failing(*arguments: object, **options: object) -> object:
+        calls.append(len(arguments[1]))  # type: ignore[arg-type]
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return plain(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module.late_interaction, "encode", failing)
+    with pytest.raises(KeyboardInterrupt):
+        teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    assert len(shards(own_cache)) == 2
+    # What a harder kill would leave: a shard without manifest, and one under its building name.
+    (folder,) = (own_cache / "teacher-cache").iterdir()
+    half = next(iter(shards(own_cache)))
+    for name in ("0123456789abcdef", ".0123456789abcdef.building-x"):
+        shutil.copytree(half, folder / name)
+        (folder / name / "vectors.npy").write_bytes(b"half")
+        (folder / name / "manifest.json").unlink()
+    found = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    assert calls == [5] * 5
+    assert found.lengths.min() > 0
+
+
+def test_damaged_shard_is_told(own_cache: Path, tiny_teacher: Path) -> None:
+    teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    (shard,) = shards(own_cache)
+    (shard / "vectors.npy").write_bytes((shard / "vectors.npy").read_bytes()[:-4])
+    with pytest.raises(ArtifactError, match=r"damaged[\s\S]*vectors\.npy"):
+        teacher_cache(tiny_teacher, TEXTS, max_length=16)
+
+
+def test_teachers_and_lengths_do_not_mix(
+    own_cache: Path, tiny_teacher: Path, other_tiny_encoder: Path
+) -> None:
+    other = untrained_teacher(str(other_tiny_encoder), TEXTS)
+    first = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    second = teacher_cache(other, TEXTS, max_length=16)
+    short = teacher_cache(tiny_teacher, TEXTS, max_length=4)
+    assert len(shards(own_cache)) == 3
+    assert short.lengths.max() == 2 < first.lengths.max()
+    assert np.abs(first.padded([0])[0] - second.padded([0])[0]).max() > 0.1
+
+
+def test_languages_share_the_teacher_s_vectors(own_cache: Path, tiny_teacher: Path, tmp_path: Path) -> None:
+    settings = OpticalSettings(steps=2, batch_size=8)
+    pairs = made_up_pairs(20)
+    for language in ("om", "so"):
+        train_optical(pairs, resolve(language), tiny_teacher, tmp_path / language, settings=settings)
+    assert [len(keys) for keys in shards(own_cache).values()] == [20]
+
+
+def test_untrained_teacher_says_how_it_was_made(own_cache: Path, tiny_encoder: Path) -> None:
+    teacher = untrained_teacher(str(tiny_encoder), TEXTS)
+    manifest = read_manifest(teacher, "model", verify=True)
+    assert (manifest.meta["centred"], manifest.meta["centred_on_texts"]) == (True, 20)
+    encoder = late_interaction.load(teacher)
+    mean = late_interaction.mean_token_vector(
+        late_interaction.encode(
+            late_interaction.load(untrained_teacher(str(tiny_encoder), [], centred=False)),
+            TEXTS,
+            task="document",
+        )
+    )
+    np.testing.assert_allclose(-encoder[2].linear.bias.detach(), mean, atol=1e-6)
+
+
+def test_nothing_to_centre_on_is_refused(own_cache: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(InputError, match="mean token vector"):
+        untrained_teacher(str(tiny_encoder), ["", " "])
+    assert not (own_cache / "teachers").exists()
