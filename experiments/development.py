@@ -13,6 +13,7 @@ import json
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.progress import Progress
@@ -25,24 +26,22 @@ from kivuko.experiment.main_job import collection_index
 from kivuko.languages import resolve
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.fit import FitSettings
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
-from kivuko.training.teacher import default_teacher, train_teacher
+from kivuko.training.teacher import TEACHER_SETTINGS, centred_encoder, train_teacher
 
 BASELINE = OpticalSettings(steps=400)
-TRAINED_TEACHER = FitSettings(steps=120, batch_size=16, max_length=128, learning_rate=2e-5)
 LANGUAGES = ("om", "et")
-#: Name → what differs from the baseline.
-VARIANTS: dict[str, dict[str, object]] = {
-    "baseline (sinkhorn 0.3, contrast 0.5, 2e-4)": {},
-    "exact plan": {"solver": "exact"},
-    "ipot plan": {"solver": "ipot"},
-    "transport alone, sinkhorn": {"contrast_weight": 0.0},
-    "transport alone, exact": {"contrast_weight": 0.0, "solver": "exact"},
-    "sinkhorn 0.1": {"epsilon": 0.1},
-    "exact plan, learning rate 4e-4": {"solver": "exact", "learning_rate": 4e-4},
-    "exact plan, contrast 2": {"solver": "exact", "contrast_weight": 2.0},
-    "exact plan, trained teacher": {"solver": "exact", "teacher": "trained"},
+#: Name → what differs from the defaults; a teacher's settings stand under "teacher", None for the untrained one.
+VARIANTS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "untrained teacher": {"teacher": None},
+    "untrained teacher, sinkhorn 0.3": {"teacher": None, "solver": "sinkhorn"},
+    "untrained teacher, ipot": {"teacher": None, "solver": "ipot"},
+    "learning rate 4e-4": {"learning_rate": 4e-4},
+    "teacher of 300 steps": {"teacher": replace(TEACHER_SETTINGS, steps=300)},
+    "sinkhorn 0.3": {"solver": "sinkhorn"},
+    "transport alone": {"contrast_weight": 0.0},
+    "contrast 2": {"contrast_weight": 2.0},
 }
 
 
@@ -51,12 +50,12 @@ def measure(name: str, language_name: str, progress: Progress) -> dict[str, obje
     language = resolve(language_name)
     collection, bitext = Collection.open(build_collection(language)), Bitext.open(build_bitext(language))
     options = dict(VARIANTS[name])
-    teacher = default_teacher(progress)
-    if options.pop("teacher", None) == "trained":
+    teacher = centred_encoder(progress)
+    if (teacher_settings := options.pop("teacher", TEACHER_SETTINGS)) is not None:
         pages = {document.id: document.full_text for document in collection.documents}
         pairs = [(title, pages[page]) for title, page in collection.training_titles()]
-        teacher = train_teacher(teacher, pairs, settings=TRAINED_TEACHER, progress=progress)
-    settings = replace(BASELINE, **options)  # type: ignore[arg-type]
+        teacher = train_teacher(teacher, pairs, settings=teacher_settings, progress=progress)
+    settings = replace(BASELINE, **options)
     inputs = [
         read_manifest(teacher, "model").hash,
         bitext.manifest.hash,
@@ -65,7 +64,7 @@ def measure(name: str, language_name: str, progress: Progress) -> dict[str, obje
     ]
     cell = cache_folder() / "development" / f"{hash_json(inputs)[:16]}.json"
     if cell.is_file():
-        return dict(json.loads(cell.read_text(encoding="utf-8")))
+        return {**json.loads(cell.read_text(encoding="utf-8")), "system": name}
     index = collection_index(collection, teacher, progress)
     student = cell.with_suffix("")
     train_optical(bitext.pairs, language, teacher, student, settings=settings, progress=progress)
@@ -107,7 +106,7 @@ def main() -> None:
         for name in arguments.only:
             for language in arguments.languages:
                 rows.append(measure(name, language, progress))
-                print(json.dumps(rows[-1]), flush=True)
+                print("\n" + json.dumps(rows[-1]), flush=True)
     if arguments.write:
         write_results(
             Path("docs/results/development"),

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import made_up_pairs
 
 from kivuko.artifact import read_manifest
 from kivuko.data import Document
@@ -24,6 +23,7 @@ from kivuko.retrieval.index import Index, build_index
 from kivuko.retrieval.late_interaction import explain, maxsim, search_late_interaction
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
+from tiny import made_up_pairs
 
 DOCUMENTS = [
     Document("b-copy", "Open", "the file in a window"),
@@ -127,7 +127,7 @@ def test_explain_tells_each_token_s_match(index: Index, tiny_teacher: Path) -> N
     for document in index.documents:
         matches = explain(index, tiny_teacher, query, document.id)
         assert len(matches) == tokens
-        assert [match.query_word for match in matches][0] == "Open"
+        assert matches[0].query_word == "Open"
         assert {match.query_word for match in matches} == set(query.split())
         assert {match.document_word for match in matches} <= set(document.full_text.split())
         score = search_late_interaction(index, tiny_teacher, {"q": query})["q"][document.id]
@@ -182,7 +182,7 @@ def test_folder_of_somebody_else_is_refused_before_encoding(
 ) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    monkeypatch.setattr(index_module.late_interaction, "encode", lambda *_, **__: pytest.fail("encoded"))
+    monkeypatch.setattr(late_interaction, "encode", lambda *_, **__: pytest.fail("encoded"))
     with pytest.raises(ArtifactError, match="will not replace"):
         build_index(DOCUMENTS, tiny_teacher, tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
@@ -194,7 +194,7 @@ def test_interrupted_build_leaves_no_index(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for target, name in ((index_module.late_interaction, "encode"), (index_module, "write_jsonl")):
+    for target, name in ((late_interaction, "encode"), (index_module, "write_jsonl")):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, interrupted)
             with pytest.raises(KeyboardInterrupt):

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny import made_up_pairs
 
 from kivuko.artifact import read_manifest
 from kivuko.errors import ArtifactError, InputError
@@ -18,6 +17,7 @@ from kivuko.training import teacher_cache as module
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
 from kivuko.training.teacher_cache import teacher_cache
+from tiny import made_up_pairs
 
 TEXTS = [pair.english for pair in made_up_pairs(20)]
 
@@ -83,7 +83,7 @@ def test_killed_encoding_goes_on_after_its_complete_shards(
             raise KeyboardInterrupt
         return plain(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.late_interaction, "encode", failing)
+    monkeypatch.setattr(late_interaction, "encode", failing)
     with pytest.raises(KeyboardInterrupt):
         teacher_cache(tiny_teacher, TEXTS, max_length=16)
     assert len(shards(own_cache)) == 2
@@ -116,7 +116,7 @@ def test_teachers_and_lengths_do_not_mix(
     short = teacher_cache(tiny_teacher, TEXTS, max_length=4)
     assert len(shards(own_cache)) == 3
     assert short.lengths.max() == 2 < first.lengths.max()
-    assert np.abs(first.padded([0])[0] - second.padded([0])[0]).max() > 0.1
+    assert (first.padded([0])[0] - second.padded([0])[0]).abs().max() > 0.1
 
 
 def test_languages_share_the_teacher_s_vectors(own_cache: Path, tiny_teacher: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import made_up_pairs
 
 from kivuko.artifact import read_manifest, storage_errors, write_artifact
 from kivuko.data import Pair
@@ -26,9 +26,9 @@ from kivuko.languages import resolve
 from kivuko.models import late_interaction
 from kivuko.training.length_buckets import LengthBuckets
 from kivuko.training.optical import OpticalLoss
-from kivuko.training.regimes import optical
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import train_teacher, untrained_teacher
+from tiny import made_up_pairs
 
 OROMO = resolve("om")
 PAIRS = made_up_pairs(60)
@@ -134,7 +134,7 @@ def test_teacher_stays_and_the_student_keeps_its_space(
     assert late_interaction.space_of(model) == late_interaction.space_of(tiny_teacher)
     assert late_interaction.length_limit(late_interaction.load(model)) == 160
     # Each epoch has 7 batches and other ones; none repeats an example.
-    epochs = [sum(batches_seen[:7], []), sum(batches_seen[7:], [])]
+    epochs = [list(chain(*batches_seen[:7])), list(chain(*batches_seen[7:]))]
     assert len(batches_seen) == SHORT.steps
     assert all(len(set(epoch)) == len(epoch) for epoch in epochs)
     assert epochs[0][:40] != epochs[1]
@@ -232,7 +232,7 @@ def test_model_that_could_not_be_written_costs_no_second_training(
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(optical.late_interaction, "save", full_disk)
+        patch.setattr(late_interaction, "save", full_disk)
         with pytest.raises(StorageError, match="free some space"):
             train_optical(PAIRS, OROMO, tiny_teacher, tmp_path / "om", settings=SHORT)
     assert len(batches_seen) == SHORT.steps

@@ -43,5 +43,6 @@ def build(
     console.print(
         f"{output}: {facts['documents']:,} documents, {facts['token_vectors']:,} token vectors; "
         f"{facts['documents_truncated']:,} documents cut at {facts['max_length']} pieces, "
-        f"{facts['documents_without_content']:,} without content left out"
+        f"{facts['documents_without_content']:,} without content left out",
+        soft_wrap=True,
     )

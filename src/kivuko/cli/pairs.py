@@ -25,7 +25,8 @@ def chosen_pairs(bitext: Path | None, language: Language) -> list[Pair]:
     if bitext is not None and bitext.is_file():
         pairs, drops = read_pairs_tsv(bitext, language)
         console.print(
-            f"{bitext}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}"
+            f"{bitext}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}",
+            soft_wrap=True,
         )
         return pairs
     opened = Bitext.open(bitext if bitext is not None else build_bitext(language))

@@ -42,4 +42,4 @@ def command(
         )
     write_run(output, run, tag=chosen)
     empty = sum(not documents for documents in run.values())
-    console.print(f"{output}: {len(asked):,} queries by {chosen}; {empty:,} found nothing")
+    console.print(f"{output}: {len(asked):,} queries by {chosen}; {empty:,} found nothing", soft_wrap=True)

@@ -33,6 +33,8 @@ def command(
     ] = False,
 ) -> None:
     """Search by exact late interaction, by BM25 as is or through a lexicon, or by both fused."""
+    from rich.markup import escape
+
     from kivuko.cli.display import console, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
@@ -50,7 +52,8 @@ def command(
     titles = {document.id: document.title for document in opened.documents}
     for rank, document in enumerate(hits, start=1):
         score = run["query"][document]
-        console.print(f"{rank}. [bold]{titles[document]}[/bold]  {score:.3f}  {document}", highlight=False)
+        title = escape(titles[document])
+        console.print(f"{rank}. [bold]{title}[/bold]  {score:.3f}  {escape(document)}", highlight=False)
         if explain and model is not None:
             from kivuko.retrieval.late_interaction import explain as explain_match
 

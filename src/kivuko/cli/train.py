@@ -72,8 +72,10 @@ def optical(
         train_optical(
             pairs, spoken, teacher or default_teacher(progress), output, settings=settings, progress=progress
         )
-    console.print(f"Student for {spoken.name}: {output}")
+    encoder = f" --model {teacher}" if teacher else ""
+    console.print(f"Student for {spoken.name}: {output}", soft_wrap=True)
     console.print(
-        "Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine\n"
-        f'  kivuko search indexes/mine "…" --model {output} --explain'
+        f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine{encoder}\n"
+        f'  kivuko search indexes/mine "…" --model {output} --explain',
+        soft_wrap=True,
     )

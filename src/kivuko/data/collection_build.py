@@ -58,7 +58,7 @@ def build_collection(
         return path
     english, foreign = english_pages(source_folder), load_pages(language, source_folder)
     reports = {name: DropReport() for name in ("documents", "title", "paragraph")}
-    documents = _documents(english.pages.values(), reports["documents"])
+    documents = page_documents(english.pages.values(), reports["documents"])
     indexed = {document.id: english.pages[document.id] for document in documents}
     titles = title_queries(indexed, foreign.pages, language, reports["title"])
     queries = {
@@ -82,7 +82,7 @@ def build_collection(
     return path
 
 
-def _documents(pages: Iterable[Page], report: DropReport) -> list[Document]:
+def page_documents(pages: Iterable[Page], report: DropReport) -> list[Document]:
     """The pages that say something; a heading that repeats the title is not said twice."""
     documents = []
     for page in pages:

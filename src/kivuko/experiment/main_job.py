@@ -7,7 +7,6 @@ the test pages are only scored.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,10 +24,10 @@ from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion
 from kivuko.retrieval.index import Index, build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
-from kivuko.training.teacher import BASE, default_teacher, untrained_teacher
+from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
 DEPTH = 100
 #: System name → what it is, in the order of the table.
@@ -37,7 +36,7 @@ SYSTEMS = {
     "untranslated-bm25": "BM25, query as it is",
     "lexicon-bm25": "BM25, query through the induced lexicon",
     "zero-shot": "encoder as it is, late interaction",
-    "zero-shot-centred": "the same, centred (where training starts)",
+    "zero-shot-centred": "the same, centred (the starting line)",
     "optical": "OPTICAL student",
     "fusion": "OPTICAL student + lexicon BM25",
 }
@@ -52,7 +51,7 @@ class MainJob:
     Attributes:
         language: the language of the queries.
         collection: the test collection.
-        teacher: model folder that encoded the documents.
+        teacher: model folder that encoded the documents for the student.
         student: model folder that encodes the queries.
         index: index folder in the teacher's space.
         lexicon: lexicon folder.
@@ -97,7 +96,7 @@ def run_main_job(
     """
     collection = Collection.open(_step(progress, "collection", lambda: build_collection(language)))
     bitext = Bitext.open(_step(progress, "bitext", lambda: build_bitext(language)))
-    teacher = default_teacher(progress)
+    teacher, centred = default_teacher(progress), centred_encoder(progress)
     raw = untrained_teacher(BASE, [], centred=False)
     index = collection_index(collection, teacher, progress)
     home = cache_folder() / "main-job" / language.tag
@@ -105,16 +104,21 @@ def run_main_job(
     student = train_optical(
         bitext.pairs, language, teacher, home / "student", settings=settings, progress=progress
     )
+    encoders = {
+        "zero-shot": (raw, collection_index(collection, raw, progress)),
+        "zero-shot-centred": (centred, collection_index(collection, centred, progress)),
+        "optical": (student, index),
+        "english-title": (teacher, index),
+    }
     parents = {
         "collection": collection.manifest.hash,
-        "index": read_manifest(index, "index").hash,
         "lexicon": read_manifest(lexicon, "lexicon").hash,
-        "student": read_manifest(student, late_interaction.KIND).hash,
+        "lexical index": f"title weight {TITLE_WEIGHT}",
+        **{system: _hashes(model, searched) for system, (model, searched) in encoders.items()},
     }
     runs = home / "runs"
     if not (is_complete(runs) and read_manifest(runs, "runs").parents == parents):
-        raw_index = collection_index(collection, raw, progress)
-        _search(collection, runs, parents, teacher, raw, student, index, raw_index, lexicon, progress)
+        _search(collection, runs, parents, encoders, lexicon, progress)
     chosen = read_manifest(runs, "runs").meta
     return MainJob(
         language,
@@ -133,33 +137,32 @@ def _search(
     collection: Collection,
     output: Path,
     parents: dict[str, str],
-    teacher: Path,
-    raw: Path,
-    student: Path,
-    index: Path,
-    raw_index: Path,
+    encoders: dict[str, tuple[Path, Path]],
     lexicon: Path,
     progress: Progress | None,
 ) -> None:
-    """Rank development and test queries with every system; the fusion is chosen on development titles."""
+    """Rank development and test queries with every system; the fusion is chosen on development titles.
+
+    ``encoders`` names the model of each late-interaction system and the index it searches.
+    """
     lexical = LexicalIndex(collection.documents)
     translator = QueryTranslator(Lexicon.open(lexicon), lexical)
-    dense, raw_dense = Index.open(index), Index.open(raw_index)
-    late = functools.partial(search_late_interaction, depth=DEPTH, progress=progress)
     runs: dict[tuple[str, str, str], Run] = {}
     for kind in QUERY_KINDS:
         for split in ("development", "test"):
             queries = collection.queries(kind, split)
-            found = {
-                "untranslated-bm25": {query: lexical.search(text, DEPTH) for query, text in queries.items()},
-                "lexicon-bm25": translator.run(queries, DEPTH),
-                "zero-shot": late(raw_dense, raw, queries),
-                "zero-shot-centred": late(dense, teacher, queries),
-                "optical": late(dense, student, queries),
+            runs[kind, split, "untranslated-bm25"] = {
+                query: lexical.search(text, DEPTH) for query, text in queries.items()
             }
-            if kind == "title":
-                found["english-title"] = late(dense, teacher, collection.queries("english-title", split))
-            runs.update({(kind, split, system): run for system, run in found.items()})
+            runs[kind, split, "lexicon-bm25"] = translator.run(queries, DEPTH)
+            for system, (model, index) in encoders.items():
+                if system == "english-title":
+                    if kind != "title":
+                        continue
+                    queries = collection.queries("english-title", split)
+                runs[kind, split, system] = search_late_interaction(
+                    Index.open(index), model, queries, depth=DEPTH, progress=progress
+                )
     qrels = collection.qrels("title", "development")
     chosen = choose_weight(
         runs["title", "development", "optical"],
@@ -204,6 +207,10 @@ def _step(progress: Progress | None, label: str, work: Callable[[], Path]) -> Pa
     path = work()
     progress.update(bar, total=1, completed=1)
     return path
+
+
+def _hashes(model: Path, index: Path) -> str:
+    return hash_json([read_manifest(model, late_interaction.KIND).hash, read_manifest(index, "index").hash])
 
 
 def _run_name(kind: str, split: str, system: str) -> str:

@@ -33,7 +33,7 @@ class OpticalSettings(FitSettings):
     """
 
     steps: int = 1200
-    solver: Solver = "sinkhorn"
+    solver: Solver = "exact"
     epsilon: float = 0.3
     contrast_weight: float = 0.5
     contrast_scale: float = 20.0

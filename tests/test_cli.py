@@ -1,0 +1,274 @@
+"""The command line: from a person's own pairs and documents to results, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kivuko.artifact import read_manifest
+from kivuko.cli.main import run
+from kivuko.training.teacher import untrained_teacher
+from tiny import made_up_pairs
+
+
+@dataclass(frozen=True)
+class Done:
+    code: object
+    out: str
+    err: str
+
+
+Kivuko = Callable[..., Done]
+
+
+@pytest.fixture
+def kivuko(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Kivuko:
+    """Calls the command line as a shell would, in this process."""
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["kivuko", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run()
+        captured = capsys.readouterr()
+        return Done(ended.value.code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def pairs_file(tmp_path: Path) -> Path:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{p.english}\t{p.foreign}\n" for p in made_up_pairs(30)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def documents_file(tmp_path: Path) -> Path:
+    path = tmp_path / "documents.tsv"
+    rows = [
+        ("doc1", "Open a file", "Press [/b] to open the file."),
+        ("doc2", "Print [red]pages[/red]", "Print a page of the table."),
+        ("doc3", "Colours", "Red and green."),
+    ]
+    path.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize("module", ["kivuko", "kivuko.cli.main"])
+def test_import_loads_no_heavy_library(module: str) -> None:
+    code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
+    done = python(code)
+    assert done.returncode == 0, done.stderr
+    heavy = {
+        "torch",
+        "transformers",
+        "sentence_transformers",
+        "datasets",
+        "ot",
+        "bm25s",
+        "scipy",
+        "ir_measures",
+    }
+    assert heavy & set(json.loads(done.stdout)) == set()
+
+
+def test_help_names_every_verb_and_loads_no_torch() -> None:
+    code = """
+import atexit, sys
+atexit.register(lambda: print("torch" in sys.modules))
+from kivuko.cli.main import run
+run()
+"""
+    done = python(code, "--help")
+    assert done.returncode == 0
+    assert done.stdout.rstrip().endswith("False")
+    for verb in ("demo", "data", "models", "train", "index", "search", "evaluate"):
+        assert f" {verb} " in done.stdout
+
+
+def test_error_is_a_message_and_exit_code_2_without_traceback() -> None:
+    code = "from kivuko.cli.main import run; run()"
+    done = python(code, "train", "optical", "--language", "Oromoo", "--output", "nowhere")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "error: unknown language 'Oromoo'" in done.stderr
+    assert "Oromo" in done.stderr.split("did you mean")[1]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", [["demo", "--language"], ["data", "build"], ["data", "info"]])
+def test_every_verb_refuses_an_unknown_language_alike(
+    verb: list[str], kivuko: Kivuko, own_cache: Path
+) -> None:
+    done = kivuko(*verb, "Kmer")
+    assert done.code == 2
+    assert "unknown language 'Kmer'" in done.err
+    assert "Khmer" in done.err
+    assert not own_cache.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"only english\n", "2 fields|two fields|tab"),
+        (b"one\ttwo\tthree\n", "2 fields|two fields|tab"),
+        (b"coffee\tcaf\xe9\n", "UTF-8"),
+    ],
+)
+def test_bad_line_of_pairs_is_named(
+    line: bytes, expected: str, kivuko: Kivuko, pairs_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    import re
+
+    pairs_file.write_bytes(pairs_file.read_bytes() + line)
+    done = kivuko(
+        *("train", "optical", "--language", "om", "--bitext", pairs_file, "--teacher", tiny_teacher),
+        *("--output", tmp_path / "om"),
+    )
+    assert done.code == 2
+    assert f"{pairs_file}:31" in done.err
+    assert re.search(expected, done.err)
+    assert not (tmp_path / "om").exists()
+
+
+def test_from_own_pairs_and_documents_to_an_explained_search(
+    kivuko: Kivuko, pairs_file: Path, documents_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    with pairs_file.open("a", encoding="utf-8") as stream:
+        stream.write("same on both sides\tsame on both sides\n\n")
+    student, index = tmp_path / "models" / "om", tmp_path / "indexes" / "mine"
+    train = (
+        *("train", "optical", "--language", "Oromo", "--bitext", pairs_file, "--teacher", tiny_teacher),
+        *("--output", student, "--steps", 4, "--batch-size", 8, "--solver", "exact"),
+    )
+    done = kivuko(*train)
+    assert done.code == 0, done.err
+    assert "30 pairs of 32 lines" in done.out
+    assert "1 empty line" in done.out
+    facts = read_manifest(student, "model").meta
+    assert (facts["pairs"], facts["languages"]) == (30, ["orm-Latn"])
+    # The command to go on with names the teacher that was given, and can be copied whole.
+    assert f"kivuko index build DOCUMENTS.tsv --output indexes/mine --model {tiny_teacher}\n" in done.out
+    assert (facts["settings"]["steps"], facts["settings"]["solver"]) == (4, "exact")
+
+    done = kivuko("index", "build", documents_file, "--output", index, "--model", tiny_teacher)
+    assert done.code == 0, done.err
+    assert "3 documents" in done.out
+
+    done = kivuko("search", index, "bani kuusa", "--model", student, "--explain", "--top", 2)
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert [line[:2] for line in lines if line[:2] in {"1.", "2.", "3."}] == ["1.", "2."]
+    assert "bani" in done.out
+    assert "kuusa" in done.out
+
+    # What looks like markup is a document's own text.
+    done = kivuko("search", index, "[/b] open print", "--model", tiny_teacher, "--explain", "--top", 3)
+    assert done.code == 0, done.err
+    assert "Print [red]pages[/red]" in done.out
+    assert "[/b]" in done.out
+
+
+def test_search_refuses_what_it_cannot_answer(
+    kivuko: Kivuko,
+    documents_file: Path,
+    tiny_teacher: Path,
+    other_tiny_encoder: Path,
+    tiny_encoder: Path,
+    tmp_path: Path,
+) -> None:
+    index = tmp_path / "index"
+    kivuko("index", "build", documents_file, "--output", index, "--model", tiny_teacher)
+    stranger = untrained_teacher(str(other_tiny_encoder), ["open"])
+    refused = {
+        ("search", index, "open", "--model", stranger): "another model's vector space",
+        ("search", index, "open", "--model", tiny_encoder): "which vector space",
+        ("search", index, "open", "--method", "fusion", "--model", tiny_teacher): "needs a lexicon",
+        ("search", index, "open", "--method", "late-interaction"): "needs a model",
+        ("search", index, "open", "--method", "bm26"): "bm25",
+        ("search", index, "  ", "--model", tiny_teacher): "the query is empty",
+        ("search", tmp_path / "no-index", "open", "--model", tiny_teacher): "no complete index",
+        ("search", tiny_teacher, "open", "--model", tiny_teacher): "something else",
+    }
+    for arguments, message in refused.items():
+        done = kivuko(*arguments)
+        assert (done.code, done.out) == (2, "")
+        assert message in done.err
+    for odd in ("ភាសាខ្មែរ", "?!", "the of and", "\u200b"):
+        assert kivuko("search", index, odd, "--model", tiny_teacher, "--explain").code == 0
+
+
+def test_bad_documents_are_refused_by_line(
+    kivuko: Kivuko, documents_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    good = documents_file.read_text()
+    for line, message in (
+        ("doc1\tAgain\ttext\n", "same document id"),
+        ("doc9\t\t\n", "neither title nor text"),
+    ):
+        documents_file.write_text(good + line)
+        done = kivuko(
+            "index", "build", documents_file, "--output", tmp_path / "index", "--model", tiny_teacher
+        )
+        assert done.code == 2
+        assert f"{documents_file}:4" in done.err
+        assert message in done.err
+    assert not (tmp_path / "index").exists()
+
+
+def test_bad_settings_are_refused(
+    kivuko: Kivuko, pairs_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "om"
+    base = (
+        *("train", "optical", "--language", "om", "--bitext", pairs_file, "--teacher", tiny_teacher),
+        *("--output", output, "--steps", 2, "--batch-size", 8),
+    )
+    refused = {
+        ("--solver", "sinkhron"): "sinkhorn",
+        ("--batch-size", "64"): "at least one batch of 64",
+        ("--epsilon", "-1"): "epsilon",
+    }
+    for option, message in refused.items():
+        done = kivuko(*base, *option)
+        assert done.code == 2, option
+        assert message in done.err
+    assert not output.exists()
+    output.mkdir()
+    (output / "chapter.txt").write_text("years of work")
+    done = kivuko(*base)
+    assert done.code == 2
+    assert "will not replace" in done.err
+    assert (output / "chapter.txt").read_text() == "years of work"
+
+
+def test_ranked_queries_can_be_evaluated(
+    kivuko: Kivuko, documents_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    index, queries, qrels = tmp_path / "index", tmp_path / "queries.tsv", tmp_path / "test.qrels"
+    kivuko("index", "build", documents_file, "--output", index, "--model", tiny_teacher)
+    queries.write_text("q1\topen a file\nq2\tcolours\nq3\tzzz\n")
+    qrels.write_text("q1 0 doc1 1\nq2 0 doc3 1\nq3 0 doc2 1\n")
+    done = kivuko("rank", index, queries, "--output", tmp_path / "bm25.run")
+    assert done.code == 0, done.err
+    assert "3 queries by bm25; 1 found nothing" in done.out
+    done = kivuko("rank", index, queries, "--output", tmp_path / "li.run", "--model", tiny_teacher)
+    assert done.code == 0, done.err
+    assert "3 queries by late-interaction; 0 found nothing" in done.out
+    done = kivuko("evaluate", tmp_path / "bm25.run", qrels, "--measure", "RR@10")
+    assert done.code == 0, done.err
+    # Two queries find their document first; the one without results counts as 0.
+    assert "0.667" in done.out

@@ -1,0 +1,215 @@
+"""The main job on a part of the real Oromo collection, with the tiny encoder in place of the real one."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kivuko.artifact import read_manifest, write_artifact
+from kivuko.cli.main import app
+from kivuko.data import Bitext, Collection, build_bitext, build_collection
+from kivuko.data.formats.tables import write_jsonl, write_tsv
+from kivuko.data.pages import load_pages
+from kivuko.evaluation.measures import evaluate
+from kivuko.experiment import main_job
+from kivuko.experiment.main_job import QUERY_KINDS, SYSTEMS, MainJob, run_main_job
+from kivuko.languages import resolve
+from kivuko.models import late_interaction
+from kivuko.ranking import Qrels, ranked
+from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion
+from kivuko.retrieval.index import Index
+from kivuko.training import teacher
+from kivuko.training.regimes.optical import OpticalSettings
+from tiny import build_tiny_encoder
+
+OROMO = resolve("om")
+SETTINGS = OpticalSettings(steps=2, batch_size=8)
+
+
+def shrink(
+    collection: Collection, path: Path, change: Callable[[str, str], str] = lambda _, text: text
+) -> None:
+    """Write a collection of 25 development, 25 test and 50 training pages; ``change`` edits a query's text."""
+    kept: set[str] = set()
+    both = collection.queries("title", "test").keys() & collection.queries("paragraph", "test").keys()
+    kept.update(sorted(both)[::8][:25])
+    held = collection.queries("title", "development").keys()
+    kept.update(sorted(held & collection.queries("paragraph", "development").keys())[::3][:25])
+    kept.update([d.id for d in collection.documents if collection.split_of(d.id) == "train"][:50])
+    with write_artifact(path, "collection", meta=dict(collection.manifest.meta)) as folder:
+        documents = [asdict(document) for document in collection.documents if document.id in kept]
+        write_jsonl(folder / "documents.jsonl", documents)
+        write_tsv(folder / "training-titles.tsv", [])
+        for kind in ("title", "paragraph", "english-title"):
+            rows = [
+                (query, change(query, text))
+                for split in ("development", "test")
+                for query, text in collection.queries(kind, split).items()
+                if query in kept
+            ]
+            write_tsv(folder / f"queries-{kind}.tsv", sorted(rows))
+
+
+@pytest.fixture(scope="module")
+def real() -> tuple[Collection, Bitext, Path]:
+    """The whole Oromo collection and bitext, and the English pages, in the user's cache."""
+    collection = Collection.open(build_collection(OROMO))
+    load_pages(resolve("en"))
+    return collection, Bitext.open(build_bitext(OROMO)), collection.path.parents[1] / "eng-Latn"
+
+
+@pytest.fixture(scope="module")
+def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache with the small collection and bitext, where the tiny encoder stands for the real one."""
+    collection, bitext, english = real
+    root = tmp_path_factory.mktemp("main-job")
+    shrink(collection, root / "cache/data/orm-Latn/collection")
+    with write_artifact(
+        root / "cache/data/orm-Latn/bitext", "bitext", meta=dict(bitext.manifest.meta)
+    ) as folder:
+        write_jsonl(folder / "pairs.jsonl", [asdict(pair) for pair in bitext.pairs[:400]])
+    shutil.copytree(english, root / "cache/data/eng-Latn")
+    base = str(build_tiny_encoder(root / "tiny", seed=0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KIVUKO_CACHE", str(root / "cache"))
+        patch.setattr(main_job, "BASE", base)
+        patch.setattr(teacher, "BASE", base)
+        yield root / "cache"
+
+
+@pytest.fixture(scope="module")
+def job(cache: Path) -> MainJob:
+    """The job, run while any look at test judgments is an error."""
+    plain = Collection.qrels
+
+    def guarded(self: Collection, kind: str, split: str) -> Qrels:
+        assert split == "development", "the main job looked at test judgments"
+        return plain(self, kind, split)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Collection, "qrels", guarded)
+        return run_main_job(OROMO, settings=SETTINGS)
+
+
+def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
+    documents = {document.id for document in job.collection.documents}
+    assert len(documents) == 100
+    for kind in QUERY_KINDS:
+        for split in ("development", "test"):
+            queries = job.collection.queries(kind, split)
+            assert len(queries) == 25
+            for system in SYSTEMS:
+                if (kind, system) == ("paragraph", "english-title"):
+                    continue
+                run = job.run(system, kind, split)
+                assert run.keys() <= queries.keys()
+                assert all(found.keys() <= documents for found in run.values())
+                if "bm25" not in system:
+                    assert run.keys() == queries.keys()
+                    assert all(len(found) == 100 for found in run.values())
+
+
+def test_runs_differ_where_the_systems_do(job: MainJob) -> None:
+    runs = {system: job.run(system) for system in SYSTEMS}
+    names = list(runs)
+    for i, first in enumerate(names):
+        for second in names[i + 1 :]:
+            if {first, second} != {"optical", "zero-shot-centred"}:
+                assert runs[first] != runs[second], (first, second)
+
+
+def test_documents_are_in_the_teacher_s_space_and_the_student_shares_it(job: MainJob) -> None:
+    index = Index.open(job.index)
+    assert index.space == late_interaction.space_of(job.teacher) == late_interaction.space_of(job.student)
+    assert [d.id for d in index.documents] == [d.id for d in job.collection.documents if d.full_text.strip()]
+
+
+def test_fusion_is_the_best_on_development_titles(job: MainJob) -> None:
+    qrels = job.qrels("title", "development")
+    student, lexicon = job.run("optical", split="development"), job.run("lexicon-bm25", split="development")
+
+    def score(run: dict[str, dict[str, float]]) -> float:
+        return evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10")
+
+    chosen = choose_weight(student, lexicon, score)
+    assert (chosen.weight, chosen.k) == (job.fusion_weight, job.fusion_k)
+    fused = reciprocal_rank_fusion(
+        job.run("optical"), job.run("lexicon-bm25"), k=chosen.k, weight=chosen.weight, depth=100
+    )
+    found = job.run("fusion")
+    assert {q: ranked(fused[q]) for q in fused} == {q: ranked(found[q]) for q in found}
+    assert score(job.run("fusion", split="development")) >= max(score(student), score(lexicon))
+
+
+def test_judged_query_without_results_scores_zero(job: MainJob) -> None:
+    run, qrels = job.run("untranslated-bm25"), job.qrels()
+    scores = evaluate(run, qrels, ["nDCG@10"])
+    assert scores.missing, "every Oromo title shares a word with some English page?"
+    values = scores.per_query["nDCG@10"]
+    assert len(values) == len(qrels) == 25
+    assert all(values[query] == 0 for query in scores.missing)
+    assert scores.mean("nDCG@10") == pytest.approx(sum(values.values()) / 25)
+
+
+def test_second_call_does_no_work(job: MainJob, cache: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    again = run_main_job(OROMO, settings=SETTINGS)
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
+    assert (again.runs, again.fusion_weight, again.fusion_k) == (job.runs, job.fusion_weight, job.fusion_k)
+
+
+def test_other_test_queries_change_no_choice(
+    job: MainJob, real: tuple[Collection, Bitext, Path], cache: Path, tmp_path: Path
+) -> None:
+    held_out = job.collection.queries("title", "test").keys()
+    shutil.copytree(cache, tmp_path / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
+        shrink(
+            real[0],
+            tmp_path / "cache/data/orm-Latn/collection",
+            change=lambda query, text: "zzz" if query in held_out else text,
+        )
+        other = run_main_job(OROMO, settings=SETTINGS)
+    assert other.run("optical") != job.run("optical")
+    assert (other.fusion_weight, other.fusion_k) == (job.fusion_weight, job.fusion_k)
+    assert other.run("fusion", split="development") == job.run("fusion", split="development")
+
+
+def test_runs_follow_a_new_student(job: MainJob, cache: Path, tmp_path: Path) -> None:
+    shutil.copytree(cache, tmp_path / "cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
+        longer = OpticalSettings(steps=12, batch_size=8, learning_rate=3e-3)
+        other = run_main_job(OROMO, settings=longer)
+    assert other.run("optical") != job.run("optical")
+    assert other.run("lexicon-bm25") == job.run("lexicon-bm25")
+    hashes = {read_manifest(found.runs, "runs").parents["student"] for found in (job, other)}
+    assert len(hashes) == 2
+
+
+def test_demo_prints_the_table_three_queries_and_what_is_next(
+    job: MainJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main_job, "run_main_job", functools.partial(run_main_job, settings=SETTINGS))
+    monkeypatch.setenv("COLUMNS", "200")
+    done = CliRunner().invoke(app, ["demo", "--language", "om"], catch_exceptions=False)
+    assert done.exit_code == 0
+    for meaning in SYSTEMS.values():
+        assert meaning in done.output
+    assert done.output.count("(in English:") == 3
+    for verb in ("search", "train optical", "index build"):
+        assert f"kivuko {verb}" in done.output
+
+
+def test_language_without_help_is_refused(cache: Path) -> None:
+    from kivuko.errors import InputError
+
+    with pytest.raises(InputError, match="no LibreOffice help in Swahili"):
+        run_main_job(resolve("sw"), settings=SETTINGS)
