@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from kivuko.artifact import read_manifest, write_artifact
+from kivuko.artifact import write_artifact
 from kivuko.cli.main import app
 from kivuko.data import Bitext, Collection, build_bitext, build_collection
 from kivuko.data.formats.tables import write_jsonl, write_tsv
@@ -80,6 +81,7 @@ def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPa
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
         patch.setattr(main_job, "BASE", base)
         patch.setattr(teacher, "BASE", base)
+        patch.setattr(teacher, "TEACHER_SETTINGS", replace(teacher.TEACHER_SETTINGS, steps=4))
         yield root / "cache"
 
 
@@ -94,7 +96,7 @@ def job(cache: Path) -> MainJob:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Collection, "qrels", guarded)
-        return run_main_job(OROMO, settings=SETTINGS)
+        return run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
 
 
 def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
@@ -117,11 +119,8 @@ def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
 
 def test_runs_differ_where_the_systems_do(job: MainJob) -> None:
     runs = {system: job.run(system) for system in SYSTEMS}
-    names = list(runs)
-    for i, first in enumerate(names):
-        for second in names[i + 1 :]:
-            if {first, second} != {"optical", "zero-shot-centred"}:
-                assert runs[first] != runs[second], (first, second)
+    for first, second in combinations(SYSTEMS, 2):
+        assert runs[first] != runs[second], (first, second)
 
 
 def test_documents_are_in_the_teacher_s_space_and_the_student_shares_it(job: MainJob) -> None:
@@ -159,7 +158,7 @@ def test_judged_query_without_results_scores_zero(job: MainJob) -> None:
 
 def test_second_call_does_no_work(job: MainJob, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    again = run_main_job(OROMO, settings=SETTINGS)
+    again = run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
     assert (again.runs, again.fusion_weight, again.fusion_k) == (job.runs, job.fusion_weight, job.fusion_k)
 
@@ -190,8 +189,7 @@ def test_runs_follow_a_new_student(job: MainJob, cache: Path, tmp_path: Path) ->
         other = run_main_job(OROMO, settings=longer)
     assert other.run("optical") != job.run("optical")
     assert other.run("lexicon-bm25") == job.run("lexicon-bm25")
-    hashes = {read_manifest(found.runs, "runs").parents["student"] for found in (job, other)}
-    assert len(hashes) == 2
+    assert other.run("zero-shot") == job.run("zero-shot")
 
 
 def test_demo_prints_the_table_three_queries_and_what_is_next(

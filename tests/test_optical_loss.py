@@ -144,7 +144,10 @@ def test_contrast_worked_by_hand() -> None:
 
 
 def test_contrast_ignores_pads_also_where_all_similarities_are_negative() -> None:
-    student, target = unit(2, 2, 4), -unit(2, 2, 4)
+    # Students near one pole and English sides near the other: a pad's similarity of 0 would be the best.
+    pole = torch.tensor([3.0, 0, 0, 0])
+    student = torch.nn.functional.normalize(unit(2, 2, 4) + pole, dim=-1)
+    target = torch.nn.functional.normalize(unit(2, 2, 4, seed=1) - pole, dim=-1)
     english = torch.arange(2)
     plain = in_batch_contrast(student, whole(student), target, whole(target), english, scale=5)
     padded_student = torch.cat([student, torch.full((2, 1, 4), 9.0)], dim=1)

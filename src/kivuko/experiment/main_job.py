@@ -7,9 +7,11 @@ the test pages are only scored.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
@@ -21,7 +23,7 @@ from kivuko.evaluation.run import read_run, write_run
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.ranking import Qrels, Run
-from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion
+from kivuko.retrieval.fusion import FusionChoice, choose_weight, reciprocal_rank_fusion
 from kivuko.retrieval.index import Index, build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
@@ -30,18 +32,21 @@ from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
 DEPTH = 100
+CEILING = "english-title"
 #: System name → what it is, in the order of the table.
 SYSTEMS = {
-    "english-title": "English title, late interaction (ceiling)",
+    CEILING: "English title, late interaction (ceiling)",
     "untranslated-bm25": "BM25, query as it is",
     "lexicon-bm25": "BM25, query through the induced lexicon",
     "zero-shot": "encoder as it is, late interaction",
     "zero-shot-centred": "the same, centred (the starting line)",
-    "optical": "OPTICAL student",
+    "zero-shot-teacher": "the English-trained teacher, asked in the language",
+    "optical": "OPTICAL student of that teacher",
     "fusion": "OPTICAL student + lexicon BM25",
 }
-#: Query kinds that are evaluated; the first is the one everything is chosen on.
+#: Query kinds that can be searched; on titles, of the development pages, everything is chosen.
 QUERY_KINDS = ("title", "paragraph")
+SPLITS = ("development", "test")
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class MainJob:
         student: model folder that encodes the queries.
         index: index folder in the teacher's space.
         lexicon: lexicon folder.
-        runs: folder with a TREC run for each query kind, split and system.
+        runs: query kind → folder with a TREC run for each split and system.
         fusion_weight: the student's weight in the fusion.
         fusion_k: rank constant of the fusion.
     """
@@ -66,13 +71,17 @@ class MainJob:
     student: Path
     index: Path
     lexicon: Path
-    runs: Path
+    runs: dict[str, Path]
     fusion_weight: float
     fusion_k: int
 
     def run(self, system: str, kind: str = "title", split: str = "test") -> Run:
         """A system's ranking of one kind of queries, ``split`` being ``"development"`` or ``"test"``."""
-        return read_run(self.runs / _run_name(kind, split, system))
+        return read_run(self.runs[kind] / _run_name(split, system))
+
+    def systems(self, kind: str = "title") -> list[str]:
+        """The systems that ranked this kind of queries: only titles have an English original."""
+        return [system for system in SYSTEMS if kind == "title" or system != CEILING]
 
     def qrels(self, kind: str = "title", split: str = "test") -> Qrels:
         """The judgments those rankings are scored with."""
@@ -80,13 +89,18 @@ class MainJob:
 
 
 def run_main_job(
-    language: Language, *, settings: OpticalSettings | None = None, progress: Progress | None = None
+    language: Language,
+    *,
+    settings: OpticalSettings | None = None,
+    kinds: Sequence[str] = ("title",),
+    progress: Progress | None = None,
 ) -> MainJob:
     """Fetch, build, train, index and search, for one language.
 
     Args:
         language: one with a help collection (``kivuko data list``).
         settings: how to train the student.
+        kinds: query kinds to search; titles always are, for the fusion is chosen on them.
         progress: a rich display for the bars.
 
     Raises:
@@ -107,8 +121,9 @@ def run_main_job(
     encoders = {
         "zero-shot": (raw, collection_index(collection, raw, progress)),
         "zero-shot-centred": (centred, collection_index(collection, centred, progress)),
+        "zero-shot-teacher": (teacher, index),
         "optical": (student, index),
-        "english-title": (teacher, index),
+        CEILING: (teacher, index),
     }
     parents = {
         "collection": collection.manifest.hash,
@@ -116,72 +131,72 @@ def run_main_job(
         "lexical index": f"title weight {TITLE_WEIGHT}",
         **{system: _hashes(model, searched) for system, (model, searched) in encoders.items()},
     }
-    runs = home / "runs"
-    if not (is_complete(runs) and read_manifest(runs, "runs").parents == parents):
-        _search(collection, runs, parents, encoders, lexicon, progress)
-    chosen = read_manifest(runs, "runs").meta
+    runs = {kind: home / "runs" / kind for kind in dict.fromkeys(("title", *kinds))}
+    translator = functools.cache(
+        lambda: QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
+    )
+    chosen: Mapping[str, Any] = {}
+    for kind, folder in runs.items():
+        if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
+            found = {
+                (split, system): run
+                for split in SPLITS
+                for system, run in _search(collection, kind, split, encoders, translator(), progress).items()
+            }
+            if kind == "title":
+                chosen = asdict(_choose_fusion(collection, found))
+            for split in SPLITS:
+                found[split, "fusion"] = reciprocal_rank_fusion(
+                    found[split, "optical"],
+                    found[split, "lexicon-bm25"],
+                    k=chosen["k"],
+                    weight=chosen["weight"],
+                    depth=DEPTH,
+                )
+            with write_artifact(folder, "runs", parents=parents, meta=dict(chosen)) as building:
+                for (split, system), run in found.items():
+                    write_run(building / _run_name(split, system), run, tag=system)
+        chosen = read_manifest(folder, "runs").meta
     return MainJob(
-        language,
-        collection,
-        teacher,
-        student,
-        index,
-        lexicon,
-        runs,
-        chosen["fusion_weight"],
-        chosen["fusion_k"],
+        language, collection, teacher, student, index, lexicon, runs, chosen["weight"], chosen["k"]
     )
 
 
 def _search(
     collection: Collection,
-    output: Path,
-    parents: dict[str, str],
-    encoders: dict[str, tuple[Path, Path]],
-    lexicon: Path,
+    kind: str,
+    split: str,
+    encoders: Mapping[str, tuple[Path, Path]],
+    translator: QueryTranslator,
     progress: Progress | None,
-) -> None:
-    """Rank development and test queries with every system; the fusion is chosen on development titles.
+) -> dict[str, Run]:
+    """Rank one kind of queries with every system but the fusion.
 
     ``encoders`` names the model of each late-interaction system and the index it searches.
     """
-    lexical = LexicalIndex(collection.documents)
-    translator = QueryTranslator(Lexicon.open(lexicon), lexical)
-    runs: dict[tuple[str, str, str], Run] = {}
-    for kind in QUERY_KINDS:
-        for split in ("development", "test"):
-            queries = collection.queries(kind, split)
-            runs[kind, split, "untranslated-bm25"] = {
-                query: lexical.search(text, DEPTH) for query, text in queries.items()
-            }
-            runs[kind, split, "lexicon-bm25"] = translator.run(queries, DEPTH)
-            for system, (model, index) in encoders.items():
-                if system == "english-title":
-                    if kind != "title":
-                        continue
-                    queries = collection.queries("english-title", split)
-                runs[kind, split, system] = search_late_interaction(
-                    Index.open(index), model, queries, depth=DEPTH, progress=progress
-                )
+    queries = collection.queries(kind, split)
+    runs = {
+        "untranslated-bm25": {query: translator.index.search(text, DEPTH) for query, text in queries.items()},
+        "lexicon-bm25": translator.run(queries, DEPTH),
+    }
+    for system, (model, index) in encoders.items():
+        if system == CEILING and kind != "title":
+            continue
+        asked = collection.queries("english-title", split) if system == CEILING else queries
+        runs[system] = search_late_interaction(
+            Index.open(index), model, asked, depth=DEPTH, progress=progress
+        )
+    return runs
+
+
+def _choose_fusion(collection: Collection, runs: Mapping[tuple[str, str], Run]) -> FusionChoice:
+    """Weight and rank constant of the fusion, on development titles."""
     qrels = collection.qrels("title", "development")
-    chosen = choose_weight(
-        runs["title", "development", "optical"],
-        runs["title", "development", "lexicon-bm25"],
+    return choose_weight(
+        runs["development", "optical"],
+        runs["development", "lexicon-bm25"],
         lambda run: evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10"),
     )
-    for kind in QUERY_KINDS:
-        for split in ("development", "test"):
-            runs[kind, split, "fusion"] = reciprocal_rank_fusion(
-                runs[kind, split, "optical"],
-                runs[kind, split, "lexicon-bm25"],
-                k=chosen.k,
-                weight=chosen.weight,
-                depth=DEPTH,
-            )
-    meta = {"fusion_weight": chosen.weight, "fusion_k": chosen.k, "fusion_development": chosen.score}
-    with write_artifact(output, "runs", parents=parents, meta=meta) as folder:
-        for (kind, split, system), run in runs.items():
-            write_run(folder / _run_name(kind, split, system), run, tag=system)
 
 
 def collection_index(collection: Collection, model: Path, progress: Progress | None) -> Path:
@@ -213,5 +228,5 @@ def _hashes(model: Path, index: Path) -> str:
     return hash_json([read_manifest(model, late_interaction.KIND).hash, read_manifest(index, "index").hash])
 
 
-def _run_name(kind: str, split: str, system: str) -> str:
-    return f"{kind}.{split}.{system}.run"
+def _run_name(split: str, system: str) -> str:
+    return f"{split}.{system}.run"

@@ -5,9 +5,10 @@ opens in plain sentence-transformers without Kivuko:
 
     Transformer → Normalize → Dense(identity, −mean) → Normalize → MultiVectorMask(specials)
 
-The Dense layer subtracts the mean English token vector. Encoders such as multilingual-e5 are anisotropic: all
-their token vectors share one large component, every cosine is high, and neither MaxSim nor a transport cost has
-contrast until it is taken out. Teacher and students keep the same mean, so they share one space and one index.
+The Dense layer starts as the subtraction of the mean English token vector. Encoders such as multilingual-e5 are
+anisotropic: all their token vectors share one large component, every cosine is high, and neither MaxSim nor a
+transport cost has contrast until it is taken out. Training moves the layer too, as any late-interaction projection;
+a student's space is its teacher's because its vectors are pulled there.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def assemble(base: Path, *, mean: Tensor | None, max_length: int) -> MultiVector
                 init_bias=-mean.float(),
                 module_input_name="token_embeddings",
             )
-            modules += [centre.requires_grad_(False), Normalize(module_input_name="token_embeddings")]
+            modules += [centre, Normalize(module_input_name="token_embeddings")]
         tokenizer: Any = transformer.tokenizer
         specials = sorted(set(tokenizer.all_special_tokens) - {tokenizer.unk_token})
         modules.append(MultiVectorMask(skiplist_words=specials, skiplist_tasks=["query", "document"]))

@@ -29,7 +29,7 @@ class QueryTranslator:
 
     def __init__(self, lexicon: Lexicon, index: LexicalIndex, *, stem_weight: float = STEM_WEIGHT) -> None:
         self._lexicon = lexicon
-        self._index = index
+        self.index = index
         self._stem_weight = stem_weight
 
     def translate(self, query: str) -> list[dict[str, float]]:
@@ -37,7 +37,7 @@ class QueryTranslator:
         structured = []
         for word in words(query):
             translations = self._lexicon.translations(word)
-            if not translations and word in self._index.vocabulary:
+            if not translations and word in self.index.vocabulary:
                 translations = {word: 1.0}
             if translations:
                 structured.append(self._with_relatives(translations))
@@ -45,7 +45,7 @@ class QueryTranslator:
 
     def search(self, query: str, depth: int = 1000) -> dict[str, float]:
         """The best documents for a query; none when none of its words leads to a word of the index."""
-        return self._index.search_structured(self.translate(query), depth)
+        return self.index.search_structured(self.translate(query), depth)
 
     def run(self, queries: Mapping[str, str], depth: int = 1000) -> Run:
         """Search each query; one that finds nothing has no documents in the run."""
@@ -72,6 +72,6 @@ class QueryTranslator:
     def _families(self) -> dict[str, list[str]]:
         """Stem → the index's words that have it, in order."""
         families: dict[str, list[str]] = {}
-        for word in sorted(self._index.vocabulary):
+        for word in sorted(self.index.vocabulary):
             families.setdefault(self._stem(word), []).append(word)
         return families

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from datasets import Dataset
@@ -13,6 +14,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, check_replaceable, hash_json, is_complete, read_manifest
 from kivuko.data import Pair
+from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.training.fit import FitSettings, fit
@@ -32,11 +34,18 @@ class OpticalSettings(FitSettings):
         contrast_scale: inverse temperature in the contrast.
     """
 
-    steps: int = 1200
+    steps: int = 1400
+    learning_rate: float = 3e-4
     solver: Solver = "exact"
     epsilon: float = 0.3
     contrast_weight: float = 0.5
     contrast_scale: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.solver not in get_args(Solver):
+            raise UnknownNameError("transport solver", self.solver, get_args(Solver))
+        if self.epsilon <= 0:
+            raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
 
 
 def train_optical(
