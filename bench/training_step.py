@@ -68,7 +68,9 @@ def main() -> None:
         for solver in SOLVERS:
             loss = OpticalLoss(student, teacher, solver=solver, contrast_weight=0.5)
             started = time.process_time()
-            with late_interaction.autocast():
+            with torch.autocast(
+                late_interaction.device(), torch.bfloat16, enabled=late_interaction.uses_bfloat16()
+            ):
                 parts = loss([features], torch.arange(PAIRS))
             torch.stack(list(parts.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)

@@ -66,7 +66,7 @@ def assemble(base: Path, *, mean: Tensor | None, max_length: int) -> MultiVector
         tokenizer: Any = transformer.tokenizer
         specials = sorted(set(tokenizer.all_special_tokens) - {tokenizer.unk_token})
         modules.append(MultiVectorMask(skiplist_words=specials, skiplist_tasks=["query", "document"]))
-        return MultiVectorEncoder(modules=modules, device="cpu").eval()
+        return MultiVectorEncoder(modules=modules, device=device()).eval()
 
 
 def load(path: Path) -> MultiVectorEncoder:
@@ -87,7 +87,7 @@ def load(path: Path) -> MultiVectorEncoder:
     with quiet():
         from sentence_transformers import MultiVectorEncoder
 
-        return MultiVectorEncoder(str(path), device="cpu", local_files_only=True).eval()
+        return MultiVectorEncoder(str(path), device=device(), local_files_only=True).eval()
 
 
 def save(
@@ -131,10 +131,14 @@ def space_of(path: Path) -> str:
     return str(manifest.meta.get("space") or manifest.hash)
 
 
-def autocast() -> torch.autocast:
-    """bfloat16 matrix products where the processor has them in hardware, float32 elsewhere."""
-    fast = torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
-    return torch.autocast("cuda" if torch.cuda.is_available() else "cpu", torch.bfloat16, enabled=fast)
+def device() -> str:
+    """Where encoders live: ``"cuda"`` where there is a GPU, else ``"cpu"``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def uses_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
+    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 
 def encode(
@@ -159,13 +163,13 @@ def encode(
     order = sorted(range(len(texts)), key=lambda text: (len(texts[text]), text))
     found: list[Any] = [None] * len(texts)
     bar = progress.add_task(label, total=len(texts)) if progress else None
-    with torch.inference_mode(), autocast():
+    with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=uses_bfloat16()):
         for start in range(0, len(order), batch_size):
             chosen = order[start : start + batch_size]
             batch = [texts[text] for text in chosen]
             encoded = encoder.encode(batch, task=task, batch_size=len(batch), show_progress_bar=False)
             for text, vectors in zip(chosen, encoded, strict=True):
-                found[text] = vectors.float().numpy().astype(np.float16)
+                found[text] = vectors.float().cpu().numpy().astype(np.float16)
             if progress and bar is not None:
                 progress.advance(bar, len(chosen))
     return TokenVectors.stack(found, dimension(encoder))

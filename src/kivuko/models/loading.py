@@ -124,17 +124,24 @@ def load_transformer(path: Path, max_length: int) -> Transformer:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """No progress bars while a model is read; warnings, such as weights that are missing, stay."""
+def quiet(*, warnings: bool = True) -> Iterator[None]:
+    """No library progress bars inside the block; without ``warnings``, only errors of transformers are shown.
+
+    Raises:
+        MissingExtraError: sentence-transformers is not installed.
+    """
     if find_spec("sentence_transformers") is None:
         raise MissingExtraError("sentence-transformers", "train")
     from transformers.utils import logging
 
-    was_shown = logging.is_progress_bar_enabled()
+    was_shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    if not warnings:
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
+        logging.set_verbosity(verbosity)
         if was_shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 

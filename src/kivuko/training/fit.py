@@ -22,7 +22,7 @@ from transformers import TrainerCallback
 
 from kivuko.artifact import hash_json, storage_errors, write_atomically
 from kivuko.errors import InputError
-from kivuko.models.late_interaction import autocast
+from kivuko.models.late_interaction import device, uses_bfloat16
 from kivuko.models.loading import quiet
 from kivuko.training.length_buckets import LengthBuckets
 
@@ -104,8 +104,8 @@ def fit(
         max_length=settings.max_length,
         seed=settings.seed,
         optim="adamw_torch_fused",
-        bf16=autocast()._enabled,
-        use_cpu=not torch.cuda.is_available(),
+        bf16=uses_bfloat16(),
+        use_cpu=device() == "cpu",
         save_steps=settings.checkpoint_every,
         save_total_limit=2,
         logging_steps=25,
@@ -113,8 +113,7 @@ def fit(
         disable_tqdm=True,
         report_to=[],
     )
-    encoder.model_card_data.generate_widget_examples = False  # it would print bars and read the data set
-    with quiet(), storage_errors(checkpoints):
+    with quiet(warnings=False), storage_errors(checkpoints):
         bar = _Bar(loss, settings.steps, progress, label)
         trainer = _BucketedTrainer(
             model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[bar], lengths=lengths
