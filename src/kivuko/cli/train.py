@@ -79,3 +79,35 @@ def optical(
         f'  kivuko search indexes/mine "…" --model {output} --explain',
         soft_wrap=True,
     )
+
+
+@app.command("teacher")
+def teacher(
+    documents: Annotated[Path, typer.Argument(help="English documents: TSV (id, title, text) or JSONL.")],
+    output: Annotated[Path, typer.Option(help="Model folder to write.")],
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps; many more than 120 did harm.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+) -> None:
+    """Train an English teacher to find your documents by their titles, for students with --teacher."""
+    from dataclasses import replace
+
+    import torch
+
+    from kivuko.cli.display import bars, console
+    from kivuko.data import read_documents
+    from kivuko.training.teacher import TEACHER_SETTINGS, centred_encoder, train_teacher
+
+    if threads:
+        torch.set_num_threads(threads)
+    read = read_documents(documents)
+    pairs = [(document.title, document.full_text) for document in read if document.title and document.text]
+    settings = replace(TEACHER_SETTINGS, steps=steps) if steps else TEACHER_SETTINGS
+    with bars() as progress:
+        train_teacher(centred_encoder(progress), pairs, output, settings=settings, progress=progress)
+    console.print(
+        f"{output}: teacher trained on {len(pairs):,} documents; {len(read) - len(pairs):,} without title or text "
+        "were left out",
+        soft_wrap=True,
+    )

@@ -15,7 +15,7 @@ import torch
 from datasets import Dataset
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
+from kivuko.artifact import cache_folder, check_replaceable, hash_file, hash_json, is_complete, read_manifest
 from kivuko.data.collection_build import page_documents
 from kivuko.data.drops import DropReport
 from kivuko.data.queries import training_titles
@@ -88,16 +88,18 @@ def untrained_teacher(
 def train_teacher(
     start: Path,
     pairs: Sequence[tuple[str, str]],
+    output: Path | None = None,
     *,
     settings: FitSettings | None = None,
     scale: float = 1.0,
     progress: Progress | None = None,
 ) -> Path:
-    """Train an English teacher on (query, document) pairs and keep it in the cache.
+    """Train an English teacher on (query, document) pairs.
 
     Args:
         start: the late-interaction model folder to start from.
         pairs: English queries and the documents they should find; no held-out page may be among them.
+        output: the model folder to write; one in the cache, shared by all who train the same, by default.
         settings: how to train; the default is what did best for its cost on development pages.
         scale: inverse temperature of the MaxSim scores in the cross-entropy.
         progress: a rich display for the bar.
@@ -117,9 +119,13 @@ def train_teacher(
         "settings": asdict(settings),
         "scale": scale,
     }
-    path = cache_folder() / "teachers" / hash_json(inputs)[:16]
+    path = output or cache_folder() / "teachers" / hash_json(inputs)[:16]
     if is_complete(path):
-        return path
+        # In the cache the path itself names the inputs.
+        made_from = read_manifest(path, late_interaction.KIND).meta.get("inputs")
+        if output is None or made_from == hash_json(inputs):
+            return path
+    check_replaceable(path, late_interaction.KIND)
     checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
     encoder = late_interaction.load(start)
     queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
@@ -134,7 +140,12 @@ def train_teacher(
         progress=progress,
         label="English teacher",
     )
-    meta = {"regime": "english", "pairs": len(pairs), "settings": asdict(settings)}
+    meta = {
+        "regime": "english",
+        "inputs": hash_json(inputs),
+        "pairs": len(pairs),
+        "settings": asdict(settings),
+    }
     late_interaction.save(
         encoder, path, space=None, parents={"start": start_hash, "pairs": str(inputs["pairs"])}, meta=meta
     )

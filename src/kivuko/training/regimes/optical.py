@@ -25,7 +25,7 @@ from kivuko.transport import Solver
 
 @dataclass(frozen=True)
 class OpticalSettings(FitSettings):
-    """What to train with; the defaults were chosen on development pages (docs/results/main-job).
+    """What to train with; the defaults were chosen on development pages (docs/results/development).
 
     Attributes:
         solver: transport solver, see :class:`kivuko.training.optical.OpticalLoss`.
