@@ -51,7 +51,7 @@ def main() -> None:
     jobs = []
     for name in arguments.languages:
         with bars() as progress:
-            jobs.append(run_main_job(resolve(name), kinds=QUERY_KINDS, progress=progress))
+            jobs.append(run_main_job(resolve(name), kinds=tuple(QUERY_KINDS), progress=progress))
     if arguments.train_only:
         return
     scores = {

@@ -272,3 +272,18 @@ def test_ranked_queries_can_be_evaluated(
     assert done.code == 0, done.err
     # Two queries find their document first; the one without results counts as 0.
     assert "0.667" in done.out
+
+
+def test_teacher_is_trained_on_own_documents(
+    kivuko: Kivuko, tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{i}\ttitle {pair.english}\t{pair.english} and more" for i, pair in enumerate(made_up_pairs(20))]
+    documents = tmp_path / "documents.tsv"
+    documents.write_text("\n".join([*rows, "last\t\tno title"]) + "\n", encoding="utf-8")
+    monkeypatch.setattr("kivuko.training.teacher.centred_encoder", lambda progress=None: tiny_teacher)
+    done = kivuko("train", "teacher", documents, "--output", tmp_path / "teacher", "--steps", "2")
+    assert done.code == 0
+    assert "20 documents; 1 without title" in " ".join(done.out.split())
+    trained, start = (read_manifest(path, "model") for path in (tmp_path / "teacher", tiny_teacher))
+    assert trained.parents["start"] == start.hash
+    assert trained.hash != start.hash

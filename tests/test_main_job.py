@@ -96,19 +96,17 @@ def job(cache: Path) -> MainJob:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Collection, "qrels", guarded)
-        return run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
+        return run_main_job(OROMO, settings=SETTINGS, kinds=tuple(QUERY_KINDS))
 
 
 def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
     documents = {document.id for document in job.collection.documents}
     assert len(documents) == 100
-    for kind in QUERY_KINDS:
-        for split in ("development", "test"):
+    for kind, splits in QUERY_KINDS.items():
+        for split in splits:
             queries = job.collection.queries(kind, split)
             assert len(queries) == 25
-            for system in SYSTEMS:
-                if (kind, system) == ("paragraph", "english-title"):
-                    continue
+            for system in job.systems(kind):
                 run = job.run(system, kind, split)
                 assert run.keys() <= queries.keys()
                 assert all(found.keys() <= documents for found in run.values())
@@ -158,7 +156,7 @@ def test_judged_query_without_results_scores_zero(job: MainJob) -> None:
 
 def test_second_call_does_no_work(job: MainJob, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    again = run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
+    again = run_main_job(OROMO, settings=SETTINGS, kinds=tuple(QUERY_KINDS))
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == before
     assert (again.runs, again.fusion_weight, again.fusion_k) == (job.runs, job.fusion_weight, job.fusion_k)
 
