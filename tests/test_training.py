@@ -339,3 +339,8 @@ def test_teacher_can_be_trained_on_english(tiny_teacher: Path, own_cache: Path) 
     assert train_teacher(tiny_teacher, pairs, settings=settings) == trained
     assert (trained / "manifest.json").stat().st_mtime_ns == stamp
     assert not any((own_cache / "checkpoints").iterdir())
+
+
+def test_training_leaves_the_process_s_arithmetic_as_it_was(tiny_teacher: Path, tmp_path: Path) -> None:
+    train_optical(PAIRS, OROMO, tiny_teacher, tmp_path / "om", settings=SHORT)
+    assert torch.tensor(1e-310, dtype=torch.float64) * 1.0 != 0

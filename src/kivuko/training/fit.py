@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +114,7 @@ def fit(
         disable_tqdm=True,
         report_to=[],
     )
-    with quiet(warnings=False), storage_errors(checkpoints):
+    with quiet(warnings=False), storage_errors(checkpoints), _flushed_denormals():
         bar = _Bar(loss, settings.steps, progress, label)
         trainer = _BucketedTrainer(
             model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[bar], lengths=lengths
@@ -161,6 +162,20 @@ class _Bar(TrainerCallback):
         shown = [self.label if self.training_loss is None else f"{self.label}: loss {self.training_loss:.3f}"]
         shown += [f"{rate:,.0f} tokens/s"] + ([f"marginal error {error:.3f}"] if error is not None else [])
         self.progress.update(self.bar, completed=state.global_step, description=", ".join(shown))
+
+
+@contextmanager
+def _flushed_denormals() -> Iterator[None]:
+    """Round denormal numbers to 0 inside the block: plans are full of them, and they make solvers far slower.
+
+    It is a switch of the whole process, so it is put back.
+    """
+    kept = bool(torch.tensor(1e-310, dtype=torch.float64) * 1.0 != 0)
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(not kept)
 
 
 def freeze(encoder: MultiVectorEncoder, *, train_word_embeddings: bool) -> None:

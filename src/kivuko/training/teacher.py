@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
 from datasets import Dataset
 from rich.progress import Progress
 
@@ -110,7 +109,6 @@ def train_teacher(
     from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
 
     settings = settings or TEACHER_SETTINGS
-    torch.set_flush_denormal(True)
     start_hash = read_manifest(start, late_interaction.KIND).hash
     inputs = {
         "regime": "english",

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import get_args
 
-import torch
 from datasets import Dataset
 from rich.progress import Progress
 
@@ -92,7 +91,6 @@ def train_optical(
         return output
     check_replaceable(output, late_interaction.KIND)
     checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
-    torch.set_flush_denormal(True)  # without it tiny plan entries make the solvers 30 to 140 times slower
     student = late_interaction.load(teacher)
     cache = teacher_cache(
         teacher, [pair.english for pair in pairs], max_length=settings.max_length, progress=progress
