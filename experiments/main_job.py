@@ -51,7 +51,7 @@ def main() -> None:
     jobs = []
     for name in arguments.languages:
         with bars() as progress:
-            jobs.append(run_main_job(resolve(name), kinds=tuple(QUERY_KINDS), progress=progress))
+            jobs.append(run_main_job(resolve(name), kinds=QUERY_KINDS, progress=progress))
     if arguments.train_only:
         return
     scores = {
@@ -137,8 +137,10 @@ def _facts(job: MainJob) -> dict[str, Any]:
         "development titles": len(job.qrels("title", "development")),
         "test titles": len(job.qrels("title", "test")),
         "test paragraphs": len(job.qrels("paragraph", "test")),
-        "fusion weight of the student": job.fusion_weight,
-        "fusion k": job.fusion_k,
+        **{
+            f"fusion on {kind}s": f"student's weight {job.fusion(kind).weight:g}, k {job.fusion(kind).k}"
+            for kind in QUERY_KINDS
+        },
     }
 
 

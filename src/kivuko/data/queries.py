@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -77,6 +78,28 @@ def training_titles(english: Iterable[Page]) -> list[tuple[str, str]]:
         for page in pages
         if split_of(page.id) == "train" and page.title and comparison_key(page.title) not in held_out
     ]
+
+
+def training_paragraphs(english: Iterable[Page]) -> list[tuple[str, str]]:
+    """(page id, paragraph) of training pages: of the paragraphs that stand on that page alone, one by its hash."""
+    pages = list(english)
+    pages_with = Counter(
+        key for page in pages for key in {comparison_key(text) for text in page.paragraphs.values()}
+    )
+    chosen = []
+    for page in pages:
+        if split_of(page.id) != "train":
+            continue
+        own = [
+            text
+            for text in page.paragraphs.values()
+            if len(words(text)) >= FEWEST_WORDS
+            and pages_with[comparison_key(text)] == 1
+            and comparison_key(text) != comparison_key(page.title)
+        ]
+        if own:
+            chosen.append((page.id, min(own, key=lambda text: hashlib.sha256(text.encode()).hexdigest())))
+    return chosen
 
 
 def _translated_paragraphs(english: Page, foreign: Page, language: Language) -> list[str]:

@@ -7,11 +7,9 @@ the test pages are only scored.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress
 
@@ -44,8 +42,10 @@ SYSTEMS = {
     "optical": "OPTICAL student of that teacher",
     "fusion": "OPTICAL student + lexicon BM25",
 }
-#: Query kind → splits that are searched; on development titles everything is chosen.
-QUERY_KINDS = {"title": ("development", "test"), "paragraph": ("test",)}
+QUERY_KINDS = ("title", "paragraph")
+SPLITS = ("development", "test")
+#: What the fusion joins, and all that the development split is searched with for queries other than titles.
+PARTS = ("optical", "lexicon-bm25")
 #: Only titles have an English original; two controls are left out for long queries, which take long to score.
 TITLES_ONLY = {CEILING, "zero-shot", "zero-shot-teacher"}
 
@@ -62,8 +62,6 @@ class MainJob:
         index: index folder in the teacher's space.
         lexicon: lexicon folder.
         runs: query kind → folder with a TREC run for each split and system.
-        fusion_weight: the student's weight in the fusion.
-        fusion_k: rank constant of the fusion.
     """
 
     language: Language
@@ -73,12 +71,14 @@ class MainJob:
     index: Path
     lexicon: Path
     runs: dict[str, Path]
-    fusion_weight: float
-    fusion_k: int
 
     def run(self, system: str, kind: str = "title", split: str = "test") -> Run:
         """A system's ranking of one kind of queries, ``split`` being ``"development"`` or ``"test"``."""
         return read_run(self.runs[kind] / _run_name(split, system))
+
+    def fusion(self, kind: str = "title") -> FusionChoice:
+        """What was chosen for the fusion on development queries of this kind; its weight is the student's."""
+        return FusionChoice(**read_manifest(self.runs[kind], "runs").meta)
 
     def systems(self, kind: str = "title") -> list[str]:
         """The systems that ranked this kind of queries."""
@@ -101,7 +101,7 @@ def run_main_job(
     Args:
         language: one with a help collection (``kivuko data list``).
         settings: how to train the student.
-        kinds: query kinds to search; titles always are, for the fusion is chosen on them.
+        kinds: query kinds to search.
         progress: a rich display for the bars.
 
     Raises:
@@ -132,35 +132,22 @@ def run_main_job(
         "lexical index": f"title weight {TITLE_WEIGHT}",
         **{system: _hashes(model, searched) for system, (model, searched) in encoders.items()},
     }
-    runs = {kind: home / "runs" / kind for kind in dict.fromkeys(("title", *kinds))}
-    translator = functools.cache(
-        lambda: QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
-    )
-    chosen: Mapping[str, Any] = {}
+    runs = {kind: home / "runs" / kind for kind in kinds}
     for kind, folder in runs.items():
-        if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
-            found = {
-                (split, system): run
-                for split in QUERY_KINDS[kind]
-                for system, run in _search(collection, kind, split, encoders, translator(), progress).items()
-            }
-            if kind == "title":
-                chosen = asdict(_choose_fusion(collection, found))
-            for split in QUERY_KINDS[kind]:
-                found[split, "fusion"] = reciprocal_rank_fusion(
-                    found[split, "optical"],
-                    found[split, "lexicon-bm25"],
-                    k=chosen["k"],
-                    weight=chosen["weight"],
-                    depth=DEPTH,
-                )
-            with write_artifact(folder, "runs", parents=parents, meta=dict(chosen)) as building:
-                for (split, system), run in found.items():
+        if is_complete(folder) and read_manifest(folder, "runs").parents == parents:
+            continue
+        translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
+        found = {split: _search(collection, kind, split, encoders, translator, progress) for split in SPLITS}
+        chosen = _choose_fusion(collection, kind, found["development"])
+        for split_runs in found.values():
+            split_runs["fusion"] = reciprocal_rank_fusion(
+                *(split_runs[part] for part in PARTS), k=chosen.k, weight=chosen.weight, depth=DEPTH
+            )
+        with write_artifact(folder, "runs", parents=parents, meta=asdict(chosen)) as building:
+            for split, split_runs in found.items():
+                for system, run in split_runs.items():
                     write_run(building / _run_name(split, system), run, tag=system)
-        chosen = read_manifest(folder, "runs").meta
-    return MainJob(
-        language, collection, teacher, student, index, lexicon, runs, chosen["weight"], chosen["k"]
-    )
+    return MainJob(language, collection, teacher, student, index, lexicon, runs)
 
 
 def _search(
@@ -171,7 +158,7 @@ def _search(
     translator: QueryTranslator,
     progress: Progress | None,
 ) -> dict[str, Run]:
-    """Rank one kind of queries with every system but the fusion.
+    """Rank one kind of queries with every system but the fusion; on development paragraphs, with its parts.
 
     ``encoders`` names the model of each late-interaction system and the index it searches.
     """
@@ -181,7 +168,7 @@ def _search(
         "lexicon-bm25": translator.run(queries, DEPTH),
     }
     for system, (model, index) in encoders.items():
-        if kind != "title" and system in TITLES_ONLY:
+        if kind != "title" and (system in TITLES_ONLY or (split == "development" and system not in PARTS)):
             continue
         asked = collection.queries("english-title", split) if system == CEILING else queries
         runs[system] = search_late_interaction(
@@ -190,14 +177,11 @@ def _search(
     return runs
 
 
-def _choose_fusion(collection: Collection, runs: Mapping[tuple[str, str], Run]) -> FusionChoice:
-    """Weight and rank constant of the fusion, on development titles."""
-    qrels = collection.qrels("title", "development")
-    return choose_weight(
-        runs["development", "optical"],
-        runs["development", "lexicon-bm25"],
-        lambda run: evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10"),
-    )
+def _choose_fusion(collection: Collection, kind: str, runs: Mapping[str, Run]) -> FusionChoice:
+    """Weight and rank constant of the fusion for one kind of queries, on its development queries."""
+    qrels = collection.qrels(kind, "development")
+    first, second = (runs[part] for part in PARTS)
+    return choose_weight(first, second, lambda run: evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10"))
 
 
 def collection_index(collection: Collection, model: Path, progress: Progress | None) -> Path:

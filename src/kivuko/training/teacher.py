@@ -17,7 +17,7 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, check_replaceable, hash_file, hash_json, is_complete, read_manifest
 from kivuko.data.collection_build import page_documents
 from kivuko.data.drops import DropReport
-from kivuko.data.queries import training_titles
+from kivuko.data.queries import training_paragraphs, training_titles
 from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
 from kivuko.models import get, late_interaction
@@ -26,7 +26,7 @@ from kivuko.training.fit import FitSettings, fit
 BASE = "multilingual-e5-small"
 DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
-TEACHER_SETTINGS = FitSettings(steps=120, batch_size=16, max_length=128, learning_rate=2e-5)
+TEACHER_SETTINGS = FitSettings(steps=160, batch_size=16, max_length=128, learning_rate=2e-5)
 
 
 def centred_encoder(progress: Progress | None = None) -> Path:
@@ -41,15 +41,29 @@ def centred_encoder(progress: Progress | None = None) -> Path:
 
 
 def default_teacher(progress: Progress | None = None) -> Path:
-    """The teacher of every student: :func:`centred_encoder`, trained on titles and texts of English training pages.
+    """The teacher of every student: :func:`centred_encoder`, trained to find English training pages.
+
+    Its queries are titles and, as many, paragraphs: a teacher trained on titles alone forgets how to use long
+    queries (docs/results/development).
 
     Raises:
         FetchError: the model or the pages cannot be brought.
     """
+    return train_teacher(centred_encoder(progress), help_pairs(), progress=progress)
+
+
+def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
+    """English (query, document) pairs of training pages: the title and, if asked, a paragraph found nowhere else.
+
+    Raises:
+        FetchError: the pages cannot be brought.
+    """
     pages = english_pages(None).pages
     texts = {page.id: page.full_text for page in page_documents(pages.values(), DropReport())}
     pairs = [(title, texts[name]) for title, name in training_titles(pages.values())]
-    return train_teacher(centred_encoder(progress), pairs, progress=progress)
+    if paragraphs:
+        pairs += [(text, texts[name]) for name, text in training_paragraphs(pages.values()) if name in texts]
+    return pairs
 
 
 def untrained_teacher(

@@ -33,7 +33,7 @@ class OpticalSettings(FitSettings):
         contrast_scale: inverse temperature in the contrast.
     """
 
-    steps: int = 1400
+    steps: int = 1000
     learning_rate: float = 3e-4
     solver: Solver = "exact"
     epsilon: float = 0.3
