@@ -131,6 +131,9 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
         self.lengths = lengths
         super().__init__(**arguments)
 
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """None: it would print bars and describe the data in a card that a manifest replaces."""
+
     def get_batch_sampler(
         self, dataset: Any, batch_size: int, *_: Any, seed: int = 0, **__: Any
     ) -> LengthBuckets:
