@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from kivuko.data.cleaning import drop_reason
 from kivuko.data.drops import DropReport
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.split import split_of
+from kivuko.data.split import Split, split_of
 from kivuko.languages import Language
 from kivuko.text import comparison_key, words
 
@@ -80,15 +80,15 @@ def training_titles(english: Iterable[Page]) -> list[tuple[str, str]]:
     ]
 
 
-def training_paragraphs(english: Iterable[Page]) -> list[tuple[str, str]]:
-    """(page id, paragraph) of training pages: of the paragraphs that stand on that page alone, one by its hash."""
+def unique_paragraphs(english: Iterable[Page], split: Split) -> list[tuple[str, str]]:
+    """(page id, paragraph) of a split's pages: of the paragraphs that stand on that page alone, one by its hash."""
     pages = list(english)
     pages_with = Counter(
         key for page in pages for key in {comparison_key(text) for text in page.paragraphs.values()}
     )
     chosen = []
     for page in pages:
-        if split_of(page.id) != "train":
+        if split_of(page.id) != split:
             continue
         own = [
             text

@@ -17,7 +17,7 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, check_replaceable, hash_file, hash_json, is_complete, read_manifest
 from kivuko.data.collection_build import page_documents
 from kivuko.data.drops import DropReport
-from kivuko.data.queries import training_paragraphs, training_titles
+from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
 from kivuko.models import get, late_interaction
@@ -62,7 +62,9 @@ def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
     texts = {page.id: page.full_text for page in page_documents(pages.values(), DropReport())}
     pairs = [(title, texts[name]) for title, name in training_titles(pages.values())]
     if paragraphs:
-        pairs += [(text, texts[name]) for name, text in training_paragraphs(pages.values()) if name in texts]
+        pairs += [
+            (text, texts[name]) for name, text in unique_paragraphs(pages.values(), "train") if name in texts
+        ]
     return pairs
 
 

@@ -1,0 +1,79 @@
+"""What an English teacher should be trained on: nothing, titles, or titles and paragraphs.
+
+    python experiments/teachers.py [--threads N]
+
+Each teacher is asked directly, in English and (zero-shot) in two languages, on development pages. About ten
+minutes on one core; trained teachers and indexes are kept in the cache. Results: docs/results/teachers/.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from kivuko.cli.display import bars
+from kivuko.data import Collection, build_collection
+from kivuko.data.queries import unique_paragraphs
+from kivuko.data.recipe import english_pages
+from kivuko.evaluation.measures import evaluate
+from kivuko.evaluation.results import write_results
+from kivuko.experiment.main_job import QUERY_KINDS, collection_index
+from kivuko.languages import resolve
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.late_interaction import search_late_interaction
+from kivuko.training.teacher import centred_encoder, default_teacher, help_pairs, train_teacher
+
+LANGUAGES = ("om", "hi")
+QUERIES = 100
+
+
+def main() -> None:
+    """Train the teachers, score their development queries and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    torch.set_num_threads(parser.parse_args().threads)
+    collections = [Collection.open(build_collection(resolve(name))) for name in LANGUAGES]
+    pages = english_pages(None).pages
+    development = [
+        page for page in collections[0].documents if collections[0].split_of(page.id) == "development"
+    ]
+    asked = {
+        ("eng-Latn", "title"): {page.id: page.title for page in development},
+        ("eng-Latn", "paragraph"): dict(unique_paragraphs(pages.values(), "development")),
+        **{
+            (c.language.tag, kind): c.queries(kind, "development")
+            for c in collections
+            for kind in QUERY_KINDS
+        },
+    }
+    rows = []
+    with bars() as progress:
+        start = centred_encoder(progress)
+        teachers = {
+            "untrained, centred": start,
+            "trained on titles": train_teacher(start, help_pairs(paragraphs=False), progress=progress),
+            "trained on titles and paragraphs": default_teacher(progress),
+        }
+        for name, teacher in teachers.items():
+            index = Index.open(collection_index(collections[0], teacher, progress))
+            for (language, kind), queries in asked.items():
+                chosen = dict(sorted(queries.items())[:QUERIES])
+                run = search_late_interaction(index, teacher, chosen, progress=progress)
+                scores = evaluate(run, {query: {query: 1} for query in chosen}, ["nDCG@10"])
+                facts = {"language": language, "queries": kind, "system": name, "measure": "nDCG@10"}
+                rows.append({**facts, **vars(scores.summary("nDCG@10")), "seed": 0})
+    write_results(
+        Path("docs/results/teachers"),
+        "What to train an English teacher on",
+        rows,
+        command="python experiments/teachers.py",
+        notes=f"The first {QUERIES} development queries of each kind, asked of the teacher itself (no student). "
+        "English paragraphs stand word for word on their page. A teacher trained on titles alone forgets how to use "
+        "long queries; one trained on both is the default.",
+    )
+
+
+if __name__ == "__main__":
+    main()
