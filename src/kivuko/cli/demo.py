@@ -30,7 +30,7 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     console.print(
-        f"[bold]{spoken.name}[/bold] questions, English help pages. About 15 minutes on two cores the first time; "
+        f"[bold]{spoken.name}[/bold] questions, English help pages. Up to 20 minutes on two cores the first time; "
         "seconds when repeated."
     )
     with bars() as progress:
@@ -59,6 +59,7 @@ def _show_scores(job: MainJob) -> None:
         table.add_row(meaning, *cells, str(summary.n))
     console.print(table)
     console.print(
+        "zero-shot: the encoder as it is; centred: minus its mean English token; teacher: trained on English only.\n"
         f"Test titles in {job.language.name} against all {len(job.collection.documents):,} English pages; "
         "training saw no test page.\n"
         "The bitext is software help and interface text: expect less on other domains."

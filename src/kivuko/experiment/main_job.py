@@ -33,14 +33,14 @@ DEPTH = 100
 CEILING = "english-title"
 #: System name → what it is, in the order of the table.
 SYSTEMS = {
-    CEILING: "English title, late interaction (ceiling)",
-    "untranslated-bm25": "BM25, query as it is",
-    "lexicon-bm25": "BM25, query through the induced lexicon",
-    "zero-shot": "encoder as it is, late interaction",
-    "zero-shot-centred": "the same, centred (the starting line)",
-    "zero-shot-teacher": "the English-trained teacher, asked in the language",
-    "optical": "OPTICAL student of that teacher",
-    "fusion": "OPTICAL student + lexicon BM25",
+    CEILING: "English title (ceiling)",
+    "untranslated-bm25": "BM25, untranslated",
+    "lexicon-bm25": "BM25 by lexicon",
+    "zero-shot": "zero-shot",
+    "zero-shot-centred": "zero-shot, centred",
+    "zero-shot-teacher": "teacher, zero-shot",
+    "optical": "OPTICAL student",
+    "fusion": "OPTICAL + BM25 by lexicon",
 }
 QUERY_KINDS = ("title", "paragraph")
 SPLITS = ("development", "test")

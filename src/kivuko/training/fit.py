@@ -160,10 +160,14 @@ class _Bar(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.progress is None or self.bar is None:
             return
-        rate = getattr(self.loss, "tokens", 0) / max(1e-9, time.monotonic() - self.started)
-        error = getattr(self.loss, "diagnostics", {}).get("marginal_error")
+        seconds = max(1e-9, time.monotonic() - self.started)
+        tokens, error = (
+            getattr(self.loss, "tokens", 0),
+            getattr(self.loss, "diagnostics", {}).get("marginal_error"),
+        )
         shown = [self.label if self.training_loss is None else f"{self.label}: loss {self.training_loss:.3f}"]
-        shown += [f"{rate:,.0f} tokens/s"] + ([f"marginal error {error:.3f}"] if error is not None else [])
+        shown += [f"{tokens / seconds:,.0f} tokens/s"] if tokens else []
+        shown += [f"marginal error {error:.3f}"] if error is not None else []
         self.progress.update(self.bar, completed=state.global_step, description=", ".join(shown))
 
 
