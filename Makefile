@@ -20,6 +20,7 @@ lint: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python bench/e5_conversion.py
+	$(BIN)/python bench/transport.py
 	$(BIN)/python bench/training_step.py
 
 results: .venv/installed

@@ -59,7 +59,7 @@ def _show_scores(job: MainJob) -> None:
         table.add_row(meaning, *cells, str(summary.n))
     console.print(table)
     console.print(
-        "zero-shot: the encoder as it is; centred: minus its mean English token; teacher: trained on English only.\n"
+        "zero-shot: the encoder as is; centred: minus its mean English token; teacher: trained in English.\n"
         f"Test titles in {job.language.name} against all {len(job.collection.documents):,} English pages; "
         "training saw no test page.\n"
         "The bitext is software help and interface text: expect less on other domains."
