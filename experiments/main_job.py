@@ -33,14 +33,16 @@ CLAIMS = {
     "fusion against lexicon BM25": ("fusion", "lexicon-bm25"),
 }
 NOTES = """Queries are page titles (and, harder, first paragraphs) of LibreOffice help in the language; the relevant
-document is the one English page of the same name, among all 2,560 pages. Splits are by page; training pairs whose
-English or foreign side occurs as a title or paragraph of a development or test page were removed. Everything was
-chosen on development pages, with one confession: that a teacher trained on titles alone forgets long queries was noticed
-on Hindi test paragraphs of an earlier run; its remedy was chosen and checked on development pages (docs/results/teachers).
+document is the one English page of the same name, among all 2,560 pages. Splits are by page; training pairs
+whose English or foreign side occurs as a title or paragraph of a development or test page were removed.
+Everything was chosen on development pages, with one confession: that a teacher trained on titles alone
+forgets long queries was noticed on Hindi test paragraphs of an earlier run; its remedy was chosen and checked
+on development pages (docs/results/teachers).
 
-Limits: the bitext is software help and interface text of the same domain as the test pages, and the teacher was trained on
-English titles and paragraphs of the training pages, so expect less elsewhere; titles count five times in BM25, which title
-queries favour; each student is one seed; the encoder comes from a 4-bit package."""
+Limits: the bitext is software help and interface text of the same domain as the test pages, and the teacher
+was trained on English titles and paragraphs of the training pages, so expect less elsewhere; titles count
+five times in BM25, which title queries favour; each student is one seed; the encoder comes from a 4-bit
+package."""
 
 
 def main() -> None:
