@@ -138,7 +138,7 @@ def _facts(job: MainJob) -> dict[str, Any]:
     student = read_manifest(job.student, "model").meta
     return {
         "language": job.language.tag,
-        "training pairs": student["pairs"],
+        "training pairs": student["pairs"][job.language.tag],
         "steps": student["settings"]["steps"],
         "development titles": len(job.qrels("title", "development")),
         "test titles": len(job.qrels("title", "test")),

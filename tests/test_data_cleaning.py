@@ -31,6 +31,10 @@ OROMO, KHMER, CHINESE = resolve("om"), resolve("km"), resolve("zh")
         ("'''Bold''' <b>tag</b> &amp; entity", "Bold tag & entity"),
         ('The file "$1" is (%s) gone', "The file is gone"),
         ("100 % sure", "100 % sure"),
+        ("%1$s and %2$d of %.1f MB", "and of MB"),
+        ("%sនៃ%s", "នៃ"),
+        ("%(count)d items of {name}", "items of"),
+        ("Save to &File, C&onvert, R&D", "Save to File, Convert, R&D"),
     ],
 )
 def test_clean_text(text: str, cleaned: str) -> None:
@@ -51,6 +55,7 @@ def test_cleaning_ends_and_leaves_no_spaces_at_the_ends(text: str) -> None:
         ("7.4", "7.4", "empty, or without words"),
         ("Choose Insert Text from File", "Choose Insert Text from Faayilii", "mostly English"),
         ("Open file", "открыть файл", "wrong script"),
+        ("translator-credits", "Leensaa Tolaa", "names of translators"),
         ("Go", "Gara fuula itti aanutti deemi", "length ratio above 4"),
     ],
 )

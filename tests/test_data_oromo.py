@@ -178,12 +178,14 @@ def test_bitext_counts_add_up_and_say_where_they_come_from() -> None:
         ("libreoffice-help", 7_500, 11_000),
         ("libreoffice-l10n", 3_500, 6_000),
         ("mediawiki", 400, 1_500),
+        ("gettext", 150, 600),
+        ("udhr", 45, 60),
     ]:
         count = meta["counts"][source]
         assert low < count["after"] < high
         assert count["after"] == sum(pair.source == source for pair in pairs)
         assert count["before"] == count["after"] + sum(count["dropped"].values())
-    assert set(meta["licences"].values()) == {"MPL-2.0", "GPL-2.0-or-later"}
+    assert set(meta["licences"].values()) == {"MPL-2.0", "GPL-2.0-or-later", "MIT"}
     assert "software" in meta["notice"]
     assert all(meta["packages"].values())
 

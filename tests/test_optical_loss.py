@@ -14,7 +14,8 @@ from kivuko import transport
 from kivuko.errors import UnknownNameError
 from kivuko.models import late_interaction
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.training.optical import OpticalLoss, in_batch_contrast
+from kivuko.training.optical import OpticalLoss
+from kivuko.training.similarity import in_batch_contrast
 from kivuko.training.teacher_cache import TeacherCache
 
 

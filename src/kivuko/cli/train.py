@@ -15,6 +15,21 @@ def group() -> None:
     """Train models."""
 
 
+@app.command("list")
+def list_regimes() -> None:
+    """Show the training regimes and what each needs."""
+    from rich.table import Table
+
+    from kivuko.cli.display import console
+    from kivuko.training.regimes import all_regimes
+
+    table = Table("regime", "slot", "needs", "what it does", "after")
+    for regime in all_regimes():
+        needs = ", ".join(sorted(need.value for need in regime.needs))
+        table.add_row(regime.name, regime.slot, needs, regime.summary, regime.reference)
+    console.print(table)
+
+
 @app.command("optical")
 def optical(
     language: Annotated[str, typer.Option(help="Language of the queries: om, orm, orm-Latn, Oromo …")],
@@ -91,19 +106,18 @@ def teacher(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
 ) -> None:
     """Train an English teacher to find your documents by their titles, for students with --teacher."""
-    from dataclasses import replace
-
     import torch
 
     from kivuko.cli.display import bars, console
     from kivuko.data import read_documents
-    from kivuko.training.teacher import TEACHER_SETTINGS, centred_encoder, train_teacher
+    from kivuko.training.contrastive import ContrastiveSettings
+    from kivuko.training.teacher import centred_encoder, train_teacher
 
     if threads:
         torch.set_num_threads(threads)
     read = read_documents(documents)
     pairs = [(document.title, document.full_text) for document in read if document.title and document.text]
-    settings = replace(TEACHER_SETTINGS, steps=steps) if steps else TEACHER_SETTINGS
+    settings = ContrastiveSettings(steps=steps) if steps else ContrastiveSettings()
     with bars() as progress:
         train_teacher(centred_encoder(progress), pairs, output, settings=settings, progress=progress)
     console.print(

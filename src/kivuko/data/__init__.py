@@ -6,6 +6,7 @@ from kivuko.data.bitext import Bitext, Pair
 from kivuko.data.bitext_build import build_bitext
 from kivuko.data.collection import Collection, Document
 from kivuko.data.collection_build import build_collection
+from kivuko.data.collection_sources import collections_for
 from kivuko.data.drops import DropReport
 from kivuko.data.own_files import read_documents, read_pairs_tsv, read_queries
 
@@ -17,6 +18,7 @@ __all__ = [
     "Pair",
     "build_bitext",
     "build_collection",
+    "collections_for",
     "read_documents",
     "read_pairs_tsv",
     "read_queries",

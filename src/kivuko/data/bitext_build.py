@@ -10,16 +10,25 @@ from kivuko.data.bitext import KIND, PAIRS_FILE, Pair
 from kivuko.data.cleaning import clean_pairs, drop_duplicates
 from kivuko.data.drops import DropReport
 from kivuko.data.formats.tables import write_jsonl
-from kivuko.data.leakage import HeldOut, drop_leaking
+from kivuko.data.leakage import HeldOut, drop_leaking, held_out_texts
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.recipe import basic_meta, english_pages, foreign_language, is_current
-from kivuko.data.sources import libreoffice_help, libreoffice_l10n, mediawiki
+from kivuko.data.sources import (
+    django,
+    gettext_catalogues,
+    kolibri,
+    libreoffice_help,
+    libreoffice_l10n,
+    mediawiki,
+    udhr,
+    wordpress,
+)
 from kivuko.data.sources.source import RawPairs
 from kivuko.data.split import split_of
 from kivuko.errors import InputError
 from kivuko.languages import Language
 
-_INTERFACE_SOURCES = (libreoffice_l10n, mediawiki)
+_FURTHER_SOURCES = (libreoffice_l10n, mediawiki, gettext_catalogues, wordpress, kolibri, django, udhr)
 
 
 def build_bitext(
@@ -28,8 +37,9 @@ def build_bitext(
     """Build the bitext of English and one language.
 
     Sources, the earlier first among equal pairs: paragraphs and titles of training pages of the help,
-    LibreOffice's interface strings, MediaWiki's messages. No side of a pair is a title or paragraph of a
-    development or test page, in English or (where there is help) in the language.
+    LibreOffice's interface strings, MediaWiki's messages, gettext catalogues of further programs, WordPress,
+    Kolibri, Django, the Universal Declaration of Human Rights. No side of a pair is a title or text of a
+    development or test page of any of the language's collections, or of the English help.
 
     Args:
         language: any known language but English.
@@ -53,7 +63,7 @@ def build_bitext(
     english = english_pages(source_folder)
     foreign = load_pages(language, source_folder) if _has_help(language, source_folder) else None
     sources = [] if foreign is None else [_help_source(english, foreign)]
-    sources += _interface_sources(language, source_folder)
+    sources += _further_sources(language, source_folder)
     if not sources:
         raise InputError(
             f"there is no bitext of English and {language.name}",
@@ -61,16 +71,18 @@ def build_bitext(
             expected="at least one source of `kivuko data list`",
             remedy="give your own pairs as a file of English<TAB>translation lines",
         )
-    held_out = HeldOut([*english.pages.values(), *(foreign.pages.values() if foreign else ())])
+    held_out = held_out_texts(language, source_folder)
     reports = {source.source: DropReport() for source in sources}
     kept = _clean(sources, language, held_out, reports)
+    packages = {name: version for raw in sources for name, version in raw.packages.items()}
     present = {source.source: source for source in sources}
-    names = [libreoffice_help.NAME, *(source.NAME for source in _INTERFACE_SOURCES)]
+    names = [libreoffice_help.NAME, *(source.NAME for source in _FURTHER_SOURCES)]
     meta = basic_meta(language, source_folder) | {
         "absent": [name for name in names if name not in present],
         "counts": {name: report.as_json() for name, report in reports.items()},
+        "held_out_collections": [libreoffice_help.NAME, *held_out.collections],
         "licences": {name: source.licence for name, source in present.items()},
-        "packages": {english.package: english.version, **{raw.package: raw.version for raw in sources}},
+        "packages": {english.package: english.version, **packages},
         "pairs": len(kept),
     }
     parents = {"english-pages": english.hash, **({"pages": foreign.hash} if foreign else {})}
@@ -113,10 +125,10 @@ def _help_source(english: HelpPages, foreign: HelpPages) -> RawPairs:
             if paragraph_id in translated.paragraphs:
                 paragraph = translated.paragraphs[paragraph_id]
                 pairs.append(Pair(f"{name}:{page_id}#{paragraph_id}", text, paragraph, name))
-    return RawPairs(name, libreoffice_help.LICENCE, foreign.package, foreign.version, pairs)
+    return RawPairs(name, libreoffice_help.LICENCE, {foreign.package: foreign.version}, pairs)
 
 
-def _interface_sources(language: Language, source_folder: Path | None) -> list[RawPairs]:
-    covering = [source for source in _INTERFACE_SOURCES if source.covers(language)]
+def _further_sources(language: Language, source_folder: Path | None) -> list[RawPairs]:
+    covering = [source for source in _FURTHER_SOURCES if source.covers(language)]
     found = [source.read_raw(language, source_folder) for source in covering]
     return [raw for raw in found if raw is not None]

@@ -24,10 +24,14 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _LAYOUT = re.compile(r"'{2,5}|__[A-Z]+__|^[=*#:;]+|=+$", re.MULTILINE)
 _HOLLOW = re.compile(r"\"\s*\"|“\s*”|«\s*»|'\s+'|\(\s*\)|\[\s*\]")
 _PLACEHOLDER = re.compile(
-    r"\$\(\w+\)|\$\[\w+\]|\$\{\w*\}|\$\w+\$?|%\{\w+\}|%\(\w+\)\w?|%[A-Z][A-Z0-9_]+%?|%\d+(?:\$\w)?|%l?[sduif]\b|\{\d+\}|#\d+"
+    r"\$\(\w+\)|\$\[\w+\]|\$\{\w*\}|\$\w+\$?|%\{\w+\}|%\(\w+\)\w?|%[A-Z][A-Z0-9_]+%?|%\d+(?!\$)(?![.\d]*[a-z]\b)"
+    # printf and strftime, also right before letters of another script: Khmer and Thai put no space there.
+    r"|%(?:\d+\$)?[-+#0'^_]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh?|ll?|[zjtqLEO])?[A-Za-z](?![A-Za-z])"
+    r"|%%|%@|\{[\w.]*\}|#\d+"
 )
 _CJK_MNEMONIC = re.compile(r"\s*\([~_&][A-Za-z0-9]\)")
-_MNEMONIC = re.compile(r"~(?=\S)|(?<![A-Za-z0-9 ])&(?=\w)|^&(?=\w)")
+_CREDITS = re.compile(r"translator[\s_-]*credits?\b|\byour (?:names|emails)\b", re.IGNORECASE)
+_MNEMONIC = re.compile(r"~(?=\S)|(?<![A-Za-z0-9])&(?=\w)|(?<=[A-Za-z])&(?=[a-z])")
 
 
 def clean_text(text: str) -> str:
@@ -65,6 +69,8 @@ def drop_reason(english: str, foreign: str, language: Language) -> str | None:
         return "empty, or without words"
     if comparison_key(english) == comparison_key(foreign):
         return "identical to the English"
+    if _CREDITS.search(english):
+        return "names of translators"
     known = set(english_words)
     own = [word for word in foreign_words if word not in known]
     if 1 - len(own) / len(foreign_words) > MOSTLY_ENGLISH:

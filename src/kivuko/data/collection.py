@@ -17,6 +17,9 @@ KIND = "collection"
 DOCUMENTS_FILE = "documents.jsonl"
 TRAINING_TITLES_FILE = "training-titles.tsv"
 QUERY_KINDS = ("title", "paragraph", "english-title")
+LIBREOFFICE_HELP = "libreoffice-help"
+NAME_KEY = "collection"
+"""Under which a manifest's metadata has the collection's name; what was built before there were names is the help."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +45,8 @@ class Document:
 class Collection:
     """A collection artefact, opened read-only. Use :meth:`open`.
 
-    The documents are English pages. A query is in the collection's language, and the one page it was taken
-    from (in translation) is relevant; the query's id is that page's. All documents are searched whatever the
+    The documents are English. A query is in the collection's language, and the one document it was taken from
+    (in translation) is relevant; the query's id is that document's. All documents are searched whatever the
     split: a split chooses queries.
     """
 
@@ -61,6 +64,16 @@ class Collection:
         """
         return cls(Path(path), read_manifest(Path(path), KIND))
 
+    @property
+    def name(self) -> str:
+        """Which collection this is, whatever the language: ``"libreoffice-help"``, ``"cldr-probe"`` …"""
+        return str(self.manifest.meta.get(NAME_KEY, LIBREOFFICE_HELP))
+
+    @property
+    def query_kinds(self) -> tuple[str, ...]:
+        """The kinds of queries it has: every collection has ``"title"`` and ``"english-title"``."""
+        return tuple(kind for kind in QUERY_KINDS if queries_file(kind) in self.manifest.files)
+
     @functools.cached_property
     def documents(self) -> list[Document]:
         """All documents, by id."""
@@ -71,12 +84,13 @@ class Collection:
         """Query id → text, by id.
 
         Args:
-            kind: ``"title"`` (translated page title), ``"paragraph"`` (the page's first translated paragraph)
-                or ``"english-title"`` (the queries of ``"title"`` in English).
+            kind: ``"title"`` (translated title: a page's, or the name or term of a vocabulary probe),
+                ``"paragraph"`` (the page's first translated paragraph; see :attr:`query_kinds`) or
+                ``"english-title"`` (the queries of ``"title"`` in English).
             split: ``"train"``, ``"development"`` or ``"test"``.
 
         Raises:
-            UnknownNameError: no such kind or split.
+            UnknownNameError: no such kind or split, or this collection has no queries of the kind.
         """
         _check("split", split, SPLITS)
         return {query: text for query, text in self._queries(kind).items() if split_of(query) == split}
@@ -110,6 +124,14 @@ class Collection:
 
     def _queries(self, kind: str) -> dict[str, str]:
         _check("kind of queries", kind, QUERY_KINDS)
+        if kind not in self.query_kinds:
+            raise UnknownNameError(
+                "kind of queries",
+                kind,
+                self.query_kinds,
+                remedy=f"{self.name} has no running text in {self.language.name}; `kivuko data list` shows which "
+                "collections of help there are",
+            )
         rows = read_tsv(self.path / queries_file(kind), ("query id", "text"))
         return {fields[0]: fields[1] for _, fields in rows if fields is not None}
 

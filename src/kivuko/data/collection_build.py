@@ -1,4 +1,4 @@
-"""Build the LibreOffice help collection of one language."""
+"""Build a test collection of one language: English documents, and queries from their translations."""
 
 from __future__ import annotations
 
@@ -7,72 +7,82 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, write_artifact
+from kivuko.data.cached import usable_meta
 from kivuko.data.collection import (
     DOCUMENTS_FILE,
     KIND,
+    LIBREOFFICE_HELP,
+    NAME_KEY,
     TRAINING_TITLES_FILE,
-    Document,
     queries_file,
+)
+from kivuko.data.collection_sources import (
+    CollectionSource,
+    collection_source,
+    covering_source,
+    english_side,
+    page_documents,
 )
 from kivuko.data.drops import DropReport
 from kivuko.data.formats.tables import write_jsonl, write_tsv
-from kivuko.data.pages import load_pages
+from kivuko.data.pages import HelpPages
+from kivuko.data.probe_pages import naming_definitions
 from kivuko.data.queries import paragraph_queries, title_queries, training_titles
-from kivuko.data.recipe import basic_meta, english_pages, foreign_language, is_current
-from kivuko.data.sources import libreoffice_help
+from kivuko.data.recipe import basic_meta, foreign_language, is_current
 from kivuko.data.sources.libreoffice_help import Page
 from kivuko.data.split import SPLITS, split_of
-from kivuko.errors import InputError
 from kivuko.languages import Language
-from kivuko.text import comparison_key
+
+__all__ = ["build_collection", "collection_folder", "page_documents"]
 
 
 def build_collection(
-    language: Language | str, path: Path | None = None, *, source_folder: Path | None = None
+    language: Language | str,
+    path: Path | None = None,
+    *,
+    name: str = LIBREOFFICE_HELP,
+    source_folder: Path | None = None,
 ) -> Path:
-    """Build the help collection of one language: English pages, and queries from their translations.
+    """Build a collection of one language: English documents, and queries from their translations.
+
+    The documents of a collection are the same in every language, so that one index serves all of them.
 
     Args:
         language: the language of the queries; the documents are English.
-        path: where to; ``data/TAG/collection`` in the cache by default.
-        source_folder: unpacked help packages or an installed LibreOffice, instead of fetching.
+        path: where to; :func:`collection_folder` by default.
+        name: a collection that :func:`kivuko.data.collections_for` names for the language.
+        source_folder: unpacked packages or an installed program, instead of fetching.
 
     Returns:
         The collection's folder; one that is complete and current is returned as it is.
 
     Raises:
-        UnknownNameError: the language is unknown.
-        InputError: the language has no help, or ``source_folder`` lacks it.
+        UnknownNameError: the language or the collection is unknown.
+        InputError: the collection does not exist in the language, or ``source_folder`` lacks it.
         FetchError: a package cannot be brought.
         StorageError: the disk refused a write.
     """
     language = foreign_language(language)
-    if not libreoffice_help.covers(language):
-        raise InputError(
-            f"there is no LibreOffice help in {language.name}, so no collection can be built",
-            expected="a language of the collection column in `kivuko data list`",
-            remedy=f"its bitext can still be built: kivuko data build {language.short}",
-        )
-    path = path or cache_folder() / "data" / language.tag / "collection"
-    if is_current(path, KIND, language, source_folder):
+    source = covering_source(name, language)
+    path = path or collection_folder(language, name)
+    if is_current(path, KIND, language, source_folder) and _name_at(path) == name:
         return path
-    english, foreign = english_pages(source_folder), load_pages(language, source_folder)
-    reports = {name: DropReport() for name in ("documents", "title", "paragraph")}
-    documents = page_documents(english.pages.values(), reports["documents"])
+    english, foreign = english_side(source, source_folder), source.load(language, source_folder)
+    reports = {part: DropReport() for part in ("documents", *source.kinds) if part != "english-title"}
+    documents = source.documents(english.pages.values(), reports["documents"])
     indexed = {document.id: english.pages[document.id] for document in documents}
-    titles = title_queries(indexed, foreign.pages, language, reports["title"])
-    queries = {
-        "title": titles,
-        "paragraph": paragraph_queries(indexed, foreign.pages, language, reports["paragraph"]),
-        "english-title": {page_id: indexed[page_id].title for page_id in titles},
-    }
-    by_name: dict[str, Iterable[str]] = {"documents": indexed, **queries}
+    queries = _queries(source, indexed, foreign.pages, language, reports)
+    by_part: dict[str, Iterable[str]] = {"documents": indexed, **queries}
     meta = basic_meta(language, source_folder) | {
-        "licences": {libreoffice_help.NAME: libreoffice_help.LICENCE},
-        "packages": {english.package: english.version, foreign.package: foreign.version},
-        "counts": {name: report.as_json() for name, report in reports.items()},
-        "splits": {name: _by_split(ids) for name, ids in by_name.items()},
+        NAME_KEY: name,
+        "notice": source.notice,
+        "licences": {name: source.licence},
+        "packages": _versions(english, foreign),
+        "counts": {part: report.as_json() for part, report in reports.items()},
+        "splits": {part: _by_split(ids) for part, ids in by_part.items()},
     }
+    if source.hides_titles:
+        meta["documents_with_their_hidden_title"] = naming_definitions(indexed.values())
     parents = {"english-pages": english.hash, "pages": foreign.hash}
     with write_artifact(path, KIND, parents=parents, meta=meta) as building:
         write_jsonl(building / DOCUMENTS_FILE, map(asdict, documents))
@@ -82,18 +92,39 @@ def build_collection(
     return path
 
 
-def page_documents(pages: Iterable[Page], report: DropReport) -> list[Document]:
-    """The pages that say something; a heading that repeats the title is not said twice."""
-    documents = []
-    for page in pages:
-        title = comparison_key(page.title)
-        text = "\n".join(part for part in page.paragraphs.values() if comparison_key(part) != title)
-        if text or page.title:
-            documents.append(Document(page.id, page.title, text))
-            report.kept += 1
-        else:
-            report.drop("empty page")
-    return documents
+def collection_folder(language: Language, name: str = LIBREOFFICE_HELP, folder: Path | None = None) -> Path:
+    """Where a collection stands in a language's ``folder``, which is ``data/TAG`` in the cache by default.
+
+    Raises:
+        UnknownNameError: no collection is called ``name``.
+    """
+    folder = folder or cache_folder() / "data" / language.tag
+    known_name = collection_source(name).name
+    return folder / ("collection" if known_name == LIBREOFFICE_HELP else known_name)
+
+
+def _queries(
+    source: CollectionSource,
+    indexed: dict[str, Page],
+    foreign: dict[str, Page],
+    language: Language,
+    reports: dict[str, DropReport],
+) -> dict[str, dict[str, str]]:
+    """Queries of each kind the collection has, by id, from the pages that are documents."""
+    titles = title_queries(indexed, foreign, language, reports["title"])
+    queries = {"title": titles, "english-title": {page_id: indexed[page_id].title for page_id in titles}}
+    if "paragraph" in source.kinds:
+        queries["paragraph"] = paragraph_queries(indexed, foreign, language, reports["paragraph"])
+    return {kind: queries[kind] for kind in source.kinds}
+
+
+def _name_at(path: Path) -> str:
+    """Name of the collection at ``path``."""
+    return str((usable_meta(path, KIND) or {}).get(NAME_KEY, LIBREOFFICE_HELP))
+
+
+def _versions(*sides: HelpPages) -> dict[str, str | None]:
+    return {side.package: side.version for side in sides}
 
 
 def _by_split(ids: Iterable[str]) -> dict[str, int]:

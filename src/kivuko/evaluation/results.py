@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ def write_results(
     command: str,
     notes: str = "",
     extra: Mapping[str, Any] | None = None,
+    show_rows: bool = True,
 ) -> None:
     """Record measured rows with everything needed to repeat them, and render them for people.
 
@@ -38,7 +40,10 @@ def write_results(
             (such as ``solver`` or ``queries``); rows with other keys become a plain table.
         command: the command line that measures this again.
         notes: Markdown placed before the tables.
-        extra: further sections in order, heading → Markdown text, a row, or a list of rows.
+        extra: further sections in order, heading → Markdown text, a row, a list of rows, or a list in which
+            texts and rows alternate (each run of rows becomes a table).
+        show_rows: whether the page has the rows; without them it has the sections of ``extra`` alone, for
+            rows too many to read, which stand in ``results.json``.
 
     Raises:
         InputError: a value cannot be written as JSON (NaN and infinities included).
@@ -56,6 +61,8 @@ def write_results(
         "rows": [dict(row) for row in rows],
         "extra": dict(extra or {}),
     }
+    if not show_rows:
+        body["show_rows"] = False
     try:
         text = json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     except (TypeError, ValueError) as error:
@@ -95,7 +102,7 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 def render_readme(results: Mapping[str, Any]) -> str:
     """The page for people: a function of ``results.json`` alone."""
-    rows = results["rows"]
+    rows = results["rows"] if results.get("show_rows", True) else []
     scored = [row for row in rows if all(key in row for key in PIVOT_KEYS)]
     plain = [row for row in rows if not all(key in row for key in PIVOT_KEYS)]
     parts = [f"# {results['title']}", "Generated from `results.json`; do not edit by hand."]
@@ -170,9 +177,11 @@ def _section(content: Any) -> str:
     if isinstance(content, str):
         return content.strip()
     rows = content if isinstance(content, list) else [content]
-    if not all(isinstance(row, dict) for row in rows):
+    if rows and not any(isinstance(row, dict) for row in rows):
         return "\n".join(f"- {_plain(item)}" for item in rows)
-    return _table(rows) if rows else "none"
+    runs = itertools.groupby(rows, key=lambda item: isinstance(item, dict))
+    parts = [_table(list(run)) if tabular else "\n\n".join(map(str, run)) for tabular, run in runs]
+    return "\n\n".join(parts) or "none"
 
 
 def _table(rows: Sequence[Row]) -> str:

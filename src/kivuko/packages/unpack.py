@@ -1,4 +1,4 @@
-"""Unpack Debian packages and wheels with the standard library; refuse damage and paths that lead outside."""
+"""Unpack Debian packages, wheels and npm tarballs; refuse damage and paths that lead outside."""
 
 from __future__ import annotations
 
@@ -58,6 +58,33 @@ def read_deb(archive: Path, only: str = "") -> Iterator[tuple[str, bytes]]:
                     yield _inside(path), stream.read()
 
 
+def read_dependencies(archive: Path) -> list[str]:
+    """Names of the packages that a ``.deb`` says it needs, in its order; of alternatives the first.
+
+    A damaged archive is removed.
+
+    Args:
+        archive: the ``.deb`` file.
+
+    Raises:
+        FetchError: the archive is truncated or of an unknown compression.
+    """
+    with _damage_reported(archive):
+        members = dict(_ar_members(archive.read_bytes()))
+        name = next((member for member in members if member.startswith("control.tar")), None)
+        if name is None:
+            raise ValueError("no control.tar in the archive")
+        with tarfile.open(fileobj=_tar_stream(name, members[name]), mode="r|") as tar:
+            for entry in tar:
+                if entry.name.removeprefix("./") == "control":
+                    stream = tar.extractfile(entry)
+                    assert stream is not None  # it is a regular file
+                    said = re.search(r"^Depends: (.+)$", stream.read().decode(), re.MULTILINE)
+                    needs = said[1].split(",") if said else []
+                    return [re.split(r"[\s(|:]", need.strip(), maxsplit=1)[0] for need in needs]
+        raise ValueError("no control file in the archive")
+
+
 def unpack_wheel(archive: Path, folder: Path) -> None:
     """Unpack a wheel (a zip) into ``folder``; a damaged one is removed.
 
@@ -68,6 +95,43 @@ def unpack_wheel(archive: Path, folder: Path) -> None:
         for name in wheel.namelist():
             _inside(name)
         wheel.extractall(folder)
+
+
+def read_wheel(archive: Path, only: str = "") -> Iterator[tuple[str, bytes]]:
+    """Path and content of the files in a wheel, by path; the rest is not decompressed.
+
+    A damaged wheel is removed.
+
+    Args:
+        archive: the ``.whl`` file.
+        only: regular expression; just files whose path it finds are read.
+
+    Raises:
+        FetchError: the wheel is truncated or has a path that leads outside.
+    """
+    wanted = re.compile(only)
+    with _damage_reported(archive), zipfile.ZipFile(archive) as wheel:
+        for name in sorted(wheel.namelist()):
+            if wanted.search(name) and not name.endswith("/"):
+                yield _inside(name), wheel.read(name)
+
+
+def unpack_npm(archive: Path, folder: Path) -> None:
+    """Unpack an npm tarball into ``folder`` without its outermost folder; a damaged one is removed.
+
+    Links and special files are left out.
+
+    Raises:
+        FetchError: the tarball is truncated or has a path outside ``folder``.
+    """
+    with _damage_reported(archive), tarfile.open(archive, mode="r:gz") as tar:
+        for entry in tar:
+            path = _inside(entry.name).removeprefix("./").partition("/")[2]
+            if entry.isreg() and path:
+                stream = tar.extractfile(entry)
+                assert stream is not None  # it is for regular files
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(stream.read())
 
 
 def _inside(name: str) -> str:

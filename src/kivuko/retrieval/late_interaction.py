@@ -6,7 +6,7 @@ score(q, d) = Σ_i max_j ⟨q_i, d_j⟩ over content tokens (Khattab & Zaharia, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,15 +44,56 @@ def search_late_interaction(
     Raises:
         ArtifactError: ``model`` does not share the index's space.
     """
+    return _search(
+        index, model, queries, depth, lambda encoded: maxsim(encoded, index.vectors, progress=progress)
+    )
+
+
+def search_single_vector(
+    index: Index,
+    model: Path,
+    queries: Mapping[str, str],
+    *,
+    depth: int = 100,
+    progress: Progress | None = None,
+) -> Run:
+    """Rank by the cosine of mean token vectors; arguments as for :func:`search_late_interaction`.
+
+    The index is the same: a text's one vector is the mean of its token vectors, which are of unit length.
+    """
+    return _search(
+        index, model, queries, depth, lambda encoded: _means(encoded) @ _means(index.vectors, progress).T
+    )
+
+
+def _search(
+    index: Index,
+    model: Path,
+    queries: Mapping[str, str],
+    depth: int,
+    score: Callable[[TokenVectors], npt.NDArray[np.float32]],
+) -> Run:
     index.require_space(model)
-    encoder = late_interaction.load(model)
-    encoded = late_interaction.encode(encoder, list(queries.values()), task="query")
+    encoded = late_interaction.encode(late_interaction.load(model), list(queries.values()), task="query")
     ids = [document.id for document in index.documents]
-    scores = maxsim(encoded, index.vectors, progress=progress)
+    scores = score(encoded)
     return {
         query: best(row, ids, depth) if length else {}
         for query, row, length in zip(queries, scores, encoded.lengths, strict=True)
     }
+
+
+def _means(texts: TokenVectors, progress: Progress | None = None) -> npt.NDArray[np.float32]:
+    """[texts, dim] float32, each text's mean token vector, of unit length; zeros for a text without tokens."""
+    means = np.zeros((len(texts), texts.vectors.shape[1]), dtype=np.float32)
+    bar = progress.add_task("one vector a text", total=len(texts)) if progress else None
+    for text, length in enumerate(texts.lengths):
+        if length:
+            total = texts[text].astype(np.float32).sum(axis=0)
+            means[text] = total / np.linalg.norm(total)
+    if progress and bar is not None:
+        progress.update(bar, completed=len(texts))
+    return means
 
 
 def maxsim(

@@ -41,7 +41,7 @@ class FitSettings:
         batch_size: examples a step.
         learning_rate: peak of AdamW's learning rate.
         max_length: pieces read of each text, special ones included.
-        seed: order of the examples.
+        seed: which examples are drawn, and their order.
         checkpoint_every: steps between checkpoints.
         train_word_embeddings: train the word embeddings too, most of a multilingual encoder's parameters.
     """
@@ -64,6 +64,7 @@ def fit(
     checkpoints: Path,
     *,
     inputs: dict[str, Any],
+    distinct: int | None = None,
     progress: Progress | None = None,
     label: str = "training",
 ) -> None:
@@ -71,25 +72,27 @@ def fit(
 
     Args:
         encoder: the model whose parameters are trained.
-        dataset: columns as the loss wants them.
+        dataset: columns as the loss wants them, rows in the order of training.
         loss: returns named parts, which are summed.
         lengths: [examples], pieces of each example, for bucketing.
         settings: see :class:`FitSettings`.
         checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it. The last
             one stays, so that nothing is lost when the model cannot be written; remove it once the model is.
         inputs: what determines the result (parents' hashes, settings); a folder with other inputs is started anew.
+        distinct: rows that follow each other without repetition; all, by default.
         progress: a rich display for the bar.
         label: what the bar says.
 
     Raises:
-        InputError: fewer examples than one batch.
+        InputError: fewer examples, or distinct ones, than one batch.
         StorageError: no room for a checkpoint; the former one stays.
     """
-    if len(lengths) < settings.batch_size:
+    different = len(lengths) if distinct is None else min(distinct, len(lengths))
+    if different < settings.batch_size:
         raise InputError(
             "too little to train on",
             expected=f"at least one batch of {settings.batch_size} examples",
-            got=f"{len(lengths)} examples",
+            got=f"{different} examples",
             remedy="bring more pairs, or choose a smaller batch size",
         )
     freeze(encoder, train_word_embeddings=settings.train_word_embeddings)
@@ -117,7 +120,13 @@ def fit(
     with quiet(warnings=False), storage_errors(checkpoints), _flushed_denormals():
         bar = _Bar(loss, settings.steps, progress, label)
         trainer = _BucketedTrainer(
-            model=encoder, args=arguments, train_dataset=dataset, loss=loss, callbacks=[bar], lengths=lengths
+            model=encoder,
+            args=arguments,
+            train_dataset=dataset,
+            loss=loss,
+            callbacks=[bar],
+            lengths=lengths,
+            distinct=different,
         )
         _silence(trainer)
         trainer.train(resume_from_checkpoint=_newest_complete(checkpoints))
@@ -127,8 +136,8 @@ def fit(
 class _BucketedTrainer(MultiVectorEncoderTrainer):
     """The library's trainer with batches of like length."""
 
-    def __init__(self, *, lengths: Sequence[int], **arguments: Any) -> None:
-        self.lengths = lengths
+    def __init__(self, *, lengths: Sequence[int], distinct: int, **arguments: Any) -> None:
+        self.lengths, self.distinct = lengths, distinct
         super().__init__(**arguments)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
@@ -137,7 +146,9 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
     def get_batch_sampler(
         self, dataset: Any, batch_size: int, *_: Any, seed: int = 0, **__: Any
     ) -> LengthBuckets:
-        return LengthBuckets(dataset, lengths=self.lengths, batch_size=batch_size, seed=seed)
+        return LengthBuckets(
+            dataset, lengths=self.lengths, batch_size=batch_size, seed=seed, distinct=self.distinct
+        )
 
 
 class _Bar(TrainerCallback):

@@ -6,27 +6,27 @@ query–document pairs: titles of training pages against the pages (contrastive,
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 
-from datasets import Dataset
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, check_replaceable, hash_file, hash_json, is_complete, read_manifest
+from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
 from kivuko.data.collection_build import page_documents
 from kivuko.data.drops import DropReport
 from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
 from kivuko.models import get, late_interaction
-from kivuko.training.fit import FitSettings, fit
+from kivuko.training.contrastive import ContrastiveSettings
+from kivuko.training.regimes import english
+from kivuko.training.regimes.regime import Models
+from kivuko.training.resources import Resources
+from kivuko.training.stages import run_stage
 
 BASE = "multilingual-e5-small"
 DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
-TEACHER_SETTINGS = FitSettings(steps=160, batch_size=16, max_length=128, learning_rate=2e-5)
 
 
 def centred_encoder(progress: Progress | None = None) -> Path:
@@ -35,9 +35,18 @@ def centred_encoder(progress: Progress | None = None) -> Path:
     Raises:
         FetchError: the model or the pages cannot be brought.
     """
+    return untrained_teacher(BASE, centring_texts(), progress=progress)
+
+
+def centring_texts() -> list[str]:
+    """English help pages of the training split, as many as the mean token vector is estimated on.
+
+    Raises:
+        FetchError: the pages cannot be brought.
+    """
     documents = page_documents(english_pages(None).pages.values(), DropReport())
     texts = [document.full_text for document in documents if split_of(document.id) == "train"]
-    return untrained_teacher(BASE, texts[:CENTRING_PAGES], progress=progress)
+    return texts[:CENTRING_PAGES]
 
 
 def default_teacher(progress: Progress | None = None) -> Path:
@@ -105,66 +114,31 @@ def train_teacher(
     pairs: Sequence[tuple[str, str]],
     output: Path | None = None,
     *,
-    settings: FitSettings | None = None,
-    scale: float = 1.0,
+    settings: ContrastiveSettings | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Train an English teacher on (query, document) pairs.
+    """Train an English teacher on (query, document) pairs: the ``english`` regime.
 
     Args:
         start: the late-interaction model folder to start from.
         pairs: English queries and the documents they should find; no held-out page may be among them.
         output: the model folder to write; one in the cache, shared by all who train the same, by default.
         settings: how to train; the default is what did best for its cost on development pages.
-        scale: inverse temperature of the MaxSim scores in the cross-entropy.
         progress: a rich display for the bar.
 
     Returns:
         A model folder with a vector space of its own.
     """
-    from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
-
-    settings = settings or TEACHER_SETTINGS
-    start_hash = read_manifest(start, late_interaction.KIND).hash
-    inputs = {
-        "regime": "english",
-        "start": start_hash,
-        "pairs": hash_json([list(pair) for pair in pairs]),
-        "settings": asdict(settings),
-        "scale": scale,
-    }
-    path = output or cache_folder() / "teachers" / hash_json(inputs)[:16]
-    if is_complete(path):
-        # In the cache the path itself names the inputs.
-        made_from = read_manifest(path, late_interaction.KIND).meta.get("inputs")
-        if output is None or made_from == hash_json(inputs):
-            return path
-    check_replaceable(path, late_interaction.KIND)
-    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
-    encoder = late_interaction.load(start)
-    queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
-    fit(
-        encoder,
-        Dataset.from_dict({"query": queries, "document": documents}),
-        MultiVectorMultipleNegativesRankingLoss(encoder, scale=scale),
-        [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, documents)],
-        settings,
-        checkpoints,
-        inputs=inputs,
+    models = run_stage(
+        english.REGIME,
+        settings or ContrastiveSettings(),
+        Models(start, start),
+        Resources(english_pairs=pairs),
+        output=output,
         progress=progress,
         label="English teacher",
     )
-    meta = {
-        "regime": "english",
-        "inputs": hash_json(inputs),
-        "pairs": len(pairs),
-        "settings": asdict(settings),
-    }
-    late_interaction.save(
-        encoder, path, space=None, parents={"start": start_hash, "pairs": str(inputs["pairs"])}, meta=meta
-    )
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return path
+    return models.student
 
 
 def _hash(folder: Path) -> str:

@@ -68,7 +68,7 @@ def _raw(language: Language, files: Iterable[tuple[str, bytes]], version: str | 
         for path, content in files
         for position, (english, foreign) in enumerate(read_mo(content, path))
     ]
-    return RawPairs(NAME, LICENCE, package(language), version, pairs)
+    return RawPairs(NAME, LICENCE, {package(language): version}, pairs)
 
 
 def _catalogues(language: Language, folder: Path) -> list[Path]:

@@ -79,7 +79,7 @@ def _raw(english: Messages, foreign: Messages, version: str | None) -> RawPairs:
         for place in sorted(english.keys() & foreign.keys())
         for key in sorted(english[place].keys() & foreign[place].keys())
     ]
-    return RawPairs(NAME, LICENCE, NAME, version, pairs)
+    return RawPairs(NAME, LICENCE, {NAME: version}, pairs)
 
 
 def _all_messages(archive: Path, version: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +17,13 @@ class RawPairs:
     Attributes:
         source: the source's name.
         licence: SPDX expression.
-        package: Debian package they are in.
-        version: of that package; None if a person gave its files.
+        packages: the packages they are in, each with its version; None for it if a person gave the files.
         pairs: the pairs in an order that does not change.
     """
 
     source: str
     licence: str
-    package: str
-    version: str | None
+    packages: Mapping[str, str | None]
     pairs: list[Pair]
 
 

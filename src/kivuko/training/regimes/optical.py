@@ -2,49 +2,72 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
-from datasets import Dataset
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, check_replaceable, hash_json, is_complete, read_manifest
 from kivuko.data import Pair
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
-from kivuko.models import late_interaction
-from kivuko.training.fit import FitSettings, fit
+from kivuko.training.align import AlignSettings, train_aligned
 from kivuko.training.optical import OpticalLoss
-from kivuko.training.teacher_cache import teacher_cache
+from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
+from kivuko.training.stages import run_stage
 from kivuko.transport import Solver
 
 
 @dataclass(frozen=True)
-class OpticalSettings(FitSettings):
+class OpticalSettings(AlignSettings):
     """What to train with; the defaults were chosen on development pages (docs/results/development).
 
     Attributes:
         solver: transport solver, see :class:`kivuko.training.optical.OpticalLoss`.
         epsilon: Sinkhorn's entropy, relative to the spread of each pair's cost.
-        contrast_weight: weight of the in-batch contrast beside the transport loss; 0 is OPTICAL as published.
-        contrast_scale: inverse temperature in the contrast.
     """
 
-    steps: int = 1000
-    learning_rate: float = 3e-4
+    contrast_weight: float = 0.5
     solver: Solver = "exact"
     epsilon: float = 0.3
-    contrast_weight: float = 0.5
-    contrast_scale: float = 20.0
 
     def __post_init__(self) -> None:
         if self.solver not in get_args(Solver):
             raise UnknownNameError("transport solver", self.solver, get_args(Solver))
         if self.epsilon <= 0:
             raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
+
+
+def train(start: Models, resources: Resources, settings: OpticalSettings, job: Job) -> Trained:
+    """Distil token vectors along optimal transport plans; a ``contrast_weight`` of 0 is OPTICAL as published."""
+    return train_aligned(
+        start,
+        resources,
+        settings,
+        job,
+        lambda student, cache, english: OpticalLoss(
+            student,
+            cache,
+            solver=settings.solver,
+            epsilon=settings.epsilon,
+            english=english,
+            contrast_weight=settings.contrast_weight,
+            contrast_scale=settings.contrast_scale,
+        ),
+    )
+
+
+REGIME = Regime(
+    name="optical",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER}),
+    settings=OpticalSettings,
+    train=train,
+    summary="token distillation by optimal transport, with or without in-batch contrast",
+    reference="Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566",
+)
 
 
 def train_optical(
@@ -81,60 +104,13 @@ def train_optical(
     Reference:
         Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566.
     """
-    settings = settings or OpticalSettings()
-    teacher_hash = read_manifest(teacher, late_interaction.KIND).hash
-    data_hash = hash_json([[pair.english, pair.foreign] for pair in pairs])
-    inputs = {"regime": "optical", "teacher": teacher_hash, "pairs": data_hash, "settings": asdict(settings)}
-    if is_complete(output) and read_manifest(output, late_interaction.KIND).meta.get("inputs") == hash_json(
-        inputs
-    ):
-        return output
-    check_replaceable(output, late_interaction.KIND)
-    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
-    student = late_interaction.load(teacher)
-    cache = teacher_cache(
-        teacher, [pair.english for pair in pairs], max_length=settings.max_length, progress=progress
-    )
-    pieces = [len(ids) for ids in late_interaction.pieces_of(student, [pair.foreign for pair in pairs])]
-    specials = student.tokenizer.num_special_tokens_to_add()
-    usable = [i for i, length in enumerate(cache.lengths) if length > 0 and pieces[i] > specials]
-    texts = sorted({pair.english for pair in pairs})
-    number = {text: i for i, text in enumerate(texts)}
-    loss = OpticalLoss(
-        student,
-        cache,
-        solver=settings.solver,
-        epsilon=settings.epsilon,
-        contrast_weight=settings.contrast_weight,
-        contrast_scale=settings.contrast_scale,
-        english=[number[pair.english] for pair in pairs],
-    )
-    fit(
-        student,
-        Dataset.from_dict({"foreign": [pairs[i].foreign for i in usable], "label": usable}),
-        loss,
-        [min(pieces[i], settings.max_length) for i in usable],
-        settings,
-        checkpoints,
-        inputs=inputs,
+    models = run_stage(
+        REGIME,
+        settings or OpticalSettings(),
+        Models(teacher, teacher),
+        Resources(bitext={language: pairs}),
+        output=output,
         progress=progress,
         label=f"OPTICAL, {language.name}",
     )
-    meta = {
-        "regime": "optical",
-        "inputs": hash_json(inputs),
-        "languages": [language.tag],
-        "settings": asdict(settings),
-        "pairs": len(usable),
-        "pairs_without_content": len(pairs) - len(usable),
-        "pairs_truncated": sum(pieces[i] > settings.max_length for i in usable),
-    }
-    late_interaction.save(
-        student,
-        output,
-        space=late_interaction.space_of(teacher),
-        parents={"teacher": teacher_hash, "pairs": data_hash},
-        meta=meta,
-    )
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    return output
+    return models.student

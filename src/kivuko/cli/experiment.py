@@ -1,0 +1,81 @@
+"""``kivuko experiment``: compare training regimes, and report on the comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Compare training regimes.", no_args_is_help=True)
+
+Config = Annotated[Path, typer.Argument(help="The experiment's TOML file.")]
+Folder = Annotated[
+    Path | None, typer.Option("--results", help="Folder of results; docs/results/NAME by default.")
+]
+
+
+@app.callback()
+def group() -> None:
+    """Compare training regimes."""
+
+
+@app.command("run")
+def run(
+    config: Config,
+    results: Folder = None,
+    only: Annotated[list[str] | None, typer.Option(help="Names of regimes to run; all by default.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Start no cell after this long.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+) -> None:
+    """Measure the cells that are not finished yet, then write the report.
+
+    The same command may run several times at once, with one thread each: every cell is measured once.
+    """
+    import torch
+
+    from kivuko.cli.display import bars, console
+    from kivuko.experiment.config import read_experiment
+    from kivuko.experiment.grid import run_grid
+
+    if threads:
+        torch.set_num_threads(threads)
+    experiment = read_experiment(config)
+    folder = results or Path("docs/results") / experiment.name
+    with bars() as progress:
+        missing = run_grid(
+            experiment,
+            folder,
+            only=only or (),
+            minutes=minutes,
+            say=lambda line: console.print(line, soft_wrap=True, highlight=False),
+            progress=progress,
+        )
+    if missing:
+        console.print(
+            f"{len(missing)} cells are still missing or being measured elsewhere: the same command goes on."
+        )
+    report(config, results)
+
+
+@app.command("report")
+def report(config: Config, results: Folder = None) -> None:
+    """Write the report on the cells that are finished, and name those that are not."""
+    from kivuko.cli.display import console
+    from kivuko.experiment.config import read_experiment
+    from kivuko.experiment.grid import finished_cells, missing_cells
+    from kivuko.experiment.report import write_report
+    from kivuko.experiment.tiers import tiers_of
+
+    experiment = read_experiment(config)
+    folder = results or Path("docs/results") / experiment.name
+    cells = finished_cells(folder)
+    write_report(
+        cells,
+        folder,
+        tiers=tiers_of(experiment),
+        command=f"kivuko experiment run {config}",
+        expected=[(cell.line.name, cell.budget, cell.seed) for cell in missing_cells(experiment, cells)],
+        title=experiment.title,
+    )
+    console.print(f"{folder / 'README.md'}: report on {len(cells)} cells", soft_wrap=True)

@@ -1,0 +1,329 @@
+"""Run an experiment's cells, one after the other or by several processes at once; finished ones are never run again.
+
+A cell is one line of the comparison at one budget with one seed. Its result is a small JSON file whose name carries
+the hash of everything that determined it, so a grid that was stopped goes on anywhere the files are brought to.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusive, write_atomically
+from kivuko.codeswitch import Lexicon
+from kivuko.errors import FetchError, InputError
+from kivuko.evaluation.provenance import commit, machine, now, package_versions
+from kivuko.experiment.config import Budget, Experiment, RegimeConfig
+from kivuko.experiment.materials import lexicon_of, materials
+from kivuko.experiment.scoring import (
+    DEPTH,
+    TestBed,
+    Topics,
+    fuse,
+    index_folder,
+    lexical_runs,
+    lexicon_runs,
+    score_rows,
+    student_runs,
+    test_bed,
+)
+from kivuko.languages import Language, resolve
+from kivuko.models import late_interaction
+from kivuko.ranking import Run
+from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.retrieval.machine_translation.apertium import ApertiumTranslator, apertium_pairs
+from kivuko.retrieval.machine_translation.baselines import search_translated_queries, translate_documents
+from kivuko.training.regimes.regime import Models, Slot
+from kivuko.training.resources import Need, Resources
+from kivuko.training.stages import Cost, Stage, cost_of, run_stage
+from kivuko.training.teacher import BASE, centred_encoder, untrained_teacher
+
+RECIPE = 1
+"""Raised when a rule of training or scoring changes, so that cells measured before are measured anew."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid."""
+
+    line: RegimeConfig
+    budget: Budget
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """As in file names and messages."""
+        return f"{self.line.name}.{self.budget}.{self.seed}"
+
+
+def cells_of(experiment: Experiment, only: Sequence[str] = ()) -> list[Cell]:
+    """All cells, one seed after the other, so that a grid that is stopped early has compared everything once.
+
+    Args:
+        experiment: the experiment.
+        only: names of lines; all by default.
+
+    Raises:
+        InputError: a name in ``only`` is no line of the experiment.
+    """
+    names = {line.name for line in experiment.regimes}
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise InputError(
+            "this experiment has no such regime", got=", ".join(unknown), expected=", ".join(sorted(names))
+        )
+    # A baseline has no chance in it but the pairs of its budget.
+    wanted = {
+        line.name: line.seeds if line.seeds is not None else experiment.seeds for line in experiment.regimes
+    }
+    seeds = list(dict.fromkeys(seed for line in wanted.values() for seed in line))
+    return [
+        Cell(line, budget, seed)
+        for seed in seeds
+        for line in experiment.regimes
+        if seed in wanted[line.name] and (not only or line.name in only)
+        for budget in line.budgets
+    ]
+
+
+def missing_cells(experiment: Experiment, finished: Sequence[Mapping[str, Any]]) -> list[Cell]:
+    """Cells of the experiment that are not among the finished ones."""
+    have = {(cell["regime"], cell["budget"], cell["seed"]) for cell in finished}
+    return [c for c in cells_of(experiment) if (c.line.name, c.budget, c.seed) not in have]
+
+
+def finished_cells(folder: Path) -> list[dict[str, Any]]:
+    """Every finished cell in a folder of results, by file name.
+
+    Raises:
+        InputError: a file there is damaged.
+    """
+    found = []
+    for path in sorted((folder / "cells").glob("*.json")):
+        try:
+            found.append(json.loads(path.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise InputError(
+                "a finished cell cannot be read",
+                where=path,
+                got=error,
+                remedy="remove it; the grid measures it again",
+            ) from error
+    return found
+
+
+def run_grid(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    only: Sequence[str] = (),
+    minutes: float | None = None,
+    say: Callable[[str], None] = print,
+    progress: Progress | None = None,
+) -> list[Cell]:
+    """Run what is not finished yet.
+
+    Several processes may run the same grid: each takes cells that no other is at work on.
+
+    Args:
+        experiment: what to run.
+        folder: its folder of results; cells go to ``cells`` in it.
+        only: names of lines to run.
+        minutes: start no further cell after this long.
+        say: told about every cell.
+        progress: a rich display for the bars.
+
+    Returns:
+        The cells that are still missing.
+
+    Raises:
+        FetchError, StorageError: what a cell needs cannot be brought or written; finished cells stay.
+    """
+    started = time.monotonic()
+    bed = test_bed(experiment)
+    missing = []
+    for cell in cells_of(experiment, only):
+        inputs = _inputs(experiment, bed, cell)
+        path = folder / "cells" / f"{cell.name}.{hash_json(inputs)[:8]}.json"
+        if path.is_file():
+            continue
+        late = minutes is not None and time.monotonic() - started > 60 * minutes
+        with try_exclusive(cache_folder() / "experiment" / "at-work" / path.stem) as free:
+            if late or not free:
+                missing.append(cell)
+                continue
+            say(f"{cell.name} …")
+            result = {
+                "key": hash_json(inputs)[:16],
+                "experiment": experiment.name,
+                "regime": cell.line.name,
+                "budget": cell.budget,
+                "seed": cell.seed,
+                "similarity": cell.line.similarity,
+                "languages": [language.tag for language in experiment.languages_of(cell.line)],
+                "inputs": inputs,
+                **_measure(experiment, bed, cell, progress),
+                "provenance": {
+                    "commit": commit(), "machine": machine(), "date": now(), "versions": package_versions(),
+                },
+            }  # fmt: skip
+            with write_atomically(path) as temporary:
+                temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+                temporary.chmod(0o644)
+            say(f"{cell.name}: {_gist(result)}")
+    return missing
+
+
+def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:
+    """Everything that determines a cell's result; the experiment's name and comments do not."""
+    languages = experiment.languages_of(cell.line)
+    stages = experiment.stages_of(cell.line, cell.seed)
+    needs = _needs(stages)
+    data: dict[str, Any] = {"test bed": bed.hash}
+    if needs:
+        data |= materials(languages, cell.budget, cell.seed, needs).digest(needs)
+    lexicons = _lexicons(languages, cell)
+    data["lexicons"] = hash_json({tag.tag: dict(lexicon.entries) for tag, lexicon in lexicons.items()})
+    return {
+        "recipe": RECIPE,
+        "stages": [{"regime": stage.regime.name, "settings": asdict(stage.settings)} for stage in stages],
+        "baseline": cell.line.baseline,
+        "centred": cell.line.centred,
+        "similarity": cell.line.similarity,
+        "languages": [language.tag for language in languages],
+        "encoder": BASE,
+        "data": data,
+    }
+
+
+def _needs(stages: Sequence[Stage]) -> frozenset[Need]:
+    return frozenset().union(*(stage.regime.needs for stage in stages)) - {Need.TEACHER}
+
+
+def _lexicons(languages: Sequence[Language], cell: Cell) -> dict[Language, Lexicon]:
+    """The lexicons that a cell's budget allows, of the languages it is trained on."""
+    found = {language: lexicon_of(language, cell.budget, cell.seed) for language in languages}
+    return {language: lexicon for language, lexicon in found.items() if lexicon is not None}
+
+
+def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progress | None) -> dict[str, Any]:
+    languages = experiment.languages_of(cell.line)
+    if cell.line.baseline:
+        rows, facts = _baseline(bed, cell, languages, progress)
+        return {"stages": [], "cost": asdict(Cost()), "facts": facts, "scores": rows}
+    stages = experiment.stages_of(cell.line, cell.seed)
+    needs = _needs(stages)
+    resources = materials(languages, cell.budget, cell.seed, needs) if needs else Resources()
+    first = centred_encoder(progress) if cell.line.centred else untrained_teacher(BASE, [], centred=False)
+    models = Models(first, first)
+    cost, facts = Cost(), {}
+    for stage in stages:
+        models = run_stage(
+            stage.regime,
+            stage.settings,
+            models,
+            resources,
+            progress=progress,
+            label=f"{cell.name}, {stage.regime.name}",
+        )
+        cost += cost_of(models.student)
+        facts[stage.regime.name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
+    alone = student_runs(bed, models, cell.line.similarity, progress)
+    rows = score_rows(bed, alone)
+    lexicons = _lexicons(languages, cell)
+    if lexicons:
+        rows += score_rows(bed, fuse(bed, alone, lexicon_runs(bed, lexicons)), "fused")
+    _remove_what_no_other_cell_needs(experiment, bed, stages, models)
+    return {
+        "stages": [stage.regime.name for stage in stages],
+        "cost": asdict(cost),
+        "facts": facts,
+        "scores": rows,
+    }
+
+
+def _baseline(
+    bed: TestBed, cell: Cell, languages: Sequence[Language], progress: Progress | None
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    skipped: dict[str, str] = {}
+    match cell.line.baseline:
+        case "ceiling":
+            from kivuko.training.teacher import default_teacher
+
+            teacher = default_teacher(progress)
+            runs = student_runs(bed, Models(teacher, teacher), "maxsim", progress, in_english=True)
+        case "bm25-untranslated":
+            runs = lexical_runs(
+                bed, "untranslated", lambda index, _: lambda queries: _untranslated(index, queries)
+            )
+        case "lexicon-bm25":
+            runs = lexicon_runs(bed, _lexicons(languages, cell))
+        case baseline:
+            runs = lexical_runs(
+                bed,
+                str(baseline),
+                lambda index, topics: _apertium(bed, str(baseline), index, topics, skipped),
+            )
+    return score_rows(bed, runs), {"skipped": skipped} if skipped else {}
+
+
+def _untranslated(index: LexicalIndex, queries: Mapping[str, str]) -> Run:
+    return {query: index.search(text, DEPTH) for query, text in queries.items()}
+
+
+def _apertium(
+    bed: TestBed, baseline: str, index: LexicalIndex, topics: Topics, skipped: dict[str, str]
+) -> Callable[[Mapping[str, str]], Run] | None:
+    """The search of one language with Apertium; None, with the reason in ``skipped``, where there is no engine."""
+    language, english = topics.language, resolve("en")
+    source, target = (language, english) if baseline == "apertium-query" else (english, language)
+    if not any((pair.source, pair.target) == (source, target) for pair in apertium_pairs()):
+        skipped[language.tag] = f"Apertium does not translate {source.name} into {target.name}"
+        return None
+    try:
+        translator = ApertiumTranslator(source, target)
+    except FetchError as error:
+        skipped[language.tag] = error.what
+        return None
+    if baseline == "apertium-query":
+        return lambda queries: search_translated_queries(index, queries, translator, DEPTH)
+    translated = LexicalIndex(translate_documents(bed.collections[topics.collection].documents, translator))
+    return lambda queries: _untranslated(translated, queries)
+
+
+def _remove_what_no_other_cell_needs(
+    experiment: Experiment, bed: TestBed, stages: Sequence[Stage], models: Models
+) -> None:
+    """A cell's last model is large and of no use once it is scored, unless another line goes on from it."""
+    if not stages:
+        return
+    names = [stage.regime.name for stage in stages]
+    goes_on = any(
+        len(line.stages) > len(names) and [stage["use"] for stage in line.stages[: len(names)]] == names
+        for line in experiment.regimes
+    )
+    if goes_on:
+        return
+    if stages[-1].regime.slot != Slot.ALIGN:
+        for name in bed.collections:
+            shutil.rmtree(index_folder(bed, name, models.teacher), ignore_errors=True)
+    shutil.rmtree(models.student, ignore_errors=True)
+
+
+def _gist(result: Mapping[str, Any]) -> str:
+    """nDCG@10 on the test queries of the first collection, by language."""
+    shown = [
+        f"{row['language'].split('-')[0]} {sum(values) / len(values):.3f}"
+        for row in result["scores"]
+        if (row["system"], row["split"], row["collection"])
+        == ("alone", "test", result["scores"][0]["collection"])
+        for values in [row["per_query"]["nDCG@10"]]
+    ]
+    return f"{' '.join(shown)} ({result['cost']['cpu_minutes']:.1f} CPU minutes of training)"

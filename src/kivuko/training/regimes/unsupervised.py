@@ -1,0 +1,66 @@
+"""Adaptation without any supervision: two crops of one document must find each other (mContriever's way)."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from kivuko.training.contrastive import ContrastiveSettings, train_contrastive
+from kivuko.training.examples import distinct, draw
+from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
+
+
+@dataclass(frozen=True)
+class UnsupervisedSettings(ContrastiveSettings):
+    """How to crop.
+
+    Attributes:
+        shortest_crop: smallest share of a text that a crop takes, in (0, 1].
+        longest_crop: largest share, in [shortest_crop, 1].
+        fewest_characters: texts below this length are left out.
+    """
+
+    max_length: int = 64
+    shortest_crop: float = 0.1
+    longest_crop: float = 0.5
+    fewest_characters: int = 100
+
+
+def train(start: Models, resources: Resources, settings: UnsupervisedSettings, job: Job) -> Trained:
+    """Learn to find a crop of a text by another crop of it, drawn anew whenever the text comes up again."""
+    long_enough = {
+        language: [text for text in texts if len(text) >= settings.fewest_characters]
+        for language, texts in resources.monolingual.items()
+    }
+    pairs = []
+    for example in draw(long_enough, settings.steps * settings.batch_size, settings.seed):
+        chance = random.Random(f"{settings.seed} crop {example.key}")
+        pairs.append((crop(example.item, settings, chance), crop(example.item, settings, chance)))
+    facts = {"texts": {language.tag: len(texts) for language, texts in long_enough.items()}}
+    return train_contrastive(start, pairs, settings, job, distinct=distinct(long_enough), facts=facts)
+
+
+def crop(text: str, settings: UnsupervisedSettings, chance: random.Random) -> str:
+    """A stretch of the text, of a random share within the settings' bounds, widened to whole words."""
+    share = chance.uniform(settings.shortest_crop, settings.longest_crop)
+    length = max(1, round(share * len(text)))
+    start = chance.randrange(len(text) - length + 1)
+    end = start + length
+    left = text.rfind(" ", 0, start + 1) + 1
+    right = text.find(" ", end)
+    # Scripts without spaces have none nearby: there the cut stays where it fell.
+    start = left if start - left < 30 else start
+    end = right if 0 <= right - end < 30 else end
+    return text[start:end].strip() or text
+
+
+REGIME = Regime(
+    name="unsupervised",
+    slot=Slot.ADAPT,
+    needs=frozenset({Need.MONOLINGUAL}),
+    settings=UnsupervisedSettings,
+    train=train,
+    summary="contrast of two crops of one document",
+    reference="Izacard et al., Contriever, TMLR 2022, arXiv 2112.09118",
+)

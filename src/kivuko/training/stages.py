@@ -1,0 +1,192 @@
+"""Run regimes one after the other: each stage starts from the models that the one before it left.
+
+A stage's model lies in the cache under the hash of all that determined it, so recipes that begin alike train their
+common beginning once, a repeated recipe does nothing, and two processes that need the same stage train it once.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.progress import Progress
+
+from kivuko.artifact import (
+    cache_folder,
+    check_replaceable,
+    exclusive,
+    hash_json,
+    is_complete,
+    read_manifest,
+    write_atomically,
+)
+from kivuko.errors import InputError
+from kivuko.models import late_interaction
+from kivuko.training.regimes.regime import Job, Models, Regime, Slot
+from kivuko.training.resources import Resources
+
+ORDER = (Slot.ADAPT, Slot.SUPERVISE, Slot.ALIGN)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A regime with its settings."""
+
+    regime: Regime
+    settings: Any
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a recipe's training took; of stages that were already there, what it took then.
+
+    Attributes:
+        tokens: pieces trained on, both sides.
+        steps: optimiser steps.
+        cpu_minutes: processor time, all threads.
+        minutes: wall-clock time.
+    """
+
+    tokens: int = 0
+    steps: int = 0
+    cpu_minutes: float = 0.0
+    minutes: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.tokens + other.tokens,
+            self.steps + other.steps,
+            self.cpu_minutes + other.cpu_minutes,
+            self.minutes + other.minutes,
+        )
+
+
+def check_order(stages: Sequence[Stage]) -> None:
+    """Refuse stages in an order that cannot mean anything: adapt, then supervise, then align.
+
+    Raises:
+        InputError: a stage stands after one of a later slot.
+    """
+    places = [ORDER.index(stage.regime.slot) for stage in stages]
+    if places != sorted(places):
+        raise InputError(
+            "these stages stand in the wrong order",
+            expected="adapt, then supervise, then align",
+            got=", ".join(f"{stage.regime.name} ({stage.regime.slot})" for stage in stages),
+        )
+
+
+def run_stages(
+    stages: Sequence[Stage], start: Models, resources: Resources, *, progress: Progress | None = None
+) -> Models:
+    """Train all stages in order; see :func:`run_stage`."""
+    check_order(stages)
+    models = start
+    for stage in stages:
+        models = run_stage(stage.regime, stage.settings, models, resources, progress=progress)
+    return models
+
+
+def run_stage(
+    regime: Regime,
+    settings: Any,
+    start: Models,
+    resources: Resources,
+    *,
+    output: Path | None = None,
+    progress: Progress | None = None,
+    label: str | None = None,
+) -> Models:
+    """Train one stage, unless it was trained before from the same inputs.
+
+    Args:
+        regime: what to do.
+        settings: an instance of ``regime.settings``.
+        start: the models to start from.
+        resources: training data; what the regime needs must be among it.
+        output: the model folder to write; one in the cache, named by its inputs, by default.
+        progress: a rich display for the bars.
+        label: what the bar says; the regime's name by default.
+
+    Returns:
+        The new student. After ``align`` documents stay with ``start.teacher``; else the new model encodes both.
+
+    Raises:
+        InputError: training data is missing or too little.
+        ArtifactError: a start model is not one of ours, or ``output`` holds something else.
+        StorageError: the disk is full; what was complete stays.
+    """
+    resources.require(regime.needs, regime.name)
+    parents = {
+        "start": read_manifest(start.student, late_interaction.KIND).hash,
+        "teacher": read_manifest(start.teacher, late_interaction.KIND).hash,
+        **resources.digest(regime.needs),
+    }
+    inputs = {"regime": regime.name, "settings": asdict(settings), **parents}
+    path = output or stage_folder(inputs)
+    with exclusive(stage_folder(inputs)):
+        if not _is_made_from(inputs, path):
+            check_replaceable(path, late_interaction.KIND)
+            _train(regime, settings, start, resources, path, inputs, parents, progress, label)
+    return Models(path, start.teacher if regime.slot == Slot.ALIGN else path)
+
+
+def stage_folder(inputs: dict[str, Any]) -> Path:
+    """Where the cache keeps the model with these inputs."""
+    return cache_folder() / "stages" / hash_json(inputs)[:16]
+
+
+def cost_of(model: Path) -> Cost:
+    """What training a stage's model took; nothing is known, and 0 said, of a model that was trained elsewhere."""
+    file = _cost_file(str(read_manifest(model, late_interaction.KIND).meta.get("inputs")))
+    return Cost(**json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else Cost()
+
+
+def _is_made_from(inputs: dict[str, Any], path: Path) -> bool:
+    if not is_complete(path):
+        return False
+    return read_manifest(path, late_interaction.KIND).meta.get("inputs") == hash_json(inputs)
+
+
+def _train(
+    regime: Regime,
+    settings: Any,
+    start: Models,
+    resources: Resources,
+    path: Path,
+    inputs: dict[str, Any],
+    parents: dict[str, str],
+    progress: Progress | None,
+    label: str | None,
+) -> None:
+    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
+    job = Job(checkpoints, inputs, label or regime.name, progress)
+    cpu, wall = time.process_time(), time.monotonic()
+    trained = regime.train(start, resources, settings, job)
+    cost = Cost(
+        job.tokens,
+        getattr(settings, "steps", 0),
+        round((time.process_time() - cpu) / 60, 2),
+        round((time.monotonic() - wall) / 60, 2),
+    )
+    meta = {
+        "regime": regime.name,
+        "inputs": hash_json(inputs),
+        "settings": asdict(settings),
+        **trained.facts,
+    }
+    space = late_interaction.space_of(start.teacher) if regime.slot == Slot.ALIGN else None
+    # Times differ from run to run and the model's hash must not, so they are kept apart.
+    with write_atomically(_cost_file(hash_json(inputs))) as temporary:
+        temporary.write_text(json.dumps(asdict(cost)), encoding="utf-8")
+    late_interaction.save(trained.encoder, path, space=space, parents=parents, meta=meta)
+    shutil.rmtree(checkpoints, ignore_errors=True)
+
+
+def _cost_file(inputs: str) -> Path:
+    return cache_folder() / "stages" / f"{inputs[:16]}.cost.json"

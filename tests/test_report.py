@@ -1,0 +1,555 @@
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kivuko.errors import InputError
+from kivuko.experiment.hypotheses import HYPOTHESES, judge
+from kivuko.experiment.report import write_report
+from kivuko.experiment.report_cells import CENTRED, Topic, Variant, read_cells
+from kivuko.experiment.report_contrasts import leave_one_out, never_trained, switching_rate, transport
+from kivuko.experiment.report_evidence import Decision, decide
+from kivuko.experiment.report_statistics import Effect, Trials, paired_effect, rank_correlation, with_holm
+from kivuko.experiment.report_tables import (
+    TARGET_LANGUAGES,
+    beaten,
+    cost,
+    gap_closed,
+    learning_curves,
+    other_topics,
+    scores_by_budget,
+)
+from kivuko.experiment.report_winners import EVERYWHERE, winners
+
+TRIALS = Trials(permutations=999, resamples=200)
+FIVE = list(TARGET_LANGUAGES)
+TIERS = dict.fromkeys(FIVE[:2], "unseen by the encoder") | dict.fromkeys(FIVE[2:], "seen, bitext < 5k")
+
+
+def noisy(mean: float, *, n: int = 40, name: object = "") -> list[float]:
+    """n scores that spread around a mean and have exactly that mean."""
+    generator = random.Random(f"{name}")
+    offsets = [generator.uniform(-0.04, 0.04) for _ in range(n)]
+    return [mean + offset - sum(offsets) / n for offset in offsets]
+
+
+def score(language: str, values: list[float], **changed: Any) -> dict[str, Any]:
+    row = {
+        "collection": "libreoffice-help", "language": language, "queries": "title", "system": "alone",
+        "split": "test", "ids": f"{language} {len(values)}", "per_query": {"nDCG@10": values},
+    }  # fmt: skip
+    return row | changed
+
+
+def cell(
+    regime: str,
+    means: dict[str, float] | list[dict[str, Any]],
+    *,
+    budget: str = "none",
+    seed: int = 0,
+    development: dict[str, float] | None = None,
+    languages: list[str] | None = None,
+    **changed: Any,
+) -> dict[str, Any]:
+    """A finished cell: language → mean nDCG@10 of test help titles (or ready rows), and of development titles."""
+    scores = list(means) if isinstance(means, list) else []
+    for split, found in (("test", means), ("development", development or {})):
+        if isinstance(found, dict):
+            scores += [
+                score(name, noisy(mean, name=(regime, budget, seed, name, split)), split=split)
+                for name, mean in found.items()
+            ]
+    made = {
+        "key": f"{regime} {budget} {seed}", "experiment": "regimes", "regime": regime, "stages": [],
+        "budget": budget, "seed": seed, "similarity": "maxsim", "languages": languages or [],
+        "cost": {"cpu_minutes": 4.0, "minutes": 4.5, "tokens": 1000, "examples": 64, "steps": 10},
+        "facts": {}, "scores": scores, "inputs": {},
+        "provenance": {"commit": "c0ffee", "machine": {"cpu": "one", "cores": 2}, "date": "2026-11-22",
+                       "versions": {"numpy": "2"}},
+    }  # fmt: skip
+    return made | changed
+
+
+def on_five(mean: float) -> dict[str, float]:
+    return dict.fromkeys(FIVE, mean)
+
+
+def page(folder: Path, cells: list[dict[str, Any]], **arguments: Any) -> str:
+    write_report(cells, folder, tiers=TIERS, command="kivuko experiment report x", trials=TRIALS, **arguments)
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def verdicts(cells: list[dict[str, Any]], name: str) -> Decision:
+    (hypothesis,) = [hypothesis for hypothesis in HYPOTHESES if hypothesis.name == name]
+    (decision,) = decide(read_cells(cells), TIERS, TRIALS, [hypothesis])
+    return decision
+
+
+# Statistics
+
+
+def test_a_pooled_difference_weighs_languages_alike() -> None:
+    pairs = {"a": (np.array([1.0] * 8), np.zeros(8)), "b": (np.array([0.0, 0.0]), np.zeros(2))}
+    effect = paired_effect(pairs, TRIALS)
+    assert effect.difference == pytest.approx(0.5)  # not 0.8, the mean over queries
+    assert effect.p == pytest.approx(2 / 2**8)  # of 256 sign assignments only all + and all − are as extreme
+    assert (effect.low, effect.high) == (0.0, 1.0)  # two languages of 0 and 1 can be drawn alike
+    assert (effect.n, effect.d_z) == (10, None)
+
+
+def test_cohens_d_by_hand() -> None:
+    effect = paired_effect({"a": (np.array([0.1, 0.3]), np.array([0.0, 0.0]))}, TRIALS)
+    assert effect.difference == pytest.approx(0.2)
+    assert effect.d_z == pytest.approx(0.2 / np.sqrt(0.02))
+    assert effect.p == 0.5  # of four sign assignments two are as extreme
+
+
+def test_holm_skips_rows_without_p() -> None:
+    rows = with_holm([{"p": 0.01}, {"winner": "alone"}, {"p": 0.04}, {"p": 0.03}])
+    assert [row.get("p (Holm)") for row in rows] == [0.03, None, 0.06, 0.06]
+
+
+def test_rank_correlation_by_hand() -> None:
+    effect = rank_correlation([1, 2, 3, 4, 5], [0.1, 0.2, 0.3, 0.5, 0.8], TRIALS)
+    assert effect.difference == pytest.approx(1.0)
+    assert effect.p == pytest.approx(2 / 120)
+    assert rank_correlation([1, 1, 1], [1, 2, 3], TRIALS).p == 1.0
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "p", "predicts", "verdict"),
+    [
+        (0.1, 0.05, 0.15, 0.01, "greater", "confirmed"),
+        (0.1, 0.05, 0.15, 0.05, "greater", "undecided"),
+        (-0.1, -0.2, 0.01, 0.01, "greater", "refuted"),
+        (-0.1, -0.2, -0.01, 0.30, "greater", "refuted"),
+        (0.0, 0.0, 0.0, 1.0, "greater", "undecided"),
+        (0.01, -0.01, 0.015, 0.01, "equal", "confirmed"),
+        (0.01, -0.01, 0.03, 0.01, "equal", "undecided"),
+        (-0.05, -0.08, -0.03, 1.0, "equal", "refuted"),
+        (-0.5, -0.6, -0.4, 0.001, "not greater", "confirmed"),
+        (0.05, 0.01, 0.09, 0.001, "not greater", "refuted"),
+        (0.05, -0.01, 0.09, 0.2, "not greater", "undecided"),
+    ],
+)
+def test_the_rule(difference: float, low: float, high: float, p: float, predicts: Any, verdict: str) -> None:
+    assert judge(Effect(difference, low, high, 0.0, None, 9), p, predicts) == verdict
+
+
+# Cells
+
+
+def test_scores_are_averaged_over_unequal_seeds_before_anything_else() -> None:
+    cells = [
+        cell("mse", [score("a", [0.0, value])], budget="1k", seed=seed)
+        for seed, value in ((0, 0.2), (2, 0.6))
+    ]
+    found = read_cells([*cells, cell("greedy", [score("a", [0.5, 0.5])], budget="1k")])
+    values = found.values(Variant("mse", "1k"), "a")
+    assert values is not None
+    assert values.tolist() == pytest.approx([0.0, 0.4])
+    (_, first, second) = scores_by_budget(found)
+    assert (first["regime"], first["seeds"]) == ("mse", 2)  # type: ignore[index]
+    assert first["a (n 2)"] == "0.200 ± 0.141"  # type: ignore[index]  # sd of .1 and .3
+    assert (second["seeds"], second["a (n 2)"]) == (1, "0.500")  # type: ignore[index]
+
+
+def test_rows_over_other_queries_are_set_aside_and_named(tmp_path: Path) -> None:
+    cells = [
+        cell("mse", [score("a", [0.1, 0.2])], budget="1k"),
+        cell("greedy", [score("a", [0.1, 0.2])], budget="1k"),
+        cell("optical", [score("a", [0.9, 0.9], ids="others")], budget="1k"),
+    ]
+    found = read_cells(cells)
+    assert found.values(Variant("optical", "1k"), "a") is None
+    assert [row["regime"] for row in found.set_aside] == ["optical"]
+    assert "| optical | 1k | 0 | libreoffice-help | title | a | test |" in page(tmp_path, cells)
+
+
+def test_contradictions_are_refused() -> None:
+    twice = cell("mse", {"a": 0.5})
+    with pytest.raises(InputError, match="same regime, budget and seed"):
+        read_cells([twice, twice])
+    with pytest.raises(InputError, match="twice"):
+        read_cells([cell("mse", [score("a", [0.5]), score("a", [0.6])])])
+    with pytest.raises(InputError, match="length"):
+        read_cells(
+            [cell("mse", [score("a", [0.5], ids="x")]), cell("greedy", [score("a", [0.5] * 2, ids="x")])]
+        )
+    with pytest.raises(InputError, match="finite"):
+        read_cells([cell("mse", [score("a", [float("nan")])])])
+    with pytest.raises(InputError, match="no finished cells"):
+        read_cells([])
+    with pytest.raises(InputError, match="not a finished cell"):
+        read_cells([{"key": "x", "regime": "mse"}])
+
+
+def test_regimes_meet_at_equal_budgets_and_what_needs_nothing_meets_all() -> None:
+    found = read_cells(
+        [cell(regime, {"a": 0.5}, budget=budget) for regime, budget in
+         [("optical", "1k"), ("optical", "all"), ("mse", "all"), ("mse", "5k"), ("english", "none")]]
+    )  # fmt: skip
+
+    def budgets(first: str, second: str) -> list[tuple[str, str]]:
+        return [(ours.budget, theirs.budget) for ours, theirs in found.matched_budgets(first, second)]
+
+    assert budgets("optical", "mse") == [("all", "all")]
+    assert budgets("optical", "english") == [("1k", "none"), ("all", "none")]
+    assert budgets("optical", "greedy") == []
+    sizes = read_cells([cell("optical", {"a": 0.5}, budget="1k"), cell("mse", {"a": 0.5}, budget="5k")])
+    assert sizes.matched_budgets("optical", "mse") == []
+
+
+# Winners
+
+
+def test_the_winner_is_chosen_on_development_and_measured_on_test() -> None:
+    cells = [
+        cell("mse", {"a": 0.9}, budget="1k", development={"a": 0.5}),
+        cell("greedy", {"a": 0.6}, budget="1k", development={"a": 0.8}),
+        cell("optical", {"a": 0.7}, budget="1k", development={"a": 0.7}),
+        cell("optical-ipot", {"a": 0.99}, budget="1k"),
+    ]
+    (row,) = [row for row in winners(read_cells(cells), {}, "alone", TRIALS) if row["slice"] == "a"]
+    assert (row["winner"], row["runner-up"], row["candidates"]) == ("greedy", "optical", 3)
+    assert row["difference"] == pytest.approx(-0.1)  # chosen on development, worse on test, and said so
+    assert row["note"] == "1 without development rows passed over"
+
+
+def test_without_development_rows_the_choice_on_test_is_confessed() -> None:
+    cells = [cell("mse", {"a": 0.9}, budget="1k"), cell("greedy", {"a": 0.6}, budget="1k")]
+    row = winners(read_cells(cells), {}, "alone", TRIALS)[0]
+    assert (row["winner"], row["note"]) == ("mse", "chosen on test: no development rows")
+
+
+def test_a_tie_goes_to_what_stands_first_and_is_named() -> None:
+    same = [score("a", [0.2, 0.4]), score("a", [0.3], split="development")]
+    cells = [cell("optical", same, budget="1k"), cell("mse", same, budget="1k")]
+    row = winners(read_cells(cells), {}, "alone", TRIALS)[0]
+    assert (row["winner"], row["runner-up"]) == ("mse", "optical")
+    assert (row["difference"], row["d_z"], row["p"], row["p (Holm)"]) == (0, None, 1, 1)
+    assert row["note"] == "tied on development"
+
+
+def test_who_competes_at_a_budget() -> None:
+    cells = [
+        cell("english", {"a": 0.8}),
+        cell("ceiling", {"a": 1.0}),
+        cell("apertium-query", {"a": 0.9}, budget="lexicon"),
+        cell("optical-without-a", {"a": 0.95}, budget="1k"),
+        cell("optical", {"a": 0.7}, budget="1k"),
+    ]
+    rows = {
+        row["budget"]: row for row in winners(read_cells(cells), {}, "alone", TRIALS) if row["slice"] == "a"
+    }
+    assert set(rows) == {"none", "1k"}
+    assert (rows["1k"]["winner"], rows["1k"]["runner-up"]) == ("english (none)", "optical")
+    assert (rows["none"]["winner"], rows["none"]["runner-up"]) == ("english", None)
+
+
+def test_tiers_and_all_languages_are_pooled_and_one_family() -> None:
+    cells = [
+        cell("mse", {"a": 0.2, "b": 0.2, "c": 0.2}, budget="1k"),
+        cell("optical", {"a": 0.4, "b": 0.6, "c": 0.3}, budget="1k"),
+    ]
+    tiers = {"a": "x", "b": "x", "c": "y"}
+    rows = {row["slice"]: row for row in winners(read_cells(cells), tiers, "alone", TRIALS)}
+    assert list(rows) == ["a", "b", "c", "tier: x", "tier: y", EVERYWHERE]
+    assert rows["tier: x"]["difference"] == pytest.approx(0.3)
+    assert rows[EVERYWHERE]["difference"] == pytest.approx(0.7 / 3, abs=1e-4)
+    assert {row["p (Holm)"] for row in rows.values()} == {0.006}  # six tests, each p 1/1000
+
+
+# The quality target
+
+
+def target_cells(student: dict[str, float]) -> list[dict[str, Any]]:
+    fused = [score(name, noisy(0.8, name=("fused", name)), system="fused") for name in FIVE]
+    alone = [score(name, noisy(mean, name=("alone", name))) for name, mean in student.items()]
+    return [
+        cell("ceiling", on_five(0.9)),
+        cell(CENTRED, on_five(0.3)),
+        cell("lexicon-bm25", on_five(0.65), budget="1k"),
+        cell("lexicon-bm25", on_five(0.5), budget="lexicon"),
+        cell("optical-contrast", alone + fused, budget="1k"),
+    ]
+
+
+def test_the_gap_closed_by_hand() -> None:
+    found = read_cells(target_cells(dict(zip(FIVE, (0.5, 0.6, 0.7, 0.7, 0.75), strict=True))))
+    variant = Variant("optical-contrast", "1k")
+    assert gap_closed(found, variant, "alone") == pytest.approx((0.65 - 0.3) / 0.6)
+    assert gap_closed(found, variant, "fused") == pytest.approx(0.5 / 0.6)
+    margins = beaten(found, variant, "alone")
+    assert [round(margins[name], 2) for name in FIVE] == [-0.15, -0.05, 0.05, 0.05, 0.1]
+
+
+def test_the_target_on_the_page(tmp_path: Path) -> None:
+    shown = page(tmp_path, target_cells(dict(zip(FIVE, (0.5, 0.6, 0.7, 0.7, 0.75), strict=True))))
+    assert "optical-contrast (1k) (chosen on test, so too good) closes 58.3% of the gap" in shown
+    assert "the aim of 60% is not reached. It beats lexicon-bm25 in 3 of 5" in shown
+    assert "closes 83.3% of the gap" in shown
+    assert "the aim of 80% is reached" in shown
+    assert "| 3 of 5 | 1k | -0.150 (orm-Latn) |" in shown
+
+
+def test_english_queries_of_a_language_may_have_their_own_kind() -> None:
+    row = score("a", [0.8, 1.0, 0.9], queries="english-title")
+    found = read_cells([cell("ceiling", [row]), cell(CENTRED, {"a": 0.3})])
+    assert found.reference("ceiling", "a") == pytest.approx(0.9)
+
+
+# Questions
+
+
+def test_learning_curves_use_the_languages_that_every_size_has() -> None:
+    cells = [
+        cell("mse", {"a": 0.2, "b": 0.9}, budget="1k"),
+        cell("mse", {"a": 0.5}, budget="all", facts={"pairs": {"used": {"a": 7000}}}),
+        cell("optical", {"a": 0.4}, budget="1k"),
+    ]
+    _, pooled, _, single = learning_curves(read_cells(cells))
+    assert pooled == {
+        "regime": "mse", "system": "alone", "languages": 1, "1k": 0.2, "5k": None, "all": 0.5, "last − first": 0.3,
+    }  # fmt: skip
+    assert (single["language"], single["pairs used, largest"]) == ("a", 7000)  # type: ignore[index]
+
+
+def test_the_rate_of_code_switching() -> None:
+    cells = [
+        cell("english", {"a": 0.3}),
+        cell("codeswitch", {"a": 0.5}, budget="1k", facts={"realised rate": {"a": 0.3, "b": 0.5}}),
+        cell("codeswitch-100", {"a": 0.45}, budget="1k", facts={"realised rate": 0.8}),
+    ]
+    rows = switching_rate(read_cells(cells), TRIALS)
+    assert [(row["rate asked"], row["rate realised"]) for row in rows] == [(0, 0), (0.5, 0.4), (1, 0.8)]
+    assert [row.get("difference") for row in rows] == [pytest.approx(-0.2), None, pytest.approx(-0.05)]
+    assert [row.get("p (Holm)") for row in rows] == [0.002, None, 0.002]
+
+
+def test_transport_by_language_averages_over_budgets() -> None:
+    cells = [
+        cell(regime, {"a": mean}, budget=budget)
+        for regime, budget, mean in [
+            ("optical", "1k", 0.5), ("greedy", "1k", 0.4), ("optical", "all", 0.9), ("greedy", "all", 0.6),
+            ("mse", "5k", 0.1),
+        ]
+    ]  # fmt: skip
+    rows = [row for row in transport(read_cells(cells), TRIALS) if isinstance(row, dict)]
+    assert [(row["budget"], row["difference"]) for row in rows[:2]] == [("1k", 0.1), ("all", 0.3)]
+    assert [(row["compared"], row["budgets"], row["difference"]) for row in rows[2:]] == [
+        ("optical − greedy", 2, 0.2)
+    ]
+
+
+def test_leaving_a_language_out() -> None:
+    cells = [
+        cell(CENTRED, {"orm-Latn": 0.2}),
+        cell("optical", {"orm-Latn": 0.6}, budget="all", languages=["orm-Latn", "khm-Khmr"]),
+        cell("optical-without-om", {"orm-Latn": 0.3}, budget="all", languages=["khm-Khmr"]),
+    ]
+    (row,) = leave_one_out(read_cells(cells), TRIALS)
+    assert (row["left out"], row["share of the gain kept"], row["difference"]) == ("orm-Latn", "25%", 0.1)
+    (alone,) = leave_one_out(read_cells(cells[2:]), TRIALS)
+    assert (alone["left out"], alone["trained"], "difference" in alone) == ("orm-Latn", None, False)
+
+
+def test_languages_never_trained_on_in_every_collection() -> None:
+    topic = {"collection": "cldr-probe", "queries": "name"}
+    cells = [
+        cell(CENTRED, [score("b", [0.1, 0.1]), score("c", [0.2], **topic)]),
+        cell("mse", [score("a", [0.5]), score("b", [0.3, 0.3]), score("c", [0.2], **topic)], budget="1k",
+             languages=["a"]),
+    ]  # fmt: skip
+    titles, first, probe, second = never_trained(read_cells(cells), TRIALS)
+    assert titles == "**libreoffice-help, queries: title**"
+    assert probe == "**cldr-probe, queries: name**"
+    assert (first["b"], "a" in first) == ("0.300 (+0.200)", False)  # type: ignore[index]
+    assert second["c"] == "0.200 (+0.000)"  # type: ignore[index]
+
+
+def test_probes_are_named_for_what_they_are() -> None:
+    rows = [
+        score("a", [0.5], collection="cldr-probe", queries="name"),
+        score("a", [0.25], queries="paragraph"),
+    ]
+    found = read_cells([cell("mse", rows, budget="1k")])
+    assert found.topics() == [Topic("cldr-probe", "name"), Topic("libreoffice-help", "paragraph")]
+    text = [part for part in other_topics(found) if isinstance(part, str)]
+    assert "a vocabulary probe" in text[0]
+    assert "queries: paragraph" in text[1]
+
+
+def test_cost_may_be_unknown() -> None:
+    bare = cell("bm25-untranslated", {"a": 0.1}, cost={})
+    trained = [
+        cell("mse", {"a": 0.5}, budget="1k", seed=seed, cost={"tokens": seed * 100}) for seed in (0, 1)
+    ]
+    first, second = cost(read_cells([bare, *trained]))
+    assert (first["tokens"], second["tokens"], second["cpu minutes"]) == (None, 50, None)
+
+
+# Hypotheses
+
+
+@pytest.mark.parametrize(("optical", "verdict"), [(0.5, "confirmed"), (0.3, "refuted"), (0.4, "undecided")])
+def test_the_verdict_turns_with_the_effect(optical: float, verdict: str) -> None:
+    same = [score(name, noisy(0.4, name=name)) for name in FIVE]
+    cells = [
+        cell("optical", same if optical == 0.4 else on_five(optical), budget="1k"),
+        cell("greedy", same, budget="1k"),
+        cell("mse", on_five(0.2), budget="1k"),
+    ]
+    assert verdicts(cells, "H3").verdict == verdict
+
+
+def test_what_was_not_measured_confirms_nothing() -> None:
+    decision = verdicts(
+        [cell("optical", on_five(0.5), budget="1k"), cell("greedy", on_five(0.4), budget="1k")], "H3"
+    )
+    assert decision.verdict == "undecided"
+    assert [row["alone it says"] for row in decision.rows] == ["for", "nothing: no cell of mse"]
+
+
+@pytest.mark.parametrize(("english", "verdict"), [(0.95, "confirmed"), (0.85, "refuted")])
+def test_h1_wants_english_unharmed(english: float, verdict: str) -> None:
+    cells = [
+        cell(CENTRED, on_five(0.2)),
+        cell("english", on_five(0.3) | {"eng-Latn": 0.95}),
+        cell("codeswitch", on_five(0.4) | {"eng-Latn": english}, budget="lexicon"),
+    ]
+    assert verdicts(cells, "H1").verdict == verdict
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "confirmed"), (-1, "refuted")])
+def test_h2_is_the_correlation_of_gain_with_distance(sign: int, verdict: str) -> None:
+    near = dict(zip(FIVE, (0.1, 0.2, 0.3, 0.4, 0.5), strict=True))
+    gains = {name: 0.3 - sign * value / 4 for name, value in near.items()}
+    cells = [
+        cell(CENTRED, near),
+        cell("english", near),
+        cell("codeswitch", {name: near[name] + gains[name] for name in FIVE}, budget="1k"),
+    ]
+    assert verdicts(cells, "H2").verdict == verdict
+    four = [cell(made["regime"], [row for row in made["scores"] if row["language"] != FIVE[0]],
+                 budget=made["budget"]) for made in cells]  # fmt: skip
+    assert verdicts(four, "H2").verdict == "undecided"
+
+
+def test_h4_looks_only_at_languages_unseen_by_the_encoder() -> None:
+    mlm = {name: 0.6 if name in FIVE[:2] else 0.1 for name in FIVE}
+    cells = [
+        cell("mlm", mlm, budget="monolingual"),
+        cell("english", on_five(0.2)),
+        cell("codeswitch", on_five(0.3), budget="lexicon"),
+        cell("optical-contrast", on_five(0.4), budget="1k"),
+    ]
+    assert verdicts(cells, "H4").verdict == "confirmed"
+    assert (
+        verdicts([*cells[:3], cell("optical-contrast", on_five(0.7), budget="1k")], "H4").verdict == "refuted"
+    )
+
+
+@pytest.mark.parametrize(("last", "verdict"), [(0.6, "confirmed"), (0.4, "refuted")])
+def test_h5_must_hold_in_every_language(last: float, verdict: str) -> None:
+    fused = [
+        score(name, noisy(last if name == FIVE[-1] else 0.6, name=(1, name)), system="fused") for name in FIVE
+    ]
+    alone = [score(name, noisy(0.5, name=(2, name))) for name in FIVE]
+    assert verdicts([cell("optical", alone + fused, budget="1k")], "H5").verdict == verdict
+
+
+@pytest.mark.parametrize(("outside", "verdict"), [(0.3, "confirmed"), (0.4, "refuted")])
+def test_h6_ignores_the_languages_of_mmarco(outside: float, verdict: str) -> None:
+    cells = [
+        cell("english", on_five(0.3)),
+        cell("translate-train-mmarco", on_five(outside) | {"hin-Deva": 0.9}, budget="none"),
+    ]
+    assert verdicts(cells, "H6").verdict == verdict
+
+
+@pytest.mark.parametrize(("trained", "verdict"), [(0.5, "confirmed"), (0.9, "refuted")])
+def test_h8_asks_for_a_third_of_the_gain(trained: float, verdict: str) -> None:
+    # Centring gains .15; training gains .4 (a third is .133) or .8 (.267).
+    cells = [
+        cell("zero-shot", on_five(0.1)),
+        cell(CENTRED, on_five(0.25)),
+        cell("optical", on_five(trained), budget="1k"),
+        cell("zero-shot-single-vector", on_five(0.1)),
+        cell("zero-shot-centred-single-vector", on_five(0.25)),
+        cell("english-single-vector", on_five(trained)),
+    ]
+    decision = verdicts(cells, "H8")
+    assert decision.verdict == verdict
+    assert decision.rows[0]["difference"] == pytest.approx(0.15 - (trained - 0.1) / 3, abs=1e-3)
+
+
+# The whole page
+
+
+def test_one_language_one_cell(tmp_path: Path) -> None:
+    shown = page(tmp_path, [cell("optical", {"swa-Latn": 0.5}, budget="1k")])
+    assert "1 finished cells: 1 regimes" in shown
+    assert "cannot be judged: nothing measured on 0 of the 5 target languages" in shown
+    assert "| H3 | optical − greedy; every language | nothing: no cell of greedy |" in shown
+    assert "Hypotheses undecided: H1" in shown
+
+
+def test_only_probes(tmp_path: Path) -> None:
+    rows = [score("a", [0.5, 0.5], collection="ict-terms", queries="term")]
+    assert "a terminology probe" in page(tmp_path, [cell("optical", rows, budget="1k")])
+
+
+def test_missing_cells_and_origins_are_named(tmp_path: Path) -> None:
+    other = {"commit": "beef", "machine": {"cpu": "two"}, "date": "2026-11-20", "versions": {}}
+    cells = [
+        cell("mse", {"a": 0.5}, budget="1k"),
+        cell("mse", {"a": 0.5}, budget="1k", seed=1, provenance=other),
+    ]
+    shown = page(
+        tmp_path, cells, expected=[("greedy", "5k", 1), ("greedy", "5k", 0), ("mlm", "monolingual", 2)]
+    )
+    assert "3 expected cells are missing" in shown
+    assert "| mlm | monolingual | [2] |\n| greedy | 5k | [0, 1] |" in shown
+    assert "| 1 | beef | cpu two | 2026-11-20 | 2026-11-20 |" in shown
+    assert "| 1 | c0ffee | cpu one, cores 2 | 2026-11-22 | 2026-11-22 | numpy 2 |" in shown
+
+
+def test_sections_stand_in_order_and_rows_are_recorded(tmp_path: Path) -> None:
+    fused = [score(name, noisy(0.8, name=("fused", name)), system="fused") for name in FIVE]
+    hidden = score("orm-Latn", [0.5] * 3, split="development")
+    shown = page(
+        tmp_path, [*target_cells(on_five(0.7)), cell("optical", [*fused, hidden], budget="1k", seed=3)]
+    )
+    headings = [line[3:] for line in shown.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "Summary", "The quality target", "Scores by regime and language", "Which regime wins", "Cost",
+        "Learning curves over bitext", "The rate of code-switching", "What transport adds",
+        "Leaving one language out", "Languages never trained on", "Other queries and collections", "Hypotheses",
+        "Missing", "Where and when the cells were run", "How this was measured",
+    ]  # fmt: skip
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert len(rows) == 4 * 5 + 2 * 5 + 5  # the development row is no result
+    (row,) = [row for row in rows if row["regime"] == "optical" and row["language"] == "orm-Latn"]
+    assert {key: row[key] for key in ("system", "budget", "seed", "collection", "queries", "measure", "n")} == {
+        "system": "fused", "budget": "1k", "seed": 3, "collection": "libreoffice-help", "queries": "title",
+        "measure": "nDCG@10", "n": 40,
+    }  # fmt: skip
+    assert row["low"] < row["mean"] < row["high"]
+    assert row["mean"] == pytest.approx(0.8)
+
+
+def test_the_order_of_the_cells_changes_nothing(tmp_path: Path) -> None:
+    cells = [*target_cells(on_five(0.7)), cell("mse", on_five(0.5), budget="1k")]
+
+    def recorded(folder: Path, given: list[dict[str, Any]]) -> Any:
+        page(folder, given)
+        body = json.loads((folder / "results.json").read_text())
+        return body["rows"], body["extra"]
+
+    assert recorded(tmp_path / "a", cells) == recorded(tmp_path / "b", cells[::-1])
