@@ -24,11 +24,14 @@ def group() -> None:
 def run(
     config: Config,
     results: Folder = None,
-    only: Annotated[list[str] | None, typer.Option(help="Names of regimes to run; all by default.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Cells to run: optical, optical.1k, optical.1k.0 … All by default."),
+    ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Start no cell after this long.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
 ) -> None:
-    """Measure the cells that are not finished yet, then write the report.
+    """Measure the cells that are not finished yet.
 
     The same command may run several times at once, with one thread each: every cell is measured once.
     """
@@ -36,14 +39,14 @@ def run(
 
     from kivuko.cli.display import bars, console
     from kivuko.experiment.config import read_experiment
-    from kivuko.experiment.grid import run_grid
+    from kivuko.experiment.grid import finished_cells, missing_cells, run_grid
 
     if threads:
         torch.set_num_threads(threads)
     experiment = read_experiment(config)
     folder = results or Path("docs/results") / experiment.name
     with bars() as progress:
-        missing = run_grid(
+        run_grid(
             experiment,
             folder,
             only=only or (),
@@ -51,11 +54,12 @@ def run(
             say=lambda line: console.print(line, soft_wrap=True, highlight=False),
             progress=progress,
         )
+    missing = missing_cells(experiment, finished_cells(folder))
     if missing:
         console.print(
-            f"{len(missing)} cells are still missing or being measured elsewhere: the same command goes on."
+            f"{len(missing)} cells are missing or being measured elsewhere; the same command goes on."
         )
-    report(config, results)
+    console.print(f"Next: kivuko experiment report {config}", soft_wrap=True)
 
 
 @app.command("report")
@@ -74,7 +78,7 @@ def report(config: Config, results: Folder = None) -> None:
         cells,
         folder,
         tiers=tiers_of(experiment),
-        command=f"kivuko experiment run {config}",
+        command=f"kivuko experiment run {config} && kivuko experiment report {config}",
         expected=[(cell.line.name, cell.budget, cell.seed) for cell in missing_cells(experiment, cells)],
         title=experiment.title,
     )

@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusive, write_atomically
 from kivuko.codeswitch import Lexicon
-from kivuko.errors import FetchError, InputError
+from kivuko.errors import FetchError, InputError, UnknownNameError
 from kivuko.evaluation.provenance import commit, machine, now, package_versions
 from kivuko.experiment.config import Budget, Experiment, RegimeConfig
 from kivuko.experiment.materials import lexicon_of, materials
@@ -62,35 +62,35 @@ class Cell:
         """As in file names and messages."""
         return f"{self.line.name}.{self.budget}.{self.seed}"
 
+    def is_called(self, name: str) -> bool:
+        """Whether ``name`` is this cell's name or the beginning of it, up to a full stop."""
+        return f"{self.name}.".startswith(f"{name}.")
+
 
 def cells_of(experiment: Experiment, only: Sequence[str] = ()) -> list[Cell]:
     """All cells, one seed after the other, so that a grid that is stopped early has compared everything once.
 
     Args:
         experiment: the experiment.
-        only: names of lines; all by default.
+        only: names of cells, or how they begin: ``"optical"``, ``"optical.1k"``, ``"optical.1k.0"``.
 
     Raises:
-        InputError: a name in ``only`` is no line of the experiment.
+        InputError: a name in ``only`` belongs to no cell.
     """
-    names = {line.name for line in experiment.regimes}
-    unknown = [name for name in only if name not in names]
-    if unknown:
-        raise InputError(
-            "this experiment has no such regime", got=", ".join(unknown), expected=", ".join(sorted(names))
-        )
-    # A baseline has no chance in it but the pairs of its budget.
-    wanted = {
-        line.name: line.seeds if line.seeds is not None else experiment.seeds for line in experiment.regimes
-    }
-    seeds = list(dict.fromkeys(seed for line in wanted.values() for seed in line))
-    return [
+    seeds_of = {line.name: line.seeds or experiment.seeds for line in experiment.regimes}
+    cells = [
         Cell(line, budget, seed)
-        for seed in seeds
+        for seed in dict.fromkeys(seed for seeds in seeds_of.values() for seed in seeds)
         for line in experiment.regimes
-        if seed in wanted[line.name] and (not only or line.name in only)
+        if seed in seeds_of[line.name]
         for budget in line.budgets
     ]
+    for name in only:
+        if not any(cell.is_called(name) for cell in cells):
+            raise UnknownNameError(
+                "cell of this experiment", name, {part for c in cells for part in (c.line.name, c.name)}
+            )
+    return [cell for cell in cells if not only or any(cell.is_called(name) for name in only)]
 
 
 def missing_cells(experiment: Experiment, finished: Sequence[Mapping[str, Any]]) -> list[Cell]:
@@ -127,7 +127,7 @@ def run_grid(
     minutes: float | None = None,
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
-) -> list[Cell]:
+) -> None:
     """Run what is not finished yet.
 
     Several processes may run the same grid: each takes cells that no other is at work on.
@@ -135,29 +135,23 @@ def run_grid(
     Args:
         experiment: what to run.
         folder: its folder of results; cells go to ``cells`` in it.
-        only: names of lines to run.
+        only: which cells, see :func:`cells_of`.
         minutes: start no further cell after this long.
         say: told about every cell.
         progress: a rich display for the bars.
-
-    Returns:
-        The cells that are still missing.
 
     Raises:
         FetchError, StorageError: what a cell needs cannot be brought or written; finished cells stay.
     """
     started = time.monotonic()
     bed = test_bed(experiment)
-    missing = []
     for cell in cells_of(experiment, only):
+        if minutes is not None and time.monotonic() - started > 60 * minutes:
+            return
         inputs = _inputs(experiment, bed, cell)
         path = folder / "cells" / f"{cell.name}.{hash_json(inputs)[:8]}.json"
-        if path.is_file():
-            continue
-        late = minutes is not None and time.monotonic() - started > 60 * minutes
         with try_exclusive(cache_folder() / "experiment" / "at-work" / path.stem) as free:
-            if late or not free:
-                missing.append(cell)
+            if not free or path.is_file():
                 continue
             say(f"{cell.name} …")
             result = {
@@ -177,8 +171,9 @@ def run_grid(
             with write_atomically(path) as temporary:
                 temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
                 temporary.chmod(0o644)
+            for outdated in set(path.parent.glob(f"{cell.name}.*.json")) - {path}:
+                outdated.unlink()
             say(f"{cell.name}: {_gist(result)}")
-    return missing
 
 
 def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:

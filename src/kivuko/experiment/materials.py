@@ -79,6 +79,8 @@ def lexicon_of(language: Language, budget: Budget, seed: int) -> Lexicon | None:
     """The lexicon of a budget: public dictionaries, or one induced from the pairs; None without either."""
     if budget == "lexicon":
         return _dictionaries(language)
+    if budget == "all" and seed:  # no chance in it: one lexicon serves every seed
+        return lexicon_of(language, budget, 0)
     pairs = pairs_of(language, budget, seed)
     return induce(pairs, language) if pairs else None
 
@@ -88,6 +90,7 @@ def _bitext(language: Language) -> list[Pair]:
     return Bitext.open(build_bitext(language)).pairs
 
 
+@functools.cache
 def _dictionaries(language: Language) -> Lexicon | None:
     """All public dictionaries, without what the vocabulary probes ask for."""
     found = public_lexicon(language)
