@@ -287,3 +287,61 @@ def test_teacher_is_trained_on_own_documents(
     trained, start = (read_manifest(path, "model") for path in (tmp_path / "teacher", tiny_teacher))
     assert trained.parents["start"] == start.hash
     assert trained.hash != start.hash
+
+
+def test_recipe_of_regimes_on_own_data(
+    kivuko: Kivuko, pairs_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    documents = tmp_path / "english.tsv"
+    documents.write_text(
+        "".join(f"d{i}\t{p.english.split()[0]}\t{p.english}\n" for i, p in enumerate(made_up_pairs(30))),
+        encoding="utf-8",
+    )
+    recipe = (
+        *("train", "recipe", "codeswitch", "greedy", "--language", "om", "--bitext", pairs_file),
+        *("--documents", documents, "--start", tiny_teacher, "--output", tmp_path / "om"),
+        *("--set", "codeswitch.steps=2", "--set", "codeswitch.batch_size=8", "--set", "codeswitch.rate=1.0"),
+        *("--set", "greedy.steps=3", "--set", "greedy.batch_size=8"),
+    )
+    done = kivuko(*recipe)
+    assert done.code == 0, done.err
+    student = read_manifest(tmp_path / "om", "model").meta
+    assert (student["regime"], student["settings"]["steps"]) == ("greedy", 3)
+    # Documents stay with the code-switched stage's model, which the message names.
+    teacher = Path(done.out.replace("\n", "").split("--model ")[1].split()[0])
+    switched = read_manifest(teacher, "model").meta
+    assert (switched["regime"], student["space"]) == ("codeswitch", read_manifest(teacher, "model").hash)
+    assert switched["switched_query"]["realised rate"] > 0.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("optics",), "unknown regime"),
+        (("optical", "codeswitch"), "wrong order"),
+        (("optical", "--set", "optical.stepz=5"), "stepz"),
+        (("optical", "--set", "steps=5"), "STAGE.NAME=VALUE"),
+        (("mlm",), "no monolingual text"),
+    ],
+)
+def test_recipe_that_cannot_be_run_is_refused(
+    arguments: tuple[str, ...],
+    expected: str,
+    kivuko: Kivuko,
+    pairs_file: Path,
+    tiny_teacher: Path,
+    tmp_path: Path,
+) -> None:
+    done = kivuko(
+        *("train", "recipe", *arguments, "--language", "om", "--bitext", pairs_file),
+        *("--start", tiny_teacher, "--output", tmp_path / "om"),
+    )
+    assert (done.code, (tmp_path / "om").exists()) == (2, False)
+    assert expected in done.err
+
+
+def test_regimes_are_listed_with_what_they_need(kivuko: Kivuko) -> None:
+    done = kivuko("train", "list")
+    assert done.code == 0
+    for name in ("extend-vocabulary", "codeswitch", "optical", "score-distillation"):
+        assert name in done.out

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from kivuko.data import Collection, build_collection
+from kivuko.data import Collection, Document, build_collection
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import get, late_interaction
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import best
-from kivuko.retrieval.late_interaction import maxsim
+from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.late_interaction import maxsim, search_late_interaction, search_single_vector
 from kivuko.training.teacher import untrained_teacher
 
 TEXTS = ["open the file", "", "  \t ", "ក", "?!", "print a big red table"]
@@ -131,6 +132,128 @@ def test_saved_model_gives_the_same_vectors_and_a_space_of_its_own(
     other = untrained_teacher(str(other_tiny_encoder), ["open the file"])
     assert len({late_interaction.space_of(folder) for folder in (path, raw_space, other)}) == 3
     assert untrained_teacher(str(tiny_encoder), ["open the file"]) == path
+
+
+def test_recentring_takes_out_the_mean_that_training_moved(tiny_teacher: Path, tiny_encoder: Path) -> None:
+    texts = ["open the file", "print a big red table", "save 12 pages", "close small windows"]
+    encoder = late_interaction.load(tiny_teacher)
+    random = torch.Generator().manual_seed(0)
+    with torch.no_grad():  # as if trained since: all vectors pushed one way, the projection turned
+        transformer = encoder[0].auto_model
+        final = transformer.encoder.layer[-1].output.LayerNorm
+        final.bias.add_(torch.randn(final.bias.shape, generator=random))
+        encoder[2].linear.weight.add_(0.1 * torch.randn(32, 32, generator=random))
+
+    def length_of_the_mean() -> float:
+        return float(
+            late_interaction.mean_token_vector(
+                late_interaction.encode(encoder, texts, task="document")
+            ).norm()
+        )
+
+    before = length_of_the_mean()
+    late_interaction.recentre(encoder, texts)
+    assert before > 0.4
+    assert length_of_the_mean() < 0.15 * before
+    # The same as assembling the moved transformer anew with its own mean.
+    assert torch.equal(encoder[2].linear.weight, torch.eye(32))
+    raw = late_interaction.assemble(tiny_encoder, mean=None, max_length=160)
+    raw[0].auto_model.load_state_dict(transformer.state_dict())
+    own = late_interaction.encode(raw, texts, task="document").vectors.astype(np.float64)
+    np.testing.assert_allclose(encoder[2].linear.bias.detach(), -own.mean(axis=0), atol=2e-3)
+    # The subtraction is exact; only the normalisation after it moves the mean off 0.
+    centred = own + encoder[2].linear.bias.detach().numpy()
+    np.testing.assert_allclose(centred.mean(axis=0), 0, atol=2e-3)
+
+
+def test_recentring_twice_changes_nothing(tiny_teacher: Path) -> None:
+    encoder = late_interaction.load(tiny_teacher)
+    late_interaction.recentre(encoder, TEXTS)
+    first = encoder[2].linear.bias.detach().clone()
+    late_interaction.recentre(encoder, TEXTS)
+    assert torch.equal(encoder[2].linear.bias, first)
+
+
+def test_what_cannot_be_centred_is_refused(tiny_encoder: Path, tiny_teacher: Path) -> None:
+    uncentred = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
+    with pytest.raises(InputError, match=r"cannot be centred[\s\S]*MultiVectorMask"):
+        late_interaction.recentre(uncentred, TEXTS)
+    with pytest.raises(InputError, match="mean token vector"):
+        late_interaction.recentre(late_interaction.load(tiny_teacher), ["", " "])
+
+
+class Vectors:
+    """Stands for an encoder and an index whose token vectors are given."""
+
+    def __init__(
+        self, documents: dict[str, list[list[float]]], queries: dict[str, list[list[float]]]
+    ) -> None:
+        self.documents = [Document(name, "", name) for name in documents]
+        self.vectors = stacked(list(documents.values()))
+        self.queries = queries
+
+    def require_space(self, model: Path) -> None:
+        assert model == Path("model")
+
+    def encode(self, _: object, texts: list[str], *, task: str) -> TokenVectors:
+        assert task == "query"
+        return stacked([self.queries[text] for text in texts])
+
+
+def stacked(texts: list[list[list[float]]]) -> TokenVectors:
+    return TokenVectors.stack([np.array(text, dtype=np.float16).reshape(-1, 2) for text in texts], 2)
+
+
+def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = [1.0, 0.0], [0.0, 1.0]
+    given = Vectors(
+        {"x": [x], "x-thrice": [x, x, x], "xy": [x, y], "-x": [[-1.0, 0.0]]},
+        {"of x": [x], "of xxy": [x, x, y], "nothing": []},
+    )
+    monkeypatch.setattr(late_interaction, "load", lambda path: path)
+    monkeypatch.setattr(late_interaction, "encode", given.encode)
+    asked = {name: name for name in given.queries}
+    run = search_single_vector(given, Path("model"), asked, depth=3)  # type: ignore[arg-type]
+    half, five = 0.5**0.5, 5**0.5
+    # Comparing mappings leaves the order of ties out; that is kivuko.ranking's matter.
+    assert run["of x"] == pytest.approx({"x": 1, "x-thrice": 1, "xy": half}, abs=1e-6)
+    # (2, 1)/√5 with (1, 0) and with (1, 1)/√2
+    assert run["of xxy"] == pytest.approx(
+        {"xy": 3 * half / five, "x": 2 / five, "x-thrice": 2 / five}, abs=1e-6
+    )
+    assert next(iter(run["of xxy"])) == "xy"
+    assert run["nothing"] == {}
+    # MaxSim sums over the query's tokens instead.
+    by_tokens = search_late_interaction(given, Path("model"), asked, depth=4)  # type: ignore[arg-type]
+    assert by_tokens["of xxy"] == pytest.approx({"xy": 3, "x": 2, "x-thrice": 2, "-x": -2}, abs=1e-6)
+
+
+def test_one_vector_search_is_the_cosine_of_means_in_the_index_of_maxsim(
+    tiny_teacher: Path, other_tiny_encoder: Path, tmp_path: Path
+) -> None:
+    texts = {"a": "open the red file", "b": "print a table", "c": "close", "d": "page " * 300}
+    documents = [Document(name, "", text) for name, text in texts.items()]
+    index = Index.open(build_index(documents, tiny_teacher, tmp_path / "index"))
+    queries = {"1": "print the red file", "2": " ", "3": "table"}
+    run = search_single_vector(index, tiny_teacher, queries)
+    encoder = late_interaction.load(tiny_teacher)
+    encoder.max_seq_length = int(index.manifest.meta["max_length"])
+
+    def mean(text: str, task: late_interaction.Task) -> np.ndarray:  # type: ignore[type-arg]
+        found = late_interaction.encode(encoder, [text], task=task).vectors.astype(np.float64).mean(axis=0)
+        return found / np.linalg.norm(found)
+
+    assert list(run) == ["1", "2", "3"]
+    assert run["2"] == {}
+    for query in ("1", "3"):
+        expected = {
+            name: mean(queries[query], "query") @ mean(text, "document") for name, text in texts.items()
+        }
+        assert run[query] == pytest.approx(expected, abs=0.02)
+        assert list(run[query].values()) == sorted(run[query].values(), reverse=True)
+    stranger = untrained_teacher(str(other_tiny_encoder), ["open"])
+    with pytest.raises(ArtifactError, match="space"):
+        search_single_vector(index, stranger, queries)
 
 
 def test_real_model_opens_in_plain_sentence_transformers(tmp_path: Path) -> None:

@@ -310,7 +310,7 @@ def test_english_queries_of_a_language_may_have_their_own_kind() -> None:
 def test_learning_curves_use_the_languages_that_every_size_has() -> None:
     cells = [
         cell("mse", {"a": 0.2, "b": 0.9}, budget="1k"),
-        cell("mse", {"a": 0.5}, budget="all", facts={"pairs": {"used": {"a": 7000}}}),
+        cell("mse", {"a": 0.5}, budget="all", facts={"mse": {"pairs": {"a": 7000}}}),
         cell("optical", {"a": 0.4}, budget="1k"),
     ]
     _, pooled, _, single = learning_curves(read_cells(cells))
@@ -323,8 +323,18 @@ def test_learning_curves_use_the_languages_that_every_size_has() -> None:
 def test_the_rate_of_code_switching() -> None:
     cells = [
         cell("english", {"a": 0.3}),
-        cell("codeswitch", {"a": 0.5}, budget="1k", facts={"realised rate": {"a": 0.3, "b": 0.5}}),
-        cell("codeswitch-100", {"a": 0.45}, budget="1k", facts={"realised rate": 0.8}),
+        cell(
+            "codeswitch",
+            {"a": 0.5},
+            budget="1k",
+            facts={"codeswitch": {"switched_query": {"realised rate": 0.4}}},
+        ),
+        cell(
+            "codeswitch-100",
+            {"a": 0.45},
+            budget="1k",
+            facts={"codeswitch": {"switched_query": {"realised rate": 0.8}}},
+        ),
     ]
     rows = switching_rate(read_cells(cells), TRIALS)
     assert [(row["rate asked"], row["rate realised"]) for row in rows] == [(0, 0), (0.5, 0.4), (1, 0.8)]

@@ -81,5 +81,6 @@ def report(config: Config, results: Folder = None) -> None:
         command=f"kivuko experiment run {config} && kivuko experiment report {config}",
         expected=[(cell.line.name, cell.budget, cell.seed) for cell in missing_cells(experiment, cells)],
         title=experiment.title,
+        notes=experiment.notes,
     )
     console.print(f"{folder / 'README.md'}: report on {len(cells)} cells", soft_wrap=True)

@@ -27,15 +27,24 @@ def induce(
             help="Pairs as TSV (English, tab, translation), or a bitext folder; public ones by default."
         ),
     ] = None,
+    aligner: Annotated[
+        str,
+        typer.Option(help="model-1 (IBM model 1), or eflomal (GPL-3, installed by the extra of that name)."),
+    ] = "model-1",
 ) -> None:
-    """Induce a probabilistic lexicon by word alignment (IBM model 1, both directions)."""
+    """Induce a probabilistic lexicon by word alignment in both directions."""
+    from typing import cast
+
     from kivuko.cli.display import console
     from kivuko.cli.pairs import chosen_pairs
     from kivuko.codeswitch import induce as induce_lexicon
+    from kivuko.codeswitch.induce import Aligner, check_aligner
     from kivuko.languages import resolve
 
     spoken = resolve(language)
-    lexicon = induce_lexicon(chosen_pairs(bitext, spoken), spoken)
+    check_aligner(aligner)
+    pairs = chosen_pairs(bitext, spoken)
+    lexicon = induce_lexicon(pairs, spoken, aligner=cast(Aligner, aligner))
     lexicon.save(output)
     console.print(f"{output}: {len(lexicon.entries):,} entries from {lexicon.meta['aligned']:,} pairs")
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from kivuko.cli import data, demo, evaluate, experiment, index, lexicon, models, rank, search, train
+from kivuko.cli import data, demo, evaluate, experiment, index, lexicon, models, rank, recipe, search, train
 from kivuko.errors import KivukoError, MissingExtraError
 
 _IN_EXTRA = dict.fromkeys(
@@ -27,6 +27,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(models.app, name="models")
 app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(train.app, name="train")
+train.app.command("recipe")(recipe.command)
 app.add_typer(index.app, name="index")
 app.command("search")(search.command)
 app.command("rank")(rank.command)

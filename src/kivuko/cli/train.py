@@ -23,10 +23,11 @@ def list_regimes() -> None:
     from kivuko.cli.display import console
     from kivuko.training.regimes import all_regimes
 
-    table = Table("regime", "slot", "needs", "what it does", "after")
+    table = Table("regime", "slot", "needs", "what it does")
+    table.columns[0].no_wrap = True
     for regime in all_regimes():
         needs = ", ".join(sorted(need.value for need in regime.needs))
-        table.add_row(regime.name, regime.slot, needs, regime.summary, regime.reference)
+        table.add_row(regime.name, regime.slot, needs, regime.summary)
     console.print(table)
 
 

@@ -25,7 +25,8 @@ class Alignment:
         foreign_words: foreign word types, likewise.
         english: index of each cell's English type, shape (cells,).
         foreign: index of each cell's foreign type.
-        count: expected number of times the two are linked, both directions agreeing.
+        count: expected number of times the two are linked, both directions agreeing; a whole number where the
+            aligner decides for each link.
     """
 
     english_words: list[str]
@@ -66,8 +67,8 @@ def align(
         diagonal: λ of the prior exp(−λ |i/m − j/n|); 0 is plain Model 1.
         null: prior probability that a word has no counterpart.
     """
-    english_words, english_types = _types(english)
-    foreign_words, foreign_types = _types(foreign)
+    english_words, english_types = word_types(english)
+    foreign_words, foreign_types = word_types(foreign)
     m, n = _lengths(english), _lengths(foreign)
     of_english, of_foreign = _link_words(m, n)
     keys = english_types[of_english].astype(np.int64) * len(foreign_words) + foreign_types[of_foreign]
@@ -110,7 +111,8 @@ def _posteriors(
     return posterior
 
 
-def _types(texts: Sequence[Sequence[str]]) -> tuple[list[str], Integers]:
+def word_types(texts: Sequence[Sequence[str]]) -> tuple[list[str], Integers]:
+    """Word types in order of first appearance, and the index of each running word's type."""
     index: dict[str, int] = {}
     types = [index.setdefault(word, len(index)) for text in texts for word in text]
     return list(index), np.array(types, dtype=np.int32)

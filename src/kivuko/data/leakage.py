@@ -37,6 +37,12 @@ class HeldOut:
         self._further = {name: _held_out_keys(each) for name, each in (further or {}).items()}
         self.collections = tuple(self._further)
 
+    def __contains__(self, text: str) -> bool:
+        """Whether a text is one of the held-out titles or paragraphs."""
+        key = comparison_key(text)
+        held = [(self.titles, self.paragraphs), *self._further.values()]
+        return any(key in texts for both in held for texts in both)
+
     def reason(self, pair: Pair) -> str | None:
         """Why ``pair`` would leak, or None."""
         sides = [

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import is_dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +12,17 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from kivuko.errors import InputError
+from kivuko.data.collection_sources import collection_source
+from kivuko.data.recipe import foreign_language
+from kivuko.errors import InputError, KivukoError
 from kivuko.languages import Language, resolve
-from kivuko.training.regimes import regime
-from kivuko.training.stages import Stage, check_order
+from kivuko.training.regimes import find_regime
+from kivuko.training.stages import Stage, check_order, make_stage
 
 #: What may be trained on beside English pairs and English text, from nothing to all pairs of the bitext.
 Budget = Literal["none", "lexicon", "monolingual", "1k", "5k", "all"]
@@ -70,8 +71,11 @@ class RegimeConfig(_Strict):
     def _one_kind(self) -> RegimeConfig:
         if self.baseline and self.stages:
             raise ValueError("a baseline is not trained: give stages or baseline, not both")
-        for name in (*(self.languages or ()), *self.without):
-            resolve(name)
+        if self.baseline and self.similarity != "maxsim":
+            raise ValueError("a baseline compares in its own way: leave similarity out")
+        with _within(f"regime {self.name}"):
+            _each_once(self.languages or ())
+            _each_once(self.without)
         return self
 
 
@@ -81,6 +85,7 @@ class Experiment(_Strict):
     Attributes:
         name: of the experiment and its folder of results.
         title: heading of its report.
+        notes: what the report's reader must know before the numbers.
         seeds: every cell is run with each; a seed draws the pairs of a budget and orders the examples.
         languages: a student is trained on all of these together.
         further_languages: asked too, but never trained on.
@@ -93,6 +98,7 @@ class Experiment(_Strict):
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     title: str
+    notes: str = ""
     seeds: list[int] = Field(min_length=1)
     languages: Names = Field(min_length=1)
     further_languages: Names = []
@@ -108,14 +114,29 @@ class Experiment(_Strict):
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
             raise ValueError(f"regime names stand twice: {', '.join(repeated)}")
-        for name in (*self.languages, *self.further_languages):
-            resolve(name)
-        for name in self.defaults:
-            regime(name)
+        with _within("languages and further_languages"):
+            _each_once([*self.languages, *self.further_languages])
+        with _within("collections"):
+            for name in self.collections:
+                collection_source(name)
+        for name, values in self.defaults.items():
+            with _within(f"defaults, {name}"):
+                make_stage(find_regime(name), values)
         for line in self.regimes:
+            self._check_languages(line)
             for seed in line.seeds or self.seeds:
                 self.stages_of(line, seed)
         return self
+
+    def _check_languages(self, line: RegimeConfig) -> None:
+        given = [resolve(name) for name in line.languages or self.languages]
+        strangers = [name for name in line.without if resolve(name) not in given]
+        if strangers:
+            raise ValueError(
+                f"regime {line.name} is not trained on {', '.join(strangers)}, so it cannot go without"
+            )
+        if not self.languages_of(line):
+            raise ValueError(f"regime {line.name} has no language left")
 
     def languages_of(self, line: RegimeConfig) -> list[Language]:
         """What the students of a line are trained on."""
@@ -127,16 +148,19 @@ class Experiment(_Strict):
         """The stages of a line with their settings, for one seed.
 
         Raises:
-            InputError: unknown regime, setting or order of stages.
+            InputError: unknown regime, setting or order of stages; the message names the line and the stage.
         """
         stages = []
         for number, given in enumerate(line.stages, start=1):
-            chosen = regime(str(given.get("use", "")))
-            # The seed is a stage's own only where the stage says so: stages that all seeds share are trained once.
-            own = {key: value for key, value in given.items() if key != "use"}
-            values = {"seed": seed} | self.defaults.get(chosen.name, {}) | own
-            stages.append(Stage(chosen, _settings(chosen.settings, values, f"{line.name}, stage {number}")))
-        check_order(stages)
+            with _within(f"regime {line.name}, stage {number}"):
+                chosen = find_regime(str(given.get("use", "")))
+                # The seed is a stage's own only where the stage says so: stages that all seeds share are trained
+                # once.
+                own = {key: value for key, value in given.items() if key != "use"}
+                values = {"seed": seed} | self.defaults.get(chosen.name, {}) | own
+                stages.append(make_stage(chosen, values))
+        with _within(f"regime {line.name}"):
+            check_order(stages)
         return stages
 
 
@@ -148,9 +172,12 @@ def read_experiment(path: Path) -> Experiment:
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Experiment.model_validate(content)
-    except FileNotFoundError as error:
-        raise InputError("no such experiment", where=path, expected="a TOML file") from error
+        with _within(path):
+            return Experiment.model_validate(content)
+    except OSError as error:
+        raise InputError(
+            "no such experiment", where=path, expected="a TOML file", got=error.strerror
+        ) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(
             "the experiment's file cannot be read", where=path, expected="TOML in UTF-8", got=error
@@ -161,21 +188,26 @@ def read_experiment(path: Path) -> Experiment:
         ) from error
 
 
-def _settings(kind: type[Any], values: Mapping[str, Any], where: str) -> Any:
-    """A regime's settings from plain values; a key it does not have is refused."""
-    adapter = TypeAdapter(_forbidding(kind))
+@contextmanager
+def _within(place: object) -> Iterator[None]:
+    """Put ``place`` before where an error inside the block says it is."""
     try:
-        return adapter.validate_python(dict(values), strict=False)
-    except ValidationError as error:
+        yield
+    except KivukoError as error:
+        where = place if error.where is None else f"{place}: {error.where}"
         raise InputError(
-            "a stage's settings do not make sense", where=where, got=_problems(error.errors())
+            error.what, where=where, expected=error.expected, got=error.got, remedy=error.remedy
         ) from error
 
 
-def _forbidding(kind: type[Any]) -> type[Any]:
-    if is_dataclass(kind) and "__pydantic_config__" not in vars(kind):
-        kind.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
-    return kind
+def _each_once(names: Sequence[str]) -> None:
+    """Refuse English and a language that is named twice, by whatever names."""
+    seen: dict[str, str] = {}
+    for name in names:
+        tag = foreign_language(name).tag
+        if tag in seen:
+            raise InputError("a language stands twice", expected="each once", got=f"{seen[tag]} and {name}")
+        seen[tag] = name
 
 
 def _problems(errors: Sequence[Any]) -> str:

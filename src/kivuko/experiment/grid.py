@@ -24,6 +24,7 @@ from kivuko.experiment.config import Budget, Experiment, RegimeConfig
 from kivuko.experiment.materials import lexicon_of, materials
 from kivuko.experiment.scoring import (
     DEPTH,
+    RECIPE,
     TestBed,
     Topics,
     fuse,
@@ -45,8 +46,8 @@ from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Cost, Stage, cost_of, run_stage
 from kivuko.training.teacher import BASE, centred_encoder, untrained_teacher
 
-RECIPE = 1
-"""Raised when a rule of training or scoring changes, so that cells measured before are measured anew."""
+#: What every cell file has beside its scores' details; a file without them is not one of ours.
+FIELDS = frozenset({"key", "regime", "budget", "seed", "scores"})
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def cells_of(experiment: Experiment, only: Sequence[str] = ()) -> list[Cell]:
         only: names of cells, or how they begin: ``"optical"``, ``"optical.1k"``, ``"optical.1k.0"``.
 
     Raises:
-        InputError: a name in ``only`` belongs to no cell.
+        UnknownNameError: a name in ``only`` belongs to no cell.
     """
     seeds_of = {line.name: line.seeds or experiment.seeds for line in experiment.regimes}
     cells = [
@@ -108,7 +109,9 @@ def finished_cells(folder: Path) -> list[dict[str, Any]]:
     found = []
     for path in sorted((folder / "cells").glob("*.json")):
         try:
-            found.append(json.loads(path.read_text(encoding="utf-8")))
+            cell = json.loads(path.read_text(encoding="utf-8"))
+            if not isinstance(cell, dict) or not cell.keys() >= FIELDS:
+                raise ValueError(f"JSON without {', '.join(sorted(FIELDS))}")
         except ValueError as error:
             raise InputError(
                 "a finished cell cannot be read",
@@ -116,6 +119,7 @@ def finished_cells(folder: Path) -> list[dict[str, Any]]:
                 got=error,
                 remedy="remove it; the grid measures it again",
             ) from error
+        found.append(cell)
     return found
 
 
@@ -141,11 +145,13 @@ def run_grid(
         progress: a rich display for the bars.
 
     Raises:
+        UnknownNameError: see :func:`cells_of`.
         FetchError, StorageError: what a cell needs cannot be brought or written; finished cells stay.
     """
     started = time.monotonic()
+    cells = cells_of(experiment, only)
     bed = test_bed(experiment)
-    for cell in cells_of(experiment, only):
+    for cell in cells:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             return
         inputs = _inputs(experiment, bed, cell)
@@ -169,11 +175,15 @@ def run_grid(
                 },
             }  # fmt: skip
             with write_atomically(path) as temporary:
-                temporary.write_text(json.dumps(result, ensure_ascii=False), encoding="utf-8")
+                text = json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+                temporary.write_text(text, encoding="utf-8")
                 temporary.chmod(0o644)
             for outdated in set(path.parent.glob(f"{cell.name}.*.json")) - {path}:
                 outdated.unlink()
             say(f"{cell.name}: {_gist(result)}")
+            if progress:  # finished bars of so many cells would fill the screen
+                for bar in progress.task_ids:
+                    progress.remove_task(bar)
 
 
 def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switcher, induce, invert
 from kivuko.data import Bitext, Pair, build_bitext, collections_for
-from kivuko.data.leakage import held_out_terms
+from kivuko.data.leakage import held_out_terms, held_out_texts
 from kivuko.data.pages import load_pages
 from kivuko.data.recipe import english_pages
 from kivuko.data.sources import libreoffice_help
@@ -51,10 +51,10 @@ def materials(languages: Sequence[Language], budget: Budget, seed: int, needs: f
     tables = {language: table for language, table in tables.items() if table.senses}
     english_pairs = help_pairs() if needs & {Need.ENGLISH_PAIRS, Need.TRANSLATED} else []
     return Resources(
-        english_pairs=english_pairs,
+        english_pairs=english_pairs if Need.ENGLISH_PAIRS in needs else [],
         bitext=bitext if Need.BITEXT in needs else {},
-        tables=tables,
-        monolingual={language: _texts(language) for language in languages}
+        tables=tables if Need.LEXICON in needs else {},
+        monolingual={language: texts for language in languages if (texts := _texts(language))}
         if Need.MONOLINGUAL in needs
         else {},
         linked=_linked(languages) if Need.LINKED in needs else {},
@@ -96,17 +96,21 @@ def _dictionaries(language: Language) -> Lexicon | None:
     found = public_lexicon(language)
     if found is None:
         return None
-    answers: set[str] = set()
-    for name in set(collections_for(language)) - {"libreoffice-help"}:
-        answers |= held_out_terms(language, name)
+    probes = set(collections_for(language)) - {libreoffice_help.NAME}
+    answers = {_spelled(answer) for name in probes for answer in held_out_terms(language, name)}
     entries = {
         foreign: english
         for foreign, english in found.lexicon.entries.items()
-        if comparison_key(foreign) not in answers
+        if _spelled(foreign) not in answers
     }
     return Lexicon(
         language, entries, {**found.lexicon.meta, "held_out": len(found.lexicon.entries) - len(entries)}
     )
+
+
+def _spelled(term: str) -> str:
+    """A term as both lexicons and probes can be compared: lexicons keep words, without hyphens and the like."""
+    return comparison_key(" ".join(words(term)))
 
 
 def _table(lexicon: Lexicon, pairs: Sequence[Pair]) -> EnglishTable:
@@ -117,7 +121,7 @@ def _table(lexicon: Lexicon, pairs: Sequence[Pair]) -> EnglishTable:
 @functools.cache
 def _texts(language: Language) -> list[str]:
     """Text in the language alone, in an order that says nothing about what is whose translation."""
-    texts = list(_translated_pages(language).values())
+    texts = ["\n".join(paragraphs.values()) for paragraphs in _translated_pages(language).values()]
     strings = {pair.foreign for pair in _bitext(language) if len(words(pair.foreign)) >= FEWEST_WORDS}
     texts += sorted(strings - {line for text in texts for line in text.split("\n")})
     random.Random(f"monolingual {language.tag}").shuffle(texts)
@@ -125,30 +129,37 @@ def _texts(language: Language) -> list[str]:
 
 
 @functools.cache
-def _translated_pages(language: Language) -> dict[str, str]:
-    """Training page → its translated paragraphs, those that differ from the English; none without help pages."""
+def _translated_pages(language: Language) -> dict[str, dict[str, str]]:
+    """Training page → paragraph id → translation, of paragraphs that are translated and on no held-out page.
+
+    Empty for a language without help pages.
+    """
     if not libreoffice_help.covers(language):
         return {}
-    english = english_pages(None).pages
+    english, held_out = english_pages(None).pages, held_out_texts(language)
     translated = {}
     for name, page in load_pages(language).pages.items():
         if name not in english or split_of(name) != "train":
             continue
-        own = [text for key, text in page.paragraphs.items() if text != english[name].paragraphs.get(key)]
-        if own:
-            translated[name] = "\n".join(own)
-    return translated
+        translated[name] = {
+            key: text
+            for key, text in page.paragraphs.items()
+            if text != english[name].paragraphs.get(key) and text not in held_out
+        }
+    return {name: paragraphs for name, paragraphs in translated.items() if paragraphs}
 
 
 def _linked(languages: Sequence[Language]) -> dict[Language, list[tuple[str, str]]]:
-    """Linked but not parallel: the first half of a translated page, and the second half of the English one."""
+    """Linked but not parallel: what is translated of a page's first half, and the second half of the English one."""
     english = english_pages(None).pages
     linked = {}
     for language in languages:
         pairs = []
-        for name, text in _translated_pages(language).items():
-            theirs, ours = text.split("\n"), list(english[name].paragraphs.values())
-            first, second = theirs[: len(theirs) // 2], ours[len(ours) // 2 :]
+        for name, translated in _translated_pages(language).items():
+            ours = english[name].paragraphs
+            keys = list(ours)
+            first = [translated[key] for key in keys[: len(keys) // 2] if key in translated]
+            second = [ours[key] for key in keys[len(keys) // 2 :]]
             if first and second:
                 pairs.append(("\n".join(first), "\n".join(second)))
         if pairs:

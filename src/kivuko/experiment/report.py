@@ -39,6 +39,7 @@ def write_report(
     command: str,
     expected: Expected = (),
     title: str = "Training regimes at matched resources",
+    notes: str = "",
     trials: Trials | None = None,
 ) -> None:
     """Report on whatever cells there are.
@@ -51,6 +52,7 @@ def write_report(
         command: the command line that writes this report again.
         expected: regime, budget and seed of each cell that is still missing.
         title: heading of the page.
+        notes: what a reader must know before the numbers.
         trials: how often chance is asked in tests and intervals.
 
     Raises:
@@ -94,7 +96,13 @@ def write_report(
         "Where and when the cells were run": _provenance(found),
     }
     write_results(
-        folder, title, _rows(found, trials), command=command, notes=_NOTES, extra=sections, show_rows=False
+        folder,
+        title,
+        _rows(found, trials),
+        command=command,
+        notes="\n\n".join(part for part in (notes.strip(), _NOTES) if part),
+        extra=sections,
+        show_rows=False,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,17 @@ def switching_rate(cells: Measurements, trials: Trials) -> list[Row]:
 
 
 def _realised(cells: Measurements, variant: Variant) -> float | None:
-    """The mean over cells (and languages) of the fact that is called realised."""
-    found: list[float] = []
-    for cell in cells.cells_of(variant):
-        for name, fact in cell.get("facts", {}).items():
-            if "realised" in name:
-                values = list(fact.values()) if isinstance(fact, dict) else [fact]
-                found += [float(value) for value in values if isinstance(value, int | float)]
+    """The mean over cells, stages and sides of the realised rate that a switched text's report keeps."""
+    found = [rate for cell in cells.cells_of(variant) for rate in _rates(cell.get("facts", {}))]
     return round(float(np.mean(found)), 3) if found else None
+
+
+def _rates(facts: Mapping[str, Any]) -> Iterator[float]:
+    for name, fact in facts.items():
+        if name == "realised rate":
+            yield float(fact)
+        elif isinstance(fact, Mapping):
+            yield from _rates(fact)
 
 
 def transport(cells: Measurements, trials: Trials) -> list[Row | str]:

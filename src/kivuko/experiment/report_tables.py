@@ -239,12 +239,10 @@ def _curve(sizes: Sequence[str], means: Sequence[float | None]) -> Row:
 
 
 def _pairs_used(cells: Measurements, variant: Variant) -> Mapping[str, Any]:
-    """Pairs by language, from the facts of a variant's first cell, where it recorded them."""
-    for name, fact in sorted(cells.cells_of(variant)[0].get("facts", {}).items()):
-        if "pair" in name and isinstance(fact, dict):
-            used = fact.get("used", fact)
-            if isinstance(used, dict) and all(isinstance(count, int) for count in used.values()):
-                return used
+    """Pairs by language, from what the stages of a variant's first cell recorded."""
+    for stage in cells.cells_of(variant)[0].get("facts", {}).values():
+        if isinstance(stage, Mapping) and isinstance(stage.get("pairs"), Mapping):
+            return dict(stage["pairs"])
     return {}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, hash_json, read_manifest
+from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.data import Collection, build_collection, collections_for
 from kivuko.evaluation.measures import evaluate
@@ -26,6 +26,8 @@ from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator
 from kivuko.training.regimes.regime import Models
 
+RECIPE = 1
+"""Raised when a rule of training or scoring changes, so that what was measured before is measured anew."""
 MEASURES = ("nDCG@10", "R@100")
 DEPTH = 100
 SPLITS = ("development", "test")
@@ -125,12 +127,9 @@ def student_runs(
                     place = f"{topics.language.tag} {split} {query}"
                     merged[place] = text
                     places[place] = (name, topics.language.tag, split), query
-        index = build_index(
-            bed.collections[name].documents,
-            models.teacher,
-            index_folder(bed, name, models.teacher),
-            progress=progress,
-        )
+        folder = index_folder(bed, name, models.teacher)
+        with exclusive(folder):  # processes that need the same one wait for the first instead of encoding too
+            index = build_index(bed.collections[name].documents, models.teacher, folder, progress=progress)
         found = search(Index.open(index), models.student, merged, depth=DEPTH, progress=progress)
         for place, (key, query) in places.items():
             runs.setdefault(key, {})[query] = found[place]
@@ -157,7 +156,7 @@ def lexical_runs(
         search: makes the search for some topics on an index; None passes them over.
     """
     runs: dict[tuple[str, str, str], Run] = {}
-    home = cache_folder() / "experiment" / "runs" / hash_json([bed.hash, what])[:16]
+    home = cache_folder() / "experiment" / "runs" / hash_json([RECIPE, bed.hash, what])[:16]
     indexes: dict[str, LexicalIndex] = {}
     for topics in bed.topics:
         if topics.language == ENGLISH:
@@ -209,7 +208,7 @@ def score_rows(bed: TestBed, alone: Mapping[tuple[str, str, str], Run], system: 
                     "split": split,
                     "ids": hash_json(sorted(queries))[:12],
                     "per_query": {
-                        measure: [round(value, 4) for value in values.values()]
+                        measure: [_short(value) for value in values.values()]
                         for measure, values in scores.per_query.items()
                     },
                 }
@@ -244,6 +243,12 @@ def fuse(
                 first[key], second[key], k=chosen.k, weight=chosen.weight, depth=DEPTH
             )
     return fused
+
+
+def _short(value: float) -> float | int:
+    """Four decimals; 0 and 1, which most values are, in one letter: cells are committed."""
+    rounded = round(value, 4)
+    return int(rounded) if rounded == int(rounded) else rounded
 
 
 def _first(queries: Mapping[str, str], most: int) -> dict[str, str]:

@@ -204,17 +204,28 @@ def recentre(encoder: MultiVectorEncoder, texts: Sequence[str]) -> None:
     Raises:
         InputError: the encoder has no centring layer, or the texts no content.
     """
-    layer = getattr(encoder[2], "linear", None) if len(encoder) > 2 else None
-    if layer is None:
-        raise InputError(
-            "this encoder cannot be centred",
-            expected="one assembled with a mean to subtract",
-            got=[type(module).__name__ for module in encoder],
-        )
+    layer = centring_layer(encoder)
     with torch.no_grad():
         layer.weight.copy_(torch.eye(len(layer.bias)))
         layer.bias.zero_()
         layer.bias.copy_(-mean_token_vector(encode(encoder, texts, task="document")))
+
+
+def centring_layer(encoder: MultiVectorEncoder) -> torch.nn.Linear:
+    """The layer that subtracts the mean token vector.
+
+    Raises:
+        InputError: the encoder has none.
+    """
+    layer = getattr(encoder[2], "linear", None) if len(encoder) > 2 else None
+    if not isinstance(layer, torch.nn.Linear):
+        raise InputError(
+            "this encoder cannot be centred",
+            expected="one assembled with a mean to subtract",
+            got=[type(module).__name__ for module in encoder],
+            remedy="start from a centred encoder (`kivuko.training.teacher.centred_encoder`)",
+        )
+    return layer
 
 
 def truncated(encoder: MultiVectorEncoder, texts: Sequence[str]) -> int:

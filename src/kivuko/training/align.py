@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from datasets import Dataset
 
+from kivuko.data import Pair
+from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.training.alignment import AlignmentLoss
-from kivuko.training.examples import distinct, draw
+from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings
 from kivuko.training.regimes.regime import Job, Models, Trained
 from kivuko.training.resources import Resources
@@ -27,7 +30,7 @@ class AlignSettings(FitSettings):
     Attributes:
         contrast_weight: weight of an in-batch contrast with the teacher beside the regime's own loss.
         contrast_scale: inverse temperature in the contrast.
-        english_share: share of the examples whose student side is the English text itself, in [0, 1).
+        english_share: share of every language's examples whose student side is the English text itself, in [0, 1).
     """
 
     steps: int = 1000
@@ -35,6 +38,16 @@ class AlignSettings(FitSettings):
     contrast_weight: float = 0.0
     contrast_scale: float = 20.0
     english_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.english_share < 1:
+            raise InputError(
+                "english_share is out of range", expected="a number from 0 to below 1", got=self.english_share
+            )
+
+    def companion(self) -> dict[str, float]:
+        """The contrast beside the loss, as the losses take it."""
+        return {"contrast_weight": self.contrast_weight, "contrast_scale": self.contrast_scale}
 
 
 def train_aligned(
@@ -60,8 +73,7 @@ def train_aligned(
     student = late_interaction.load(start.student)
     drawn = draw(resources.bitext, settings.steps * settings.batch_size, settings.seed)
     pairs = [example.item for example in drawn]
-    every = round(1 / settings.english_share) if settings.english_share else 0
-    texts = [pair.english if every and i % every == 0 else pair.foreign for i, pair in enumerate(pairs)]
+    texts = student_texts(drawn, settings.english_share)
     cache = teacher_cache(
         start.teacher,
         [pair.english for pair in pairs],
@@ -87,9 +99,28 @@ def train_aligned(
         "examples_without_content": len(drawn) - len(usable),
         "examples_truncated": sum(pieces[i] > settings.max_length for i in usable),
         "epochs": {
-            language.tag: 1 + max(d.epoch for d in drawn if d.language == language)
+            language.tag: 1 + max((d.epoch for d in drawn if d.language == language), default=-1)
             for language, found in resources.bitext.items()
             if found
         },
     }
     return Trained(student, facts)
+
+
+def student_texts(drawn: Sequence[Drawn[Pair]], english_share: float) -> list[str]:
+    """What the student reads of each example: the foreign side, or for the given share of them the English one.
+
+    Every language has that share, whatever the number of languages: they come in turn, so that every second example
+    would be all of one language's and none of another's. A language begins one example after the one before it.
+
+    Args:
+        drawn: the examples, languages in turn.
+        english_share: in [0, 1).
+    """
+    languages = len({example.language for example in drawn})
+    texts = []
+    for i, example in enumerate(drawn):
+        place = i // languages + i % languages
+        in_english = math.ceil((place + 1) * english_share) > math.ceil(place * english_share)
+        texts.append(example.item.english if in_english else example.item.foreign)
+    return texts

@@ -48,16 +48,23 @@ def train_contrastive(
         settings: see :class:`ContrastiveSettings`.
         job: where to.
         distinct: pairs that follow each other without repetition.
-        facts: what else to keep in the manifest.
+        facts: what else to keep in the manifest, where pairs with an empty side, which are left out, are counted.
 
     Raises:
-        InputError: fewer pairs than one batch.
+        InputError: fewer usable pairs than one batch.
     """
     encoder = late_interaction.load(start.student)
-    queries, documents = [query for query, _ in pairs], [document for _, document in pairs]
+    sides = (late_interaction.pieces_of(encoder, texts) for texts in zip(*pairs, strict=True))
+    pieces = list(zip(*sides, strict=True))
+    # A side without a token to compare would make the loss, and with it every weight, not a number.
+    specials = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.unk_token_id}
+    usable = [
+        i for i, pair in enumerate(pieces) if all(set(ids[: settings.max_length]) - specials for ids in pair)
+    ]
+    left_out = {"examples_without_content": len(pairs) - len(usable)} if len(usable) < len(pairs) else {}
+    queries, documents = [pairs[i][0] for i in usable], [pairs[i][1] for i in usable]
     number = {document: i for i, document in enumerate(sorted(set(documents)))}
-    sides = (late_interaction.pieces_of(encoder, texts) for texts in (queries, documents))
-    lengths = [sum(min(len(ids), settings.max_length) for ids in pair) for pair in zip(*sides, strict=True)]
+    lengths = [sum(min(len(ids), settings.max_length) for ids in pieces[i]) for i in usable]
     job.fit(
         encoder,
         Dataset.from_dict(
@@ -68,4 +75,4 @@ def train_contrastive(
         settings,
         distinct=distinct,
     )
-    return Trained(encoder, {"examples": len(pairs), **(facts or {})})
+    return Trained(encoder, {"examples": len(usable), **left_out, **(facts or {})})

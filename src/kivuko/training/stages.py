@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from rich.progress import Progress
 
 from kivuko.artifact import (
@@ -66,6 +67,28 @@ class Cost:
         )
 
 
+def make_stage(regime: Regime, values: Mapping[str, Any], *, where: object = None) -> Stage:
+    """A stage from plain values, as a configuration file or the command line gives them.
+
+    Args:
+        regime: what to do.
+        values: names of its settings → numbers, words or their spelling; those not named keep their defaults.
+        where: what the message points at.
+
+    Raises:
+        InputError: a setting that the regime does not have, or a value that does not fit; all problems at once.
+    """
+    regime.settings.__pydantic_config__ = ConfigDict(extra="forbid")
+    try:
+        return Stage(regime, TypeAdapter(regime.settings).validate_python(dict(values)))
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        known = ", ".join(setting.name for setting in fields(regime.settings))
+        raise InputError(
+            f"these settings of {regime.name!r} do not make sense", where=where, expected=known, got=problems
+        ) from error
+
+
 def check_order(stages: Sequence[Stage]) -> None:
     """Refuse stages in an order that cannot mean anything: adapt, then supervise, then align.
 
@@ -82,13 +105,26 @@ def check_order(stages: Sequence[Stage]) -> None:
 
 
 def run_stages(
-    stages: Sequence[Stage], start: Models, resources: Resources, *, progress: Progress | None = None
+    stages: Sequence[Stage],
+    start: Models,
+    resources: Resources,
+    *,
+    output: Path | None = None,
+    progress: Progress | None = None,
 ) -> Models:
-    """Train all stages in order; see :func:`run_stage`."""
+    """Train all stages in order; the last one's model goes to ``output``. See :func:`run_stage`.
+
+    What any of them lacks is told before the first one trains.
+    """
     check_order(stages)
-    models = start
     for stage in stages:
-        models = run_stage(stage.regime, stage.settings, models, resources, progress=progress)
+        resources.require(stage.regime.needs, stage.regime.name)
+    if output is not None:
+        check_replaceable(output, late_interaction.KIND)
+    models = start
+    for number, stage in enumerate(stages, start=1):
+        last = output if number == len(stages) else None
+        models = run_stage(stage.regime, stage.settings, models, resources, output=last, progress=progress)
     return models
 
 

@@ -27,7 +27,7 @@ NAMES = (
 )
 
 
-def regime(name: str) -> Regime:
+def find_regime(name: str) -> Regime:
     """The regime called ``name``.
 
     Raises:
@@ -41,4 +41,4 @@ def regime(name: str) -> Regime:
 
 def all_regimes() -> list[Regime]:
     """Every regime, in the order of the tables."""
-    return [regime(name) for name in NAMES]
+    return [find_regime(name) for name in NAMES]

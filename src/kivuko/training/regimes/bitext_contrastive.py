@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kivuko.errors import InputError
 from kivuko.training.align import AlignSettings, train_aligned
 from kivuko.training.bitext_contrast import BitextContrastLoss
 from kivuko.training.ranking_loss import Similarity
@@ -13,13 +14,22 @@ from kivuko.training.resources import Need, Resources
 
 @dataclass(frozen=True)
 class BitextContrastiveSettings(AlignSettings):
-    """What is compared.
+    """What is compared; the contrast is the loss itself here, so its weight beside the loss stays 0.
 
     Attributes:
         similarity: ``"maxsim"`` or ``"single-vector"``.
     """
 
     similarity: Similarity = "maxsim"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.contrast_weight:
+            raise InputError(
+                "this regime is a contrast, and takes no second one beside it",
+                expected="contrast_weight 0",
+                got=self.contrast_weight,
+            )
 
 
 def train(start: Models, resources: Resources, settings: BitextContrastiveSettings, job: Job) -> Trained:

@@ -15,13 +15,7 @@ def train(start: Models, resources: Resources, settings: AlignSettings, job: Job
         resources,
         settings,
         job,
-        lambda student, cache, english: GreedyLoss(
-            student,
-            cache,
-            english=english,
-            contrast_weight=settings.contrast_weight,
-            contrast_scale=settings.contrast_scale,
-        ),
+        lambda student, cache, english: GreedyLoss(student, cache, english=english, **settings.companion()),
     )
 
 

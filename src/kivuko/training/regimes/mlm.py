@@ -26,6 +26,7 @@ class MlmSettings(FitSettings):
 def train(start: Models, resources: Resources, settings: MlmSettings, job: Job) -> Trained:
     """Predict masked pieces of each language's text, then centre the changed space anew on English text."""
     encoder = late_interaction.load(start.student)
+    late_interaction.centring_layer(encoder)  # refused here what could not be centred after training
     drawn = draw(resources.monolingual, settings.steps * settings.batch_size, settings.seed)
     texts = [example.item for example in drawn]
     lengths = [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, texts)]

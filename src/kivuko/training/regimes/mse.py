@@ -25,11 +25,7 @@ def train(start: Models, resources: Resources, settings: MseSettings, job: Job) 
         settings,
         job,
         lambda student, cache, english: SentenceMseLoss(
-            student,
-            cache,
-            english=english,
-            contrast_weight=settings.contrast_weight,
-            contrast_scale=settings.contrast_scale,
+            student, cache, english=english, **settings.companion()
         ),
     )
 

@@ -34,6 +34,7 @@ class OpticalSettings(AlignSettings):
     epsilon: float = 0.3
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.solver not in get_args(Solver):
             raise UnknownNameError("transport solver", self.solver, get_args(Solver))
         if self.epsilon <= 0:
@@ -53,8 +54,7 @@ def train(start: Models, resources: Resources, settings: OpticalSettings, job: J
             solver=settings.solver,
             epsilon=settings.epsilon,
             english=english,
-            contrast_weight=settings.contrast_weight,
-            contrast_scale=settings.contrast_scale,
+            **settings.companion(),
         ),
     )
 

@@ -53,8 +53,7 @@ def train(start: Models, resources: Resources, settings: ScoreDistillationSettin
             best,
             temperature=settings.temperature,
             english=english,
-            contrast_weight=settings.contrast_weight,
-            contrast_scale=settings.contrast_scale,
+            **settings.companion(),
         )
 
     return train_aligned(start, resources, settings, job, make_loss)

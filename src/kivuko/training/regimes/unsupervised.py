@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from kivuko.errors import InputError
 from kivuko.training.contrastive import ContrastiveSettings, train_contrastive
 from kivuko.training.examples import distinct, draw
 from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
@@ -25,6 +26,14 @@ class UnsupervisedSettings(ContrastiveSettings):
     shortest_crop: float = 0.1
     longest_crop: float = 0.5
     fewest_characters: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 < self.shortest_crop <= self.longest_crop <= 1 or self.fewest_characters < 1:
+            raise InputError(
+                "no crops can be cut so",
+                expected="0 < shortest_crop ≤ longest_crop ≤ 1, and fewest_characters of at least 1",
+                got=f"{self.shortest_crop}, {self.longest_crop} and {self.fewest_characters}",
+            )
 
 
 def train(start: Models, resources: Resources, settings: UnsupervisedSettings, job: Job) -> Trained:

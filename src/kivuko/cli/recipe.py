@@ -1,0 +1,125 @@
+"""``kivuko train recipe``: any regimes one after the other, on a person's own data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kivuko.errors import InputError
+
+
+def command(
+    stages: Annotated[list[str], typer.Argument(help="Regimes in order, such as: codeswitch optical.")],
+    language: Annotated[str, typer.Option(help="Language to train for: om, orm, orm-Latn, Oromo …")],
+    output: Annotated[Path, typer.Option(help="Model folder to write.")],
+    bitext: Annotated[
+        Path | None, typer.Option(help="Pairs (TSV: English, tab, translation) or a bitext folder.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option(help="Lexicon folder; induced from the pairs by default.")
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="Text in the language: a folder of .txt files, or JSON lines as mC4 and OSCAR have."
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="English documents (TSV: id, title, text, or JSONL); public help pages by default."
+        ),
+    ] = None,
+    mmarco: Annotated[Path | None, typer.Option(help="mMARCO's data folder, for translate-train.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Model folder to start from; the English teacher by default.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of a stage: optical.steps=500.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+) -> None:
+    """Train with one or several regimes; `kivuko train list` shows them and what each needs."""
+    from collections import Counter
+
+    import torch
+
+    from kivuko.cli.display import bars, console
+    from kivuko.cli.pairs import chosen_pairs
+    from kivuko.codeswitch import Lexicon, induce, invert
+    from kivuko.data import DropReport, read_documents
+    from kivuko.data.formats.mmarco import read_triples
+    from kivuko.data.monolingual import read_monolingual
+    from kivuko.languages import resolve
+    from kivuko.text import words
+    from kivuko.training.regimes import find_regime
+    from kivuko.training.regimes.regime import Models
+    from kivuko.training.resources import Need, Resources
+    from kivuko.training.stages import make_stage, run_stages
+    from kivuko.training.teacher import centring_texts, default_teacher, help_pairs
+
+    spoken = resolve(language)
+    if threads:
+        torch.set_num_threads(threads)
+    chosen = _settings_by_stage(settings or [], stages)
+    recipe = [make_stage(find_regime(name), chosen.get(name, {}), where=f"--set {name}.…") for name in stages]
+    needs = frozenset().union(*(stage.regime.needs for stage in recipe))
+    pairs = (
+        chosen_pairs(bitext, spoken)
+        if bitext or (needs & {Need.BITEXT, Need.LEXICON} and not lexicon)
+        else []
+    )
+    tables = {}
+    if Need.LEXICON in needs:
+        opened = Lexicon.open(lexicon) if lexicon else induce(pairs, spoken)
+        counts = Counter(word for pair in pairs for word in words(pair.foreign))
+        tables = {spoken: invert(opened, counts=counts or None)}
+    monolingual: list[str] = []
+    translated: list[tuple[str, str]] = []
+    report = DropReport()
+    if text:
+        monolingual = list(read_monolingual(text, spoken, report))
+    if mmarco:
+        triples = read_triples(mmarco, "en", query_language=spoken, report=report)
+        translated = [(triple.query, triple.positive) for triple in triples]
+    if text or mmarco:
+        console.print(f"{report.kept:,} of {report.before:,} texts kept; dropped: {report.reasons_text}")
+    found = read_documents(documents) if documents else []
+    resources = Resources(
+        english_pairs=[(each.title, each.full_text) for each in found if each.title and each.text]
+        or (help_pairs() if Need.ENGLISH_PAIRS in needs else []),
+        bitext={spoken: pairs} if pairs else {},
+        tables=tables,
+        monolingual={spoken: monolingual} if monolingual else {},
+        translated={spoken: translated} if translated else {},
+        documents=[each.full_text for each in found]
+        or ([page for _, page in help_pairs(paragraphs=False)] if Need.DOCUMENTS in needs else []),
+        english_texts=centring_texts() if Need.ENGLISH_TEXT in needs else (),
+    )
+    with bars() as progress:
+        first = start or default_teacher(progress)
+        models = run_stages(recipe, Models(first, first), resources, output=output, progress=progress)
+    console.print(f"Model for {spoken.name}: {output}", soft_wrap=True)
+    console.print(
+        f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine --model {models.teacher}\n"
+        f'  kivuko search indexes/mine "…" --model {output} --explain',
+        soft_wrap=True,
+    )
+
+
+def _settings_by_stage(given: list[str], stages: list[str]) -> dict[str, dict[str, str]]:
+    """``optical.steps=500`` → {"optical": {"steps": "500"}}."""
+    chosen: dict[str, dict[str, str]] = {}
+    for setting in given:
+        name, equals, value = setting.partition("=")
+        stage, dot, key = name.partition(".")
+        if not (equals and dot and key) or stage not in stages:
+            raise InputError(
+                "a setting cannot be used",
+                where=f"--set {setting}",
+                expected=f"STAGE.NAME=VALUE with a stage of {', '.join(stages)}",
+            )
+        chosen.setdefault(stage, {})[key] = value
+    return chosen

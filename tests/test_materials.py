@@ -1,0 +1,237 @@
+"""What a budget allows to train on, on the real Oromo and Amharic data in the user's cache."""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import get_args
+
+import pytest
+
+from kivuko.codeswitch.lexicon import PREFIX_MARK
+from kivuko.data import Pair, collections_for
+from kivuko.data.leakage import held_out_terms, held_out_texts
+from kivuko.data.pages import load_pages
+from kivuko.data.recipe import english_pages
+from kivuko.data.sources.libreoffice_help import Page
+from kivuko.data.split import split_of
+from kivuko.errors import UnknownNameError
+from kivuko.experiment import materials as rooms
+from kivuko.experiment.config import Budget, Experiment
+from kivuko.experiment.dictionaries import public_lexicon
+from kivuko.experiment.materials import lexicon_of, materials, pairs_of
+from kivuko.experiment.tiers import UNSEEN, tier, tiers_of
+from kivuko.languages import Language, resolve
+from kivuko.text import comparison_key, words
+from kivuko.training.resources import Need
+from kivuko.training.teacher import BASE, help_pairs
+
+OROMO, AMHARIC = resolve("om"), resolve("am")
+SIZES = {"1k": 40, "5k": 120}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _fresh() -> Iterator[None]:
+    """Nothing remembered from, or for, tests with another cache or other sizes."""
+    remembering = (
+        rooms.lexicon_of, rooms._bitext, rooms._dictionaries, rooms._texts, rooms._translated_pages,
+    )  # fmt: skip
+    for function in remembering:
+        function.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rooms, "PAIRS", SIZES)
+        yield
+    for function in remembering:
+        function.cache_clear()
+
+
+# Budgets
+
+
+def test_a_sample_has_its_size_and_follows_seed_and_language() -> None:
+    everything = pairs_of(OROMO, "all", 0)
+    assert len(everything) > 10_000
+    for budget, size in SIZES.items():
+        drawn = pairs_of(OROMO, budget, 3)  # type: ignore[arg-type]
+        assert len({pair.id for pair in drawn}) == len(drawn) == size
+        assert set(drawn) <= set(everything)
+        assert drawn == pairs_of(OROMO, budget, 3)  # type: ignore[arg-type]
+        assert set(drawn) != set(pairs_of(OROMO, budget, 4))  # type: ignore[arg-type]
+    assert pairs_of(OROMO, "all", 7) == everything
+
+
+def test_a_bitext_smaller_than_the_budget_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rooms, "PAIRS", {"1k": 1_000_000})
+    assert pairs_of(OROMO, "1k", 0) == pairs_of(OROMO, "all", 0)
+
+
+def test_other_languages_change_nothing_in_a_language() -> None:
+    needs = frozenset({Need.BITEXT, Need.LEXICON})
+    both, alone = materials([OROMO, AMHARIC], "1k", 1, needs), materials([AMHARIC], "1k", 1, needs)
+    assert [len(pairs) for pairs in both.bitext.values()] == [SIZES["1k"]] * 2
+    assert both.bitext[AMHARIC] == alone.bitext[AMHARIC]
+    assert both.tables[AMHARIC] == alone.tables[AMHARIC]
+
+
+@pytest.mark.parametrize("budget", get_args(Budget))
+def test_no_budget_gives_more_than_it_says(budget: Budget) -> None:
+    if budget == "all":
+        return  # everything is allowed, and inducing a lexicon from it takes long
+    held = materials([OROMO], budget, 0, frozenset({Need.BITEXT, Need.LEXICON}))
+    assert bool(held.bitext) == (budget in SIZES)
+    assert bool(held.tables) == (budget in {"lexicon", *SIZES})
+    assert (lexicon_of(OROMO, budget, 0) is None) == (budget in {"none", "monolingual"})
+
+
+def test_an_induced_lexicon_knows_only_the_pairs_drawn() -> None:
+    for seed in (0, 1):
+        lexicon = lexicon_of(OROMO, "1k", seed)
+        assert lexicon is not None
+        drawn = {word for pair in pairs_of(OROMO, "1k", seed) for word in words(pair.foreign)}
+        beginnings = {word[:length] + PREFIX_MARK for word in drawn for length in range(1, len(word) + 1)}
+        assert lexicon.entries
+        assert {word for entry in lexicon.entries for word in entry.split()} <= drawn | beginnings
+    assert lexicon_of(OROMO, "1k", 0) != lexicon_of(OROMO, "1k", 1)
+
+
+def test_only_what_is_needed_is_gathered() -> None:
+    held = materials([OROMO], "lexicon", 0, frozenset({Need.TRANSLATED}))
+    assert held.translated
+    assert not any(
+        [held.english_pairs, held.bitext, held.tables, held.monolingual, held.linked, held.documents,
+         held.english_texts]
+    )  # fmt: skip
+
+
+# Leakage
+
+
+def answers(language: Language) -> set[str]:
+    """Keys of what the vocabulary probes ask for in development and test."""
+    probes = [name for name in collections_for(language) if name in {"ict-terms", "cldr-probe"}]
+    assert probes
+    return {key for name in probes for key in held_out_terms(language, name)}
+
+
+@pytest.mark.parametrize("language", [OROMO, AMHARIC], ids=lambda language: language.short)
+def test_dictionaries_know_no_held_out_answer(language: Language) -> None:
+    lexicon, public = lexicon_of(language, "lexicon", 0), public_lexicon(language)
+    assert lexicon is not None
+    assert public is not None
+    asked = answers(language)
+    # Dictionaries keep words alone: no hyphens, one apostrophe.
+    spelled = {comparison_key(" ".join(words(answer))) for answer in asked} | asked
+    known = {foreign for foreign in public.lexicon.entries if comparison_key(foreign) in spelled}
+    assert len(known) > 1000, "the same lists are dictionaries and probes"
+    assert not known & lexicon.entries.keys()
+    assert len(lexicon.entries) > 0.9 * (len(public.lexicon.entries) - len(known))
+    assert lexicon.meta["held_out"] == len(public.lexicon.entries) - len(lexicon.entries)
+
+
+@functools.cache
+def oromo_pages() -> dict[str, Page]:
+    return load_pages(OROMO).pages
+
+
+def leaking(texts: Iterable[str]) -> list[str]:
+    """The texts that are a title or paragraph of a held-out page."""
+    held_out = held_out_texts(OROMO)
+    return [text for text in texts if held_out.reason(Pair("", "no page says this", text, ""))]
+
+
+def test_monolingual_text_from_the_bitext_holds_nothing_held_out() -> None:
+    texts = materials([OROMO], "monolingual", 0, frozenset({Need.MONOLINGUAL})).monolingual[OROMO]
+    pages = {"\n".join(page.values()) for page in rooms._translated_pages(OROMO).values()}
+    strings = [text for text in texts if text not in pages]
+    assert len(strings) > 1000
+    assert all(len(words(text)) >= rooms.FEWEST_WORDS for text in strings)
+    assert leaking(strings) == []
+
+
+def test_monolingual_pages_are_training_pages_in_translation() -> None:
+    pages, english = oromo_pages(), english_pages(None).pages
+    found = rooms._translated_pages(OROMO)
+    assert len(found) > 1000
+    assert {split_of(name) for name in found} == {"train"}
+    for name, translated in found.items():
+        lines = translated.values()
+        assert translated.items() <= pages[name].paragraphs.items()
+        assert any(line not in english[name].paragraphs.values() for line in lines)
+
+
+def test_monolingual_pages_hold_nothing_held_out() -> None:
+    lines = {line for page in rooms._translated_pages(OROMO).values() for line in page.values()}
+    assert leaking(sorted(lines)) == []
+
+
+# Derived pairs
+
+
+def keys_of(page: Page, lines: set[str]) -> set[str]:
+    """Keys of the lines that stand in the page once; one that stands there twice could be either."""
+    texts = list(page.paragraphs.values())
+    return {key for key, text in page.paragraphs.items() if text in lines and texts.count(text) == 1}
+
+
+def linked_pages() -> Iterator[tuple[Page, Page, set[str], set[str]]]:
+    """Oromo page, English page, and the lines of either in each linked pair."""
+    pages, english = oromo_pages(), english_pages(None).pages
+    having: dict[str, set[str]] = defaultdict(set)
+    for name, page in pages.items():
+        for line in page.paragraphs.values():
+            having[line].add(name)
+    for ours, theirs in materials([OROMO], "monolingual", 0, frozenset({Need.LINKED})).linked[OROMO]:
+        lines, other = set(ours.split("\n")), set(theirs.split("\n"))
+        of_both = [
+            name
+            for name in sorted(set.intersection(*(having[line] for line in lines)))
+            if name in english and other <= set(english[name].paragraphs.values())
+        ]
+        training = [name for name in of_both if split_of(name) == "train"]
+        assert training, f"no training page is the source of {ours[:60]!r}"
+        if len(of_both) == 1:
+            yield pages[training[0]], english[training[0]], lines, other
+
+
+def test_linked_documents_come_from_training_pages_and_are_not_parallel() -> None:
+    shared = [bool(keys_of(a, ours) & keys_of(b, theirs)) for a, b, ours, theirs in linked_pages()]
+    assert len(shared) > 500
+    assert not any(shared)
+
+
+def test_translated_pairs_are_shared_out() -> None:
+    held = materials([OROMO, AMHARIC], "lexicon", 0, frozenset({Need.TRANSLATED, Need.ENGLISH_PAIRS}))
+    english = help_pairs()
+    assert list(held.english_pairs) == english
+    first, second = held.translated[AMHARIC], held.translated[OROMO]
+    assert len(first) + len(second) == len(english)
+    assert [document for _, document in first] == [document for _, document in english[0::2]]
+    assert [document for _, document in second] == [document for _, document in english[1::2]]
+    for ours, theirs in ((first, english[0::2]), (second, english[1::2])):
+        assert (
+            sum(query == asked for (query, _), (asked, _) in zip(ours, theirs, strict=True)) < len(ours) / 2
+        )
+    assert sum("\u1200" <= letter <= "\u137f" for query, _ in first for letter in query) > 1000
+
+
+# Tiers
+
+
+def test_tiers() -> None:
+    assert tier(OROMO, BASE) == "seen, bitext 5k to 20k"
+    assert tier(resolve("yo"), BASE) == UNSEEN
+    with pytest.raises(UnknownNameError, match="unknown encoder 'e5'"):
+        tier(OROMO, "e5")
+    experiment = Experiment.model_validate(
+        {
+            "name": "x", "title": "X", "seeds": [0], "languages": ["om"], "further_languages": ["dz", "yo"],
+            "regime": [{"name": "x", "budgets": ["none"]}],
+        }
+    )  # fmt: skip
+    assert tiers_of(experiment) == {
+        "eng-Latn": "English",
+        "orm-Latn": "seen, bitext 5k to 20k",
+        "dzo-Tibt": UNSEEN,
+        "yor-Latn": UNSEEN,
+    }
