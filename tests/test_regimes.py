@@ -434,7 +434,14 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Texts, dict[str
         found: list[Any] = []
 
         def keep(
-            start: Models, pairs: Texts, settings: Any, job: Job, *, distinct: int, facts: Any = None
+            start: Models,
+            pairs: Texts,
+            settings: Any,
+            job: Job,
+            *,
+            distinct: int,
+            originals: Any = None,
+            facts: Any = None,
         ) -> Trained:
             found[:] = [list(pairs), facts or {}, distinct]
             return Trained(None, {})  # type: ignore[arg-type]
@@ -516,6 +523,12 @@ def test_bilingual_pairs_take_languages_in_turn_and_multilingual_ones_mix_them(s
     assert set(facts["switched_query"]["by language"]) == {OROMO.tag, SWAHILI.tag}
     pairs, _, _ = seen(codeswitch, switching(side="both", rate=0.7, multilingual=True))
     assert sum(languages_in(f"{query} {document}") == {"om", "sw"} for query, document in pairs) > 10
+
+
+def test_sides_of_a_pair_are_switched_apart(seen: Any) -> None:
+    alike = replace(RESOURCES, english_pairs=[(pair.english, pair.english) for pair in PAIRS])
+    pairs, _, _ = seen(codeswitch, switching(side="both", rate=0.5), alike)
+    assert sum(query != document for query, document in pairs) > 20
 
 
 def test_a_pair_that_comes_again_is_switched_anew(seen: Any) -> None:
@@ -609,3 +622,20 @@ def test_both_sides_are_crops_of_one_text_and_new_ones_when_it_comes_again(seen:
     assert sum(query == document for query, document in pairs) == 0
     longest = max(len(side) for pair in pairs for side in pair)
     assert 60 < longest < 0.5 * 300 + 60
+
+
+def test_switched_versions_of_one_document_are_no_negatives_of_each_other(
+    tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    labels: list[int] = []
+
+    def keep(job: Job, encoder: Any, dataset: Any, *_: Any, **__: Any) -> None:
+        labels.extend(dataset["label"])
+
+    monkeypatch.setattr(Job, "fit", keep)
+    settings = switching(
+        steps=len(RESOURCES.english_pairs) // 4, batch_size=8, side="document", rate=0.5
+    )  # each pair twice
+    codeswitch.train(Models(tiny_teacher, tiny_teacher), RESOURCES, settings, Job(tiny_teacher, {}, ""))
+    assert len(labels) == 2 * len(RESOURCES.english_pairs)
+    assert len(set(labels)) == len({document for _, document in RESOURCES.english_pairs})

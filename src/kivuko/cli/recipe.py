@@ -57,7 +57,7 @@ def command(
     from kivuko.training.regimes import find_regime
     from kivuko.training.regimes.regime import Models
     from kivuko.training.resources import Need, Resources
-    from kivuko.training.stages import make_stage, run_stages
+    from kivuko.training.stages import check_recipe, make_stage, run_stages
     from kivuko.training.teacher import centring_texts, default_teacher, help_pairs
 
     spoken = resolve(language)
@@ -66,11 +66,8 @@ def command(
     chosen = _settings_by_stage(settings or [], stages)
     recipe = [make_stage(find_regime(name), chosen.get(name, {}), where=f"--set {name}.…") for name in stages]
     needs = frozenset().union(*(stage.regime.needs for stage in recipe))
-    pairs = (
-        chosen_pairs(bitext, spoken)
-        if bitext or (needs & {Need.BITEXT, Need.LEXICON} and not lexicon)
-        else []
-    )
+    missing = (Need.BITEXT in needs) or (Need.LEXICON in needs and not lexicon)
+    pairs = chosen_pairs(bitext, spoken) if bitext or missing else []
     tables = {}
     if Need.LEXICON in needs:
         opened = Lexicon.open(lexicon) if lexicon else induce(pairs, spoken)
@@ -98,6 +95,7 @@ def command(
         or ([page for _, page in help_pairs(paragraphs=False)] if Need.DOCUMENTS in needs else []),
         english_texts=centring_texts() if Need.ENGLISH_TEXT in needs else (),
     )
+    check_recipe(recipe, resources)
     with bars() as progress:
         first = start or default_teacher(progress)
         models = run_stages(recipe, Models(first, first), resources, output=output, progress=progress)

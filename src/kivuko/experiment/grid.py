@@ -239,7 +239,8 @@ def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progres
             label=f"{cell.name}, {stage.regime.name}",
         )
         cost += cost_of(models.student)
-        facts[stage.regime.name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
+        name = stage.regime.name if stage.regime.name not in facts else f"{stage.regime.name} again"
+        facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
     alone = student_runs(bed, models, cell.line.similarity, progress)
     rows = score_rows(bed, alone)
     lexicons = _lexicons(languages, cell)

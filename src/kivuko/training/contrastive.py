@@ -38,6 +38,7 @@ def train_contrastive(
     job: Job,
     *,
     distinct: int,
+    originals: Sequence[str] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Trained:
     """Train ``start.student`` on both sides to find the second text of a pair by its first.
@@ -48,6 +49,8 @@ def train_contrastive(
         settings: see :class:`ContrastiveSettings`.
         job: where to.
         distinct: pairs that follow each other without repetition.
+        originals: [pairs], what each document was made from; documents of one origin are no negatives of each other.
+            The documents themselves, by default.
         facts: what else to keep in the manifest, where pairs with an empty side, which are left out, are counted.
 
     Raises:
@@ -63,12 +66,13 @@ def train_contrastive(
     ]
     left_out = {"examples_without_content": len(pairs) - len(usable)} if len(usable) < len(pairs) else {}
     queries, documents = [pairs[i][0] for i in usable], [pairs[i][1] for i in usable]
-    number = {document: i for i, document in enumerate(sorted(set(documents)))}
+    origins = documents if originals is None else [originals[i] for i in usable]
+    number = {origin: i for i, origin in enumerate(sorted(set(origins)))}
     lengths = [sum(min(len(ids), settings.max_length) for ids in pieces[i]) for i in usable]
     job.fit(
         encoder,
         Dataset.from_dict(
-            {"query": queries, "document": documents, "label": [number[document] for document in documents]}
+            {"query": queries, "document": documents, "label": [number[origin] for origin in origins]}
         ),
         RankingLoss(encoder, similarity=settings.similarity, scale=settings.scale),
         lengths,

@@ -104,6 +104,17 @@ def check_order(stages: Sequence[Stage]) -> None:
         )
 
 
+def check_recipe(stages: Sequence[Stage], resources: Resources) -> None:
+    """Refuse, before anything is trained, stages in a wrong order or without their data.
+
+    Raises:
+        InputError: see :func:`check_order` and ``Resources.require``.
+    """
+    check_order(stages)
+    for stage in stages:
+        resources.require(stage.regime.needs, stage.regime.name)
+
+
 def run_stages(
     stages: Sequence[Stage],
     start: Models,
@@ -116,9 +127,7 @@ def run_stages(
 
     What any of them lacks is told before the first one trains.
     """
-    check_order(stages)
-    for stage in stages:
-        resources.require(stage.regime.needs, stage.regime.name)
+    check_recipe(stages, resources)
     if output is not None:
         check_replaceable(output, late_interaction.KIND)
     models = start

@@ -47,8 +47,8 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
     )
     languages = sorted(resources.tables, key=lambda language: language.tag)
     reports = {side: SwitchReport() for side in ("query", "document") if settings.side in (side, "both")}
-    pairs = []
-    for number, texts in enumerate(drawn_pairs(resources, settings)):
+    drawn, pairs = drawn_pairs(resources, settings), []
+    for number, texts in enumerate(drawn):
         language = None if settings.multilingual else languages[number % len(languages)]
         sides = dict(zip(("query", "document"), texts, strict=True))
         for side, report in reports.items():
@@ -61,7 +61,15 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
     facts = {"requested_rate": settings.rate} | {
         f"switched_{side}": report.as_json() for side, report in reports.items()
     }
-    return train_contrastive(start, pairs, settings, job, distinct=len(resources.english_pairs), facts=facts)
+    return train_contrastive(
+        start,
+        pairs,
+        settings,
+        job,
+        distinct=len(resources.english_pairs),
+        originals=[document for _, document in drawn],
+        facts=facts,
+    )
 
 
 REGIME = Regime(

@@ -26,12 +26,14 @@ class VocabularySettings:
 def train(start: Models, resources: Resources, settings: VocabularySettings, job: Job) -> Trained:
     """Add pieces and their embeddings; text that the tokenizer could write before is encoded as before."""
     encoder = late_interaction.load(start.student)
-    texts = [text for found in resources.monolingual.values() for text in found]
+    languages = sorted({*resources.monolingual, *resources.tables}, key=lambda language: language.tag)
+    texts = [text for language in languages for text in resources.monolingual.get(language, ())]
     translations: dict[str, dict[str, float]] = {}
-    for table in resources.tables.values():
-        for english, senses in table.senses.items():
-            for foreign, probability in senses:
-                translations.setdefault(foreign, {})[english] = probability
+    for language in languages:
+        if language in resources.tables:
+            for english, senses in resources.tables[language].senses.items():
+                for foreign, probability in senses:
+                    translations.setdefault(foreign, {}).setdefault(english, probability)
     report = extend_vocabulary(
         encoder,
         texts,

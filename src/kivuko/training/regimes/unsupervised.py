@@ -11,6 +11,9 @@ from kivuko.training.examples import distinct, draw
 from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
+#: Characters; what goes on longer than this is no word.
+LONGEST_WORD = 30
+
 
 @dataclass(frozen=True)
 class UnsupervisedSettings(ContrastiveSettings):
@@ -42,12 +45,20 @@ def train(start: Models, resources: Resources, settings: UnsupervisedSettings, j
         language: [text for text in texts if len(text) >= settings.fewest_characters]
         for language, texts in resources.monolingual.items()
     }
-    pairs = []
-    for example in draw(long_enough, settings.steps * settings.batch_size, settings.seed):
+    drawn, pairs = draw(long_enough, settings.steps * settings.batch_size, settings.seed), []
+    for example in drawn:
         chance = random.Random(f"{settings.seed} crop {example.key}")
         pairs.append((crop(example.item, settings, chance), crop(example.item, settings, chance)))
     facts = {"texts": {language.tag: len(texts) for language, texts in long_enough.items()}}
-    return train_contrastive(start, pairs, settings, job, distinct=distinct(long_enough), facts=facts)
+    return train_contrastive(
+        start,
+        pairs,
+        settings,
+        job,
+        distinct=distinct(long_enough),
+        originals=[example.item for example in drawn],
+        facts=facts,
+    )
 
 
 def crop(text: str, settings: UnsupervisedSettings, chance: random.Random) -> str:
@@ -58,9 +69,11 @@ def crop(text: str, settings: UnsupervisedSettings, chance: random.Random) -> st
     end = start + length
     left = text.rfind(" ", 0, start + 1) + 1
     right = text.find(" ", end)
+    if right < 0 and " " in text:
+        right = len(text)
     # Scripts without spaces have none nearby: there the cut stays where it fell.
-    start = left if start - left < 30 else start
-    end = right if 0 <= right - end < 30 else end
+    start = left if start - left < LONGEST_WORD else start
+    end = right if 0 <= right - end < LONGEST_WORD else end
     return text[start:end].strip() or text
 
 
