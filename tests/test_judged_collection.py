@@ -14,8 +14,8 @@ from kivuko.data.judged_collection import (
     JudgedCollection,
     JudgedDocument,
     Parts,
-    write_judged,
 )
+from kivuko.data.judged_writing import write_judged
 from kivuko.data.own_files import read_documents, read_queries
 from kivuko.errors import ArtifactError, InputError
 from kivuko.evaluation.run import read_qrels

@@ -213,7 +213,8 @@ ENTRIES = [
         ],
     },
     {"word": "Haus", "lang": "German", "lang_code": "de", "senses": [{"glosses": ["house"]}]},
-    {"title": "hous", "redirect": "house"},
+    {"word": "om", "lang": "Swedish", "lang_code": "sv", "senses": [{"glosses": ["about"]}]},
+    {"title": "OM", "redirect": "om"},
     {"word": "odd"},
 ]  # fmt: skip
 
@@ -239,8 +240,8 @@ def test_wiktextract_in_both_places_and_directions(tmp_path: Path, pack: str) ->
         "senses that name another form": 1,
         "senses without a plain gloss": 1,
         "entries of other languages": 1,
-        "redirects": 1,
-        "entries without a word or language": 1,
+        "redirects, and entries without a word or language": 1,
+        "entries that do not name the language": 2,
     }
     assert dict(found.changed) == {"of them from glosses": 2}
 
@@ -260,7 +261,7 @@ def test_wiktionarys_own_codes_and_scripts(tmp_path: Path) -> None:
     [
         (b'{"word": "house"', "not JSON"),
         (b"[1]", "no JSON object"),
-        (b'{"word": "house", "lang_code": "en", "translations": ["mana"]}', "not laid out"),
+        (b'{"word": "house", "lang_code": "en", "translations": ["om"]}', "not laid out"),
         (b'{"word": "mana", "lang_code": "om", "senses": 3}', "not laid out"),
         ("{'word': 'caf\xe9'}".encode("latin-1"), "not in UTF-8"),
     ],
@@ -692,12 +693,12 @@ def test_formats_that_are_missing_or_out_of_place(tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_text("house mana\n", encoding="utf-8")
     with pytest.raises(InputError, match="has to be named"):
-        imported(str(path), OROMO, None)
+        imported(str(path), OROMO, None, tmp_path / "out")
     with pytest.raises(UnknownNameError, match="unknown format 'wiktxtract'"):
-        imported(str(path), OROMO, "wiktxtract")
+        imported(str(path), OROMO, "wiktxtract", tmp_path / "out")
     with pytest.raises(InputError, match="the format freedict is not for this"):
-        imported(str(path), OROMO, "freedict")
+        imported(str(path), OROMO, "freedict", tmp_path / "out")
     with pytest.raises(InputError, match="the format wiktextract is not for this"):
-        imported(str(tmp_path), OROMO, "wiktextract")
+        imported(str(tmp_path), OROMO, "wiktextract", tmp_path / "out")
     with pytest.raises(InputError, match="apertium has no Oromo"):
-        imported("apertium", OROMO, None)
+        imported("apertium", OROMO, None, tmp_path / "out")

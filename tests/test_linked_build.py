@@ -17,6 +17,7 @@ from kivuko.data.linked.folder import AlignedFolder
 from kivuko.data.linked.help_pages import LinkedHelp
 from kivuko.data.linked.recipe import LinkedRecipe
 from kivuko.data.split import SPLITS, split_of
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key
@@ -34,8 +35,14 @@ class Made:
     def __init__(self, **documents: list[LinkedDocument]) -> None:
         self._documents = documents
 
+    files: tuple[Path, ...] = ()
+
     def documents(
-        self, language: Language, reading: Reading, progress: Progress | None = None
+        self,
+        language: Language,
+        reading: Reading,
+        progress: Progress | None = None,
+        work: Unfinished | None = None,
     ) -> Iterator[LinkedDocument]:
         for document in self._documents[language.short]:
             reading.documents.kept += 1

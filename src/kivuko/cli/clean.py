@@ -48,14 +48,15 @@ def command(
     mnemonics, numbers, length-ratio, mostly-english, script, english, language, near-duplicate, repeated-english.
     One step edits instead: interface-text. The two about languages need pycld2, of the extra "data".
     """
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import console
+    from kivuko.cli.reading_bars import reading_bars
     from kivuko.data.cleaned_file import clean_file, report_path
     from kivuko.data.named_filters import named_steps
     from kivuko.languages import resolve
 
     spoken = resolve(language)
     steps = named_steps(filters, spoken)
-    with bars() as progress:
+    with reading_bars() as progress:
         report, counts = clean_file(
             source,
             spoken,

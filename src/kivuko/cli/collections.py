@@ -38,12 +38,13 @@ def import_collection(
     encoding: Annotated[str, typer.Option(help="Of files in TREC's markup, such as latin-1.")] = "utf-8",
 ) -> None:
     """Read a test collection into a folder that `index build`, `rank` and `evaluate` take as it is."""
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import console
+    from kivuko.cli.reading_bars import reading_bars
     from kivuko.data.benchmarks import importing
     from kivuko.data.judged_collection import JudgedCollection
     from kivuko.languages import resolve
 
-    with bars() as progress:
+    with reading_bars() as progress:
         importing.import_collection(
             name,
             output,

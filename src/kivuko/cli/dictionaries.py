@@ -10,13 +10,13 @@ from pathlib import Path
 from rich.progress import Progress
 
 from kivuko.artifact import is_complete
-from kivuko.cli.display import bars
+from kivuko.cli.reading_bars import reading_bars
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.data import Collection
 from kivuko.data.formats.apertium_bin import read_apertium_bin
 from kivuko.data.formats.apertium_dix import read_apertium_dix
-from kivuko.data.formats.langlinks import is_langlinks_dump, read_wikipedia_titles
+from kivuko.data.formats.langlinks import is_langlinks_dump, pages_beside, read_wikipedia_titles
 from kivuko.data.formats.panlex import is_panlex, read_panlex
 from kivuko.data.formats.reading import Reading
 from kivuko.data.formats.wiktextract import read_wiktextract
@@ -25,6 +25,7 @@ from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, freedict
 from kivuko.data.split import SPLITS
 from kivuko.data.streams import lines, plain_name
 from kivuko.data.translations import RawTranslations
+from kivuko.data.unfinished import Unfinished, unfinished
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
 from kivuko.languages import Language, resolve
@@ -32,6 +33,7 @@ from kivuko.languages import Language, resolve
 PUBLIC = "public"
 _NAMED = {**SOURCES, **BY_NAME_ONLY}
 _Reader = Callable[[Path, Language, Progress | None], Reading]
+_LongReader = Callable[[Path, Language, Progress | None, Unfinished | None], Reading]
 
 
 def _muse(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
@@ -51,17 +53,22 @@ _READERS: Mapping[str, _Reader] = {
     "apertium": _apertium,
     "muse": partial(_muse, english_first=True),
     "muse-reversed": partial(_muse, english_first=False),
-    "panlex": read_panlex,
     "tsv": _tsv,
+}
+# What takes minutes, and goes on when it was interrupted.
+_LONG_READERS: Mapping[str, _LongReader] = {
+    "panlex": read_panlex,
     "wikipedia-titles": read_wikipedia_titles,
     "wiktextract": read_wiktextract,
 }
-FORMATS = (*_READERS, "lexicon", "freedict")
+FORMATS = (*sorted([*_READERS, *_LONG_READERS]), "lexicon", "freedict")
 _FOLDERS = frozenset({"freedict", "panlex"})
 
 
-def imported(source: str, language: Language, file_format: str | None) -> Lexicon:
-    """The lexicon that a source's name or a path, with a format where its name tells none, stands for.
+def imported(source: str, language: Language, file_format: str | None, output: Path) -> Lexicon:
+    """The lexicon that a source's name or a path, with a format where its name tells none, stands for; saved.
+
+    What is saved at ``output`` is the same after an interruption, from which the large formats go on.
 
     Raises:
         InputError: no public dictionary in this language, no such path, a format that is missing or out of
@@ -69,9 +76,10 @@ def imported(source: str, language: Language, file_format: str | None) -> Lexico
         UnknownNameError: neither a source nor a path, or no such format.
         FetchError: a package cannot be brought.
         MissingExtraError: a ``.zst`` file without the package that reads it.
+        ArtifactError: an interrupted import to ``output`` had another source or format.
     """
     if file_format is None and source in {PUBLIC, *_NAMED}:
-        return _public(source, language)
+        return _saved(_public(source, language), output)
     path = Path(source)
     if not path.exists():
         raise UnknownNameError(
@@ -93,11 +101,32 @@ def imported(source: str, language: Language, file_format: str | None) -> Lexico
             expected="a folder for freedict, a folder or file for panlex, a file for the others",
         )
     if file_format == "lexicon":
-        return read_lexicon_tsv(path, language)
+        return _saved(read_lexicon_tsv(path, language), output)
     if file_format == "freedict":
-        return source_lexicon(freedict.read_folder(path, language), language)
-    with bars() as progress:
-        reading = _READERS[file_format](path, language, progress)
+        return _saved(source_lexicon(freedict.read_folder(path, language), language), output)
+    with reading_bars() as progress:
+        if file_format not in _LONG_READERS:
+            reading = _READERS[file_format](path, language, progress)
+            return _saved(_lexicon(path, language, file_format, reading), output)
+        recipe = {"language": language.tag, "format": file_format}
+        with unfinished(output, recipe, _files(path), progress) as work:
+            reading = _LONG_READERS[file_format](path, language, progress, work)
+            return _saved(_lexicon(path, language, file_format, reading), output)
+
+
+def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
+    lexicon.save(output)
+    return lexicon
+
+
+def _files(path: Path) -> list[Path]:
+    """The files that a source of a large format consists of."""
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file())
+    return [path, pages_beside(path)] if is_langlinks_dump(path) else [path]
+
+
+def _lexicon(path: Path, language: Language, file_format: str, reading: Reading) -> Lexicon:
     raw = RawTranslations(path.name, "the file's own", {}, reading.rows, reading.drops)
     lexicon = source_lexicon(raw, language)
     meta = {**lexicon.meta, "format": file_format, "changed": dict(reading.changed)}

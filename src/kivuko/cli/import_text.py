@@ -34,7 +34,8 @@ def command(
     """Filter and de-duplicate running text into a folder; an interrupted import goes on where it was."""
     from rich.table import Table
 
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import console
+    from kivuko.cli.reading_bars import reading_bars
     from kivuko.data.formats.running_text import UNITS
     from kivuko.data.text_import import import_text
     from kivuko.errors import UnknownNameError
@@ -50,7 +51,7 @@ def command(
         console.print(
             f"CLD2 does not know {spoken.name}: texts in other languages of its script stay", soft_wrap=True
         )
-    with bars() as progress:
+    with reading_bars() as progress:
         report = import_text(
             source,
             output,

@@ -77,8 +77,7 @@ def import_(
     from kivuko.data.recipe import foreign_language
 
     check_replaceable(output, "lexicon")
-    lexicon = imported(source, foreign_language(language), file_format)
-    lexicon.save(output)
+    lexicon = imported(source, foreign_language(language), file_format, output)
     for name, meta in lexicon.meta.get("sources", {"": lexicon.meta}).items():
         if "reading" in meta:
             label = escape(f"{name or meta['source']} ({meta['licence']})")

@@ -37,7 +37,7 @@ def command(
     ] = False,
 ) -> None:
     """Make queries, graded judgments, splits and a data card from links between languages (as WikiCLIR)."""
-    from kivuko.cli.display import bars
+    from kivuko.cli.reading_bars import reading_bars
     from kivuko.data.linked.build import build_linked
     from kivuko.data.linked.query_text import QUERY_KINDS
     from kivuko.data.linked.recipe import LinkedRecipe
@@ -47,7 +47,7 @@ def command(
     if queries not in QUERY_KINDS:
         raise UnknownNameError("kind of query", queries, QUERY_KINDS)
     recipe = LinkedRecipe(resolve(query_language), resolve(document_language), queries, drop_identical)
-    with bars() as progress:
+    with reading_bars() as progress:
         source = _source(sources, [recipe.query_language, recipe.document_language])
         statistics = build_linked(source, output, recipe, progress)
     _show(statistics, output)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,10 @@ from kivuko.cli.pairs import BitextOption, LowestScoreOption
 from kivuko.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from kivuko.data import DropReport
+    from kivuko.languages import Language
     from kivuko.training.resources import Need
     from kivuko.training.stages import Stage
 
@@ -45,6 +49,18 @@ def command(
             "there instead of help pages or --documents."
         ),
     ] = None,
+    negatives: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Hard negatives for each pair, from --msmarco's msmarco-hard-negatives.jsonl, "
+            "qidpidtriples.train.full.2.tsv or triples.train.small.tsv, or from --mmarco's triples.",
+        ),
+    ] = 0,
+    negatives_by: Annotated[
+        list[str] | None,
+        typer.Option(help="System whose negatives of msmarco-hard-negatives.jsonl are taken, such as bm25."),
+    ] = None,
     start: Annotated[
         Path | None, typer.Option(help="Model folder to start from; the English teacher by default.")
     ] = None,
@@ -61,10 +77,11 @@ def command(
 
     from kivuko.cli.display import bars, console
     from kivuko.cli.pairs import chosen_pairs
+    from kivuko.cli.reading_bars import reading_bars
     from kivuko.codeswitch import Lexicon, induce, invert
     from kivuko.data import DropReport, read_documents
-    from kivuko.data.formats.mmarco import read_triples
     from kivuko.data.formats.msmarco import read_pairs
+    from kivuko.data.formats.negatives import read_msmarco_examples
     from kivuko.data.monolingual import read_monolingual
     from kivuko.languages import resolve
     from kivuko.text import words
@@ -88,16 +105,22 @@ def command(
         counts = Counter(word for pair in pairs for word in words(pair.foreign))
         tables = {spoken: invert(opened, counts=counts or None)}
     monolingual: list[str] = []
-    translated: list[tuple[str, str]] = []
-    english_pairs: list[tuple[str, str]] = []
+    translated: list[tuple[str, ...]] = []
+    english_pairs: list[tuple[str, ...]] = []
     report = DropReport()
     if text:
         monolingual = list(read_monolingual(text, spoken, report))
     if mmarco and Need.TRANSLATED in needs:
-        triples = read_triples(mmarco, "en", query_language=spoken, report=report)
-        # mMARCO has forty million; no more are drawn than there are steps for.
-        drawn = islice(triples, _most_drawn(recipe, Need.TRANSLATED))
-        translated = [(triple.query, triple.positive) for triple in drawn]
+        with reading_bars() as progress:
+            examples = _translated(mmarco, spoken, negatives, report, progress)
+            # mMARCO has forty million; no more are drawn than there are steps for.
+            translated = list(islice(examples, _most_drawn(recipe, Need.TRANSLATED)))
+    if (negatives and not (msmarco or mmarco)) or (negatives_by and not (negatives and msmarco)):
+        raise InputError(
+            "there is nothing to take hard negatives from",
+            where="--negatives",
+            expected="--msmarco FOLDER or --mmarco FOLDER; --negatives-by goes with --negatives and --msmarco",
+        )
     if msmarco:
         if Need.ENGLISH_PAIRS not in needs:
             raise InputError(
@@ -106,8 +129,14 @@ def command(
                 got=", ".join(stages),
                 remedy="leave the option out, or choose a regime that needs them (`kivuko train list`)",
             )
-        with bars() as progress:
-            judged = read_pairs(msmarco, report=report, progress=progress)
+        with reading_bars() as progress:
+            judged: Iterator[tuple[str, ...]] = (
+                read_msmarco_examples(
+                    msmarco, negatives, report=report, systems=negatives_by or (), progress=progress
+                )
+                if negatives
+                else read_pairs(msmarco, report=report, progress=progress)
+            )
             english_pairs = list(islice(judged, _most_drawn(recipe, Need.ENGLISH_PAIRS)))
         if not english_pairs:
             raise InputError(
@@ -138,6 +167,21 @@ def command(
         f'  kivuko search indexes/mine "…" --model {output} --explain',
         soft_wrap=True,
     )
+
+
+def _translated(
+    folder: Path, language: Language, negatives: int, report: DropReport, progress: Progress
+) -> Iterator[tuple[str, ...]]:
+    """mMARCO's queries in the language with English passages; each with so many hard negatives."""
+    from kivuko.data.formats.mmarco import read_triples
+    from kivuko.data.formats.negatives import with_negatives, without_count
+
+    if not negatives:
+        triples = read_triples(folder, "en", query_language=language, report=report, progress=progress)
+        return ((triple.query, triple.positive) for triple in triples)
+    left_out = without_count(report)
+    triples = read_triples(folder, "en", query_language=language, report=left_out, progress=progress)
+    return with_negatives(triples, negatives, report)
 
 
 def _most_drawn(recipe: Sequence[Stage], need: Need) -> int:

@@ -35,9 +35,11 @@ class PairFilter(ABC):
         language: what the foreign side should be in.
         threshold: the number the filter decides by; None for one that needs none.
         not_checked: sides that the filter could say nothing about, and therefore kept.
+        remembers: whether what it says of a pair depends on the pairs before it.
     """
 
     name: ClassVar[str]
+    remembers: ClassVar[bool] = False
     language: Language
     threshold: float | None = None
     not_checked: int = field(default=0, init=False)

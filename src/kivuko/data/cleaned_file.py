@@ -13,12 +13,15 @@ from kivuko.data.bitext import Pair
 from kivuko.data.bitext_filters import PairFilter
 from kivuko.data.drops import DropReport
 from kivuko.data.filter_chain import Edit, FilterChain, StepCount
-from kivuko.data.formats.bitext_files import read_bitext_file
+from kivuko.data.formats.bitext_files import bitext_paths, read_bitext_file
 from kivuko.data.formats.language_codes import ENGLISH, pair_in_name
-from kivuko.data.formats.tables import write_tsv
+from kivuko.data.formats.tables import tsv_line
 from kivuko.data.own_files import SOURCE
+from kivuko.data.unfinished import Unfinished, unfinished
 from kivuko.errors import InputError
 from kivuko.languages import Language
+
+PAIRS, OUTCOMES = "pairs.tsv", "outcomes"
 
 
 def clean_file(
@@ -33,6 +36,9 @@ def clean_file(
     progress: Progress | None = None,
 ) -> tuple[DropReport, list[StepCount]]:
     """Write the pairs that every filter keeps to ``output``, and what was dropped beside it.
+
+    A killed run goes on where it was (:mod:`kivuko.data.unfinished`), with the same result to the byte: pairs that
+    were judged are read again, and only filters that remember see them.
 
     ``output`` has lines of ``English<TAB>translation``, or the other way round where its name says so
     (``pairs.om-en.tsv``). :func:`report_path` has the counts and samples. Each file is complete or not there.
@@ -53,6 +59,7 @@ def clean_file(
         InputError: ``source`` cannot be read, or ``output`` is no ``.tsv`` file, is ``source``, or is named after
             other languages.
         MissingExtraError: a step or the file's compression needs a package that is not installed.
+        ArtifactError: an interrupted run to ``output`` had other settings or another source, or one is running.
         StorageError: the disk refused a write.
     """
     english_first = _english_first(output, language)
@@ -64,10 +71,61 @@ def clean_file(
         )
     report = DropReport()
     chain = FilterChain(steps, samples=samples, seed=seed)
-    rows = read_bitext_file(source, language, report, lowest_score, progress)
-    pairs = (Pair(f"{source.name}:{row.number}", row.english, row.foreign, SOURCE) for row in rows)
-    with write_atomically(output) as temporary:
-        write_tsv(temporary, _columns(chain.apply(pairs, report), english_first))
+    recipe = {
+        "language": language.tag,
+        "lowest_score": lowest_score,
+        "samples": samples,
+        "seed": seed,
+        "steps": [
+            [count.step.name, None if isinstance(count.step, Edit) else count.step.threshold]
+            for count in chain.counts
+        ],
+        "english_first": english_first,
+    }
+    with unfinished(output, recipe, bitext_paths(source, language), progress) as work:
+        rows = read_bitext_file(source, language, report, lowest_score, progress)
+        pairs = (Pair(f"{source.name}:{row.number}", row.english, row.foreign, SOURCE) for row in rows)
+        _judge(pairs, chain, report, work, english_first)
+        _write_report(source, output, language, lowest_score, seed, report, chain)
+        with write_atomically(output) as temporary:
+            work.place(PAIRS, temporary)
+    return report, chain.counts
+
+
+def _judge(
+    pairs: Iterator[Pair], chain: FilterChain, report: DropReport, work: Unfinished, english_first: bool
+) -> None:
+    """Append each pair that stays to a file, and to another a byte for each pair: which step dropped it."""
+    work.goes_on(PAIRS, "pairs")
+    part = work.part(PAIRS)
+    known = work.kept_bytes(OUTCOMES)
+    with work.appending(OUTCOMES) as outcomes, work.appending(PAIRS) as stream:
+        number = 0
+        for number, pair in enumerate(pairs, start=1):
+            if number <= part.read:
+                chain.judge(pair, report, next(known))
+                if number == part.read:
+                    chain.not_checked = part.facts["not_checked"]
+                continue
+            outcome, judged = chain.judge(pair, report)
+            outcomes.write(bytes([outcome]))
+            if judged is not None:
+                sides = (judged.english, judged.foreign)
+                stream.write(tsv_line(sides if english_first else sides[::-1]).encode())
+            if work.is_due:
+                work.save(PAIRS, number, {"not_checked": chain.not_checked})
+        work.save(PAIRS, number, {"not_checked": chain.not_checked}, ended=True)
+
+
+def _write_report(
+    source: Path,
+    output: Path,
+    language: Language,
+    lowest_score: float | None,
+    seed: int,
+    report: DropReport,
+    chain: FilterChain,
+) -> None:
     facts = {
         "source": str(source),
         "output": str(output),
@@ -79,17 +137,11 @@ def clean_file(
     }
     with write_atomically(report_path(output)) as temporary:
         temporary.write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    return report, chain.counts
 
 
 def report_path(output: Path) -> Path:
     """Where the report about ``output`` is written: ``pairs.report.json`` for ``pairs.tsv``."""
     return output.with_suffix(".report.json")
-
-
-def _columns(pairs: Iterator[Pair], english_first: bool) -> Iterator[tuple[str, str]]:
-    for pair in pairs:
-        yield (pair.english, pair.foreign) if english_first else (pair.foreign, pair.english)
 
 
 def _english_first(output: Path, language: Language) -> bool:

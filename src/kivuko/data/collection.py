@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kivuko.artifact import Manifest, read_manifest
@@ -30,11 +30,13 @@ class Document:
         id: unique within its collection.
         title: one line; may be empty.
         text: the rest.
+        metadata: what a search can be narrowed by, such as ``{"language": "eng-Latn", "year": 2020}``.
     """
 
     id: str
     title: str
     text: str
+    metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict, hash=False)
 
     @property
     def full_text(self) -> str:
@@ -78,7 +80,7 @@ class Collection:
     def documents(self) -> list[Document]:
         """All documents, by id."""
         rows = read_jsonl(self.path / DOCUMENTS_FILE, ("id", "title", "text"))
-        return [Document(*fields) for _, fields in rows if fields is not None]
+        return [Document(fields[0], fields[1], fields[2]) for _, fields in rows if fields is not None]
 
     def queries(self, kind: str, split: str) -> dict[str, str]:
         """Query id → text, by id.

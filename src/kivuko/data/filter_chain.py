@@ -13,6 +13,8 @@ from kivuko.text import normalise
 
 Texts = tuple[str, str]
 """The English side and the foreign one."""
+STAYS = 255
+"""What :meth:`FilterChain.judge` gives for a pair that no step dropped: more than any chain has steps."""
 
 
 @dataclass(frozen=True)
@@ -115,25 +117,49 @@ class FilterChain:
     def apply(self, pairs: Iterable[Pair], report: DropReport) -> Iterator[Pair]:
         """The pairs that stay, changed where a step changes them; ``report`` counts while they are read."""
         for pair in pairs:
-            texts = self._texts_after(pair.id, (pair.english, pair.foreign), report)
-            if texts is not None:
-                report.kept += 1
-                yield Pair(pair.id, *texts, pair.source)
+            _, judged = self.judge(pair, report)
+            if judged is not None:
+                yield judged
 
-    def _texts_after(self, pair_id: str, texts: Texts, report: DropReport) -> Texts | None:
+    def judge(self, pair: Pair, report: DropReport, known: int | None = None) -> tuple[int, Pair | None]:
+        """One pair through the steps.
+
+        Args:
+            pair: as it was read.
+            report: counts it.
+            known: the number that this gave for the same pair in an earlier run over the same stream. Filters that
+                do not remember are then not asked, which takes most of the time; all counts but their
+                ``not_checked`` become what they were.
+
+        Returns:
+            The number of the step that dropped it, or :data:`STAYS`; and the pair, if it stays.
+        """
+        texts = (pair.english, pair.foreign)
         for place, count in enumerate(self.counts):
             count.seen += 1
             step = count.step
             if isinstance(step, Edit):
                 changed = step.change(texts[0]), step.change(texts[1])
                 if changed != texts:
-                    self._touch(place, Sample(pair_id, texts, changed))
+                    self._touch(place, Sample(pair.id, texts, changed))
                 texts = changed
-            elif step.drops(*texts):
-                self._touch(place, Sample(pair_id, texts, None))
+            elif step.drops(*texts) if known is None or step.remembers else place == known:
+                self._touch(place, Sample(pair.id, texts, None))
                 report.drop(step.reason)
-                return None
-        return texts
+                return place, None
+        report.kept += 1
+        return STAYS, Pair(pair.id, *texts, pair.source)
+
+    @property
+    def not_checked(self) -> list[int]:
+        """Of each step, the sides that it could say nothing about; set when a run goes on with ``known`` pairs."""
+        return [count.not_checked for count in self.counts]
+
+    @not_checked.setter
+    def not_checked(self, sides: Sequence[int]) -> None:
+        for count, of_step in zip(self.counts, sides, strict=True):
+            if not isinstance(count.step, Edit):
+                count.step.not_checked = of_step
 
     def _touch(self, place: int, sample: Sample) -> None:
         """Count a pair, and keep it with the chance that every touched one has (Vitter's reservoir, 1985)."""

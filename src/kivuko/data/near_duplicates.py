@@ -41,6 +41,7 @@ class NearDuplicate(PairFilter):
     """A pair whose two sides both have the :func:`near_duplicate_key` of an earlier one that came this far."""
 
     name = "near-duplicate"
+    remembers = True
     reason = "near-duplicate"
     _seen: SeenTexts = field(default_factory=SeenTexts, init=False, repr=False)
 
@@ -54,6 +55,7 @@ class RepeatedEnglish(PairFilter):
     """An English side that ``threshold`` earlier pairs had, however they were translated; the first ones stay."""
 
     name = "repeated-english"
+    remembers = True
     threshold: float = 5
     _seen: SeenTexts = field(default_factory=SeenTexts, init=False, repr=False)
 

@@ -12,13 +12,14 @@ from kivuko.data.cleaning import drop_reason
 from kivuko.data.collection import Document
 from kivuko.data.drops import DropReport
 from kivuko.data.formats.bitext_files import read_bitext_file
-from kivuko.data.formats.tables import read_jsonl, read_tsv
+from kivuko.data.formats.tables import read_json_objects, read_tsv
 from kivuko.data.seen_texts import SeenTexts
 from kivuko.data.streams import plain_name
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, normalise
 
+_FIELDS = ("id", "title", "text")
 SOURCE = "own"
 """Source that pairs from a person's file carry."""
 
@@ -96,24 +97,47 @@ def read_documents(path: Path | str) -> list[Document]:
     """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSONL (``.jsonl``) with these three strings.
 
     Either may be compressed (``.gz``, ``.bz2``, ``.xz``, ``.zst``). The title or the text may be empty, not both.
-    Text is normalised.
+    Text is normalised. In JSONL every other field is metadata: a string, a number, true or false; null is none.
 
     Raises:
         InputError: a line is ragged, empty or not in UTF-8, an id is missing or repeated, a document is
             empty, or there is none; names ``file:line``, and both lines of a repeated id.
     """
     path = Path(path)
-    fields = ("id", "title", "text")
-    rows = read_jsonl(path, fields) if plain_name(path).endswith(".jsonl") else read_tsv(path, fields)
+    metadata: dict[int, dict[str, str | int | float | bool]] = {}
+    rows = _with_metadata(path, metadata) if plain_name(path).endswith(".jsonl") else read_tsv(path, _FIELDS)
     documents = []
     for number, (document_id, title, text) in _distinct(path, "document", rows):
-        document = Document(document_id, normalise(title), normalise(text))
+        document = Document(document_id, normalise(title), normalise(text), metadata.get(number, {}))
         if not document.title and not document.text:
             raise _empty(path, number, f"document {document_id} has neither title nor text")
         documents.append(document)
     if not documents:
         raise InputError("the file has no documents", where=path, expected="one document a line")
     return documents
+
+
+def _with_metadata(
+    path: Path, metadata: dict[int, dict[str, str | int | float | bool]]
+) -> Iterator[tuple[int, list[str] | None]]:
+    """Id, title and text of each line; its other fields go into ``metadata`` under the line's number."""
+    for number, body in read_json_objects(path, _FIELDS):
+        if body is None:
+            yield number, None
+            continue
+        rest = {name: value for name, value in body.items() if name not in _FIELDS and value is not None}
+        for name, value in rest.items():
+            if not isinstance(value, str | int | float | bool):
+                raise InputError(
+                    "this field cannot be metadata",
+                    where=f"{path}:{number}",
+                    expected="a string, a number, true or false",
+                    got=f"{name}: {type(value).__name__}",
+                    remedy="make it one value, or leave it out",
+                )
+        if rest:
+            metadata[number] = rest
+        yield number, [body[name] for name in _FIELDS]
 
 
 def read_queries(path: Path | str) -> dict[str, str]:

@@ -51,7 +51,7 @@ def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[IO[byte
         if progress is None:
             yield _decompressed(path, io.BufferedReader(file, BUFFER))
             return
-        task = progress.add_task(f"reading {path.name}", total=path.stat().st_size)
+        task = progress.add_task(f"reading {path.name}", total=path.stat().st_size, unit="bytes")
         try:
             # Counted below the buffer: a call for each line would cost more than the line.
             counted = cast("io.RawIOBase", progress.wrap_file(file, task_id=task))
@@ -193,16 +193,25 @@ def lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, s
         MissingExtraError: see :func:`open_bytes`.
     """
     for number, line in byte_lines(path, progress):
-        try:
-            yield number, line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "the file is not in UTF-8",
-                where=f"{path}:{number}",
-                expected="UTF-8",
-                got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-                remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
-            ) from error
+        yield number, decoded(path, number, line)
+
+
+def decoded(path: Path, number: int, line: bytes) -> str:
+    """A line of :func:`byte_lines` as :func:`lines` gives it.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the file is not in UTF-8",
+            where=f"{path}:{number}",
+            expected="UTF-8",
+            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+        ) from error
 
 
 def _damaged(where: object, got: object) -> InputError:

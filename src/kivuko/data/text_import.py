@@ -1,15 +1,14 @@
 """Running text of one language as an artefact: filtered once, in shards, and resumed after any interruption.
 
-While it runs, complete shards stand in ``.NAME.importing`` beside the output, with ``state.json``, which says how far
-the sources were read for them and what was dropped until then. A killed import goes on from there; its result is the
-same to the byte as without the interruption.
+Complete shards stand in the folder of :mod:`kivuko.data.unfinished` until all are there. A killed import goes on
+after the last of them, in the source file that it had come to; its result is the same to the byte as without the
+interruption.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,16 +17,17 @@ from typing import Any
 
 from rich.progress import Progress
 
-from kivuko.artifact import check_replaceable, storage_errors, try_exclusive, write_artifact, write_atomically
+from kivuko.artifact import check_replaceable, write_artifact
 from kivuko.data.drops import DropReport
 from kivuko.data.formats.running_text import KIND, Place, Unit, text_files, texts_of_file
 from kivuko.data.streams import lines
 from kivuko.data.text_filter import FEWEST_WORDS, LOWEST_SCRIPT_SHARE, TextFilter
+from kivuko.data.unfinished import Unfinished, json_line, unfinished
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
 
 SHARD_SIZE = 100_000
-STATE = "state.json"
+PART = "texts"
 NOTICE = "Texts as their sources have them: the licence of the sources holds."
 
 
@@ -36,8 +36,6 @@ class _State:
     """How far an import has come: up to the last text of its last complete shard.
 
     Attributes:
-        recipe: everything the result depends on.
-        modified: when each source file was changed last (ns), to notice that one was.
         shards: how many are complete.
         file: index of the source file that is being read.
         place: of the last text that was looked at in it.
@@ -46,8 +44,6 @@ class _State:
         ended: whether all sources were read.
     """
 
-    recipe: dict[str, Any]
-    modified: list[int]
     shards: int = 0
     file: int = 0
     place: Place = field(default_factory=Place)
@@ -98,7 +94,6 @@ def import_text(
     check_replaceable(output, KIND)
     passed_over = DropReport()
     files = list(text_files(Path(source), passed_over))
-    sizes = [file.stat() for file in files]
     recipe: dict[str, Any] = {
         "version": 1,
         "language": found.tag,
@@ -107,23 +102,15 @@ def import_text(
         "lowest_script_share": lowest_script_share,
         "language_identified": in_language is not None,
         "shard_size": shard_size,
-        "sources": [
-            [_relative(file, Path(source)), size.st_size] for file, size in zip(files, sizes, strict=True)
-        ],
+        "sources": [[_relative(file, Path(source)), file.stat().st_size] for file in files],
     }
-    fresh = _State(recipe, [size.st_mtime_ns for size in sizes], dropped=dict(passed_over.reasons))
-    folder = output.with_name(f".{output.name}.importing")
     keep = TextFilter(found, fewest_words, lowest_script_share, in_language)
-    with try_exclusive(output) as free, storage_errors(folder):
-        if not free:
-            raise ArtifactError("another process imports text to this folder", where=output)
-        folder.mkdir(parents=True, exist_ok=True)
-        state = _resumed(folder, fresh, keep, progress)
+    with unfinished(output, recipe, files, progress) as work:
+        state = _resumed(work, _State(dropped=dict(passed_over.reasons)), keep, progress)
         if not state.ended:
-            _write_shards(folder, state, files, keep, progress)
+            _write_shards(work, state, files, recipe, keep, progress)
         report = DropReport(state.kept, Counter(state.dropped))
         if not report.kept:
-            shutil.rmtree(folder)
             raise InputError(
                 f"no text in {found.name} is left",
                 where=source,
@@ -138,45 +125,54 @@ def import_text(
         }
         with write_artifact(output, KIND, meta=meta) as building:
             for number in range(state.shards):
-                _link(folder / _shard(number), building / _shard(number))
-        shutil.rmtree(folder)
+                work.place(_shard(number), building / _shard(number))
     return report
 
 
 def _write_shards(
-    folder: Path, state: _State, files: list[Path], keep: TextFilter, progress: Progress | None
+    work: Unfinished,
+    state: _State,
+    files: list[Path],
+    recipe: dict[str, Any],
+    keep: TextFilter,
+    progress: Progress | None,
 ) -> None:
     """Read on from ``state``, which is saved after each shard and at the end."""
-    size = state.recipe["shard_size"]
+    size = recipe["shard_size"]
     report = DropReport(state.kept, Counter(state.dropped))
-    texts = _kept_texts(state, files, keep, report, progress)
+    texts = _kept_texts(state, files, recipe["unit"], keep, report, progress)
     first = next(texts, None)
     while first is not None:
-        partial = folder / "partial"
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
+        partial = work.folder / "partial"
+        with partial.open("wb") as stream:
             (state.file, state.place), text = first
-            stream.write(_line(text))
+            stream.write(json_line({"text": text}))
             # One more than a shard is never drawn: what follows it is not judged before the state is saved.
             while report.kept < (state.shards + 1) * size and (following := next(texts, None)) is not None:
                 (state.file, state.place), text = following
-                stream.write(_line(text))
+                stream.write(json_line({"text": text}))
         full = report.kept == (state.shards + 1) * size
-        os.replace(partial, folder / _shard(state.shards))
+        os.replace(partial, work.folder / _shard(state.shards))
         state.shards += 1
         state.kept, state.dropped = report.kept, dict(report.reasons)
         state.ended = not full
-        _save(folder, state)
+        _save(work, state)
         first = next(texts, None) if full else None
     if not state.ended:
         state.dropped, state.ended = dict(report.reasons), True
-        _save(folder, state)
+        _save(work, state)
 
 
 def _kept_texts(
-    state: _State, files: list[Path], keep: TextFilter, report: DropReport, progress: Progress | None
+    state: _State,
+    files: list[Path],
+    unit: Unit,
+    keep: TextFilter,
+    report: DropReport,
+    progress: Progress | None,
 ) -> Iterator[tuple[tuple[int, Place], str]]:
     """File index, place and text of each text that is kept after ``state``; the others are counted."""
-    start, unit = state.file, state.recipe["unit"]
+    start = state.file
     after: Place | None = state.place
     for index in range(start, len(files)):
         for place, raw in texts_of_file(files[index], unit, after=after, progress=progress):
@@ -189,51 +185,34 @@ def _kept_texts(
         after = None
 
 
-def _resumed(folder: Path, fresh: _State, keep: TextFilter, progress: Progress | None) -> _State:
+def _resumed(work: Unfinished, fresh: _State, keep: TextFilter, progress: Progress | None) -> _State:
     """The saved state, with the texts of its shards known to ``keep``; or the fresh one.
 
     Raises:
-        ArtifactError: the saved one is of other settings or sources, or does not fit its shards.
+        ArtifactError: the shards are not those that it was saved with.
     """
-    path = folder / STATE
-    if not path.exists():
+    saved = work.part(PART).facts
+    if not saved:
         return fresh
-    saved = json.loads(path.read_text(encoding="utf-8"))
     state = _State(**{**saved, "place": Place(**saved["place"])})
-    changed = [name for name, value in fresh.recipe.items() if state.recipe.get(name) != value]
-    if state.modified != fresh.modified and "sources" not in changed:
-        changed.append("sources")
-    remedy = f"repeat the former command, or remove {folder} to start anew"
-    if changed:
-        raise ArtifactError(
-            "an interrupted import to this folder had other settings",
-            where=folder,
-            expected="the same settings and unchanged sources",
-            got=f"changed: {', '.join(changed)}",
-            remedy=remedy,
-        )
+    work.goes_on(PART, "texts")
     known = 0
     for number in range(state.shards):
-        for _, line in lines(folder / _shard(number), progress):
+        for _, line in lines(work.folder / _shard(number), progress):
             known += keep.remember(json.loads(line)["text"])
     if known != state.kept:
         raise ArtifactError(
             "the shards of an interrupted import are damaged",
-            where=folder,
+            where=work.folder,
             expected=f"{state.kept:,} texts",
             got=f"{known:,}",
-            remedy=f"remove {folder} to start anew",
+            remedy=f"remove {work.folder} to start anew",
         )
     return state
 
 
-def _save(folder: Path, state: _State) -> None:
-    with write_atomically(folder / STATE) as temporary:
-        temporary.write_text(json.dumps(asdict(state), ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def _line(text: str) -> str:
-    return json.dumps({"text": text}, ensure_ascii=False) + "\n"
+def _save(work: Unfinished, state: _State) -> None:
+    work.save(PART, state.kept + sum(state.dropped.values()), asdict(state), ended=state.ended)
 
 
 def _shard(number: int) -> str:
@@ -242,11 +221,3 @@ def _shard(number: int) -> str:
 
 def _relative(file: Path, source: Path) -> str:
     return file.name if file == source else file.relative_to(source).as_posix()
-
-
-def _link(file: Path, target: Path) -> None:
-    """The same file under another name, so that an interruption loses nothing; a copy where disks cannot do that."""
-    try:
-        os.link(file, target)
-    except OSError:
-        shutil.copyfile(file, target)

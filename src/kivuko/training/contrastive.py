@@ -1,4 +1,4 @@
-"""The common part of all regimes that learn to find a document by a text, with in-batch negatives."""
+"""The common part of all regimes that learn to find a document by a text, with in-batch and hard negatives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets import Dataset
 
+from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.training.fit import FitSettings
 from kivuko.training.ranking_loss import RankingLoss, Similarity
@@ -33,29 +34,35 @@ class ContrastiveSettings(FitSettings):
 
 def train_contrastive(
     start: Models,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[tuple[str, ...]],
     settings: ContrastiveSettings,
     job: Job,
     *,
     distinct: int,
-    originals: Sequence[str] | None = None,
+    originals: Sequence[Sequence[str]] | None = None,
     facts: dict[str, Any] | None = None,
 ) -> Trained:
     """Train ``start.student`` on both sides to find the second text of a pair by its first.
 
     Args:
         start: its student is where training starts; its teacher is not used.
-        pairs: (query, document) in the order of training; other documents of a batch are the negatives.
+        pairs: (query, document) in the order of training, each perhaps with as many hard negatives after it as all
+            others; they and the other documents of a batch are the negatives.
         settings: see :class:`ContrastiveSettings`.
         job: where to.
         distinct: pairs that follow each other without repetition.
-        originals: [pairs], what each document was made from; documents of one origin are no negatives of each other.
-            The documents themselves, by default.
+        originals: [pairs, 1 + negatives], what each document and negative was made from; documents of one origin are
+            no negatives of each other. The documents themselves, by default.
         facts: what else to keep in the manifest, where pairs with an empty side, which are left out, are counted.
 
     Raises:
-        InputError: fewer usable pairs than one batch.
+        InputError: fewer usable pairs than one batch, or not all have as many negatives.
     """
+    negatives = sorted({len(pair) - 2 for pair in pairs})
+    if len(negatives) > 1:
+        raise InputError(
+            "the pairs have different numbers of hard negatives", expected="one number", got=str(negatives)
+        )
     encoder = late_interaction.load(start.student)
     sides = (late_interaction.pieces_of(encoder, texts) for texts in zip(*pairs, strict=True))
     pieces = list(zip(*sides, strict=True))
@@ -65,14 +72,20 @@ def train_contrastive(
         i for i, pair in enumerate(pieces) if all(set(ids[: settings.max_length]) - specials for ids in pair)
     ]
     left_out = {"examples_without_content": len(pairs) - len(usable)} if len(usable) < len(pairs) else {}
-    queries, documents = [pairs[i][0] for i in usable], [pairs[i][1] for i in usable]
-    origins = documents if originals is None else [originals[i] for i in usable]
-    number = {origin: i for i, origin in enumerate(sorted(set(origins)))}
+    queries, *documents = ([pairs[i][side] for i in usable] for side in range(len(pairs[0])))
+    origins = [pairs[i][1:] if originals is None else originals[i] for i in usable]
+    number = {origin: i for i, origin in enumerate(sorted({each for row in origins for each in row}))}
+    labels = [[number[each] for each in row] for row in origins]
     lengths = [sum(min(len(ids), settings.max_length) for ids in pieces[i]) for i in usable]
     job.fit(
         encoder,
         Dataset.from_dict(
-            {"query": queries, "document": documents, "label": [number[origin] for origin in origins]}
+            {
+                "query": queries,
+                "document": documents[0],
+                **{f"negative_{i}": texts for i, texts in enumerate(documents[1:], start=1)},
+                "label": labels if documents[1:] else [row[0] for row in labels],
+            }
         ),
         RankingLoss(encoder, similarity=settings.similarity, scale=settings.scale),
         lengths,

@@ -1,10 +1,11 @@
-"""Learning to rank with in-batch negatives: each query must find its own document among those of the batch."""
+"""Learning to rank: each query must find its own document among those of the batch and their hard negatives."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal, get_args
 
+import torch
 from torch import Tensor, nn
 
 from kivuko.errors import UnknownNameError
@@ -19,8 +20,10 @@ Similarity = Literal["maxsim", "single-vector"]
 class RankingLoss(nn.Module):
     """Cross-entropy over the documents of a batch, with sentence-transformers' loss interface.
 
-    A document that stands twice in a batch (one page linked from two languages) is no negative of itself, which
-    sentence-transformers' ``MultiVectorMultipleNegativesRankingLoss``, otherwise the same, leaves to its sampler.
+    Hard negatives, where examples have some, are negatives of every query of the batch. A document that stands twice
+    in it (one page linked from two languages, or one query's negative that is another's own) is no negative of
+    itself, which sentence-transformers' ``MultiVectorMultipleNegativesRankingLoss``, otherwise the same, leaves to
+    its sampler.
 
     Args:
         model: a ``MultiVectorEncoder``; both sides are trained.
@@ -29,20 +32,24 @@ class RankingLoss(nn.Module):
         scale: inverse temperature; about 1 for MaxSim, which grows with the query, about 20 for cosines.
 
     Requirements:
-        Two text columns, query and document, and a label column: equal numbers for equal documents.
+        Text columns query, document and any number of hard negatives, and a label column: a number for the document,
+        or, with negatives, one for each of the documents; equal numbers for equal documents.
 
     Inputs:
-        +-------------------+--------------------+
-        | Texts             | Labels             |
-        +===================+====================+
-        | (query, document) | document's number  |
-        +-------------------+--------------------+
+        +------------------------------------------+----------------------------------+
+        | Texts                                    | Labels                           |
+        +==========================================+==================================+
+        | (query, document)                        | document's number                |
+        +------------------------------------------+----------------------------------+
+        | (query, document, negative, negative, …) | [document's, negative's, …]      |
+        +------------------------------------------+----------------------------------+
 
     Raises:
         UnknownNameError: no such similarity.
 
     References:
-        Khattab & Zaharia, SIGIR 2020, arXiv 2004.12832 (MaxSim); Henderson et al., 2017, arXiv 1705.00652 (the loss).
+        Khattab & Zaharia, SIGIR 2020, arXiv 2004.12832 (MaxSim); Henderson et al., 2017, arXiv 1705.00652 (the loss);
+        Karpukhin et al., EMNLP 2020, arXiv 2004.04906 (in-batch and hard negatives together).
     """
 
     def __init__(
@@ -57,19 +64,31 @@ class RankingLoss(nn.Module):
         """The loss of one batch.
 
         Args:
-            sentence_features: tokenised queries and tokenised documents.
-            labels: [batch], numbers of the documents.
+            sentence_features: tokenised queries, tokenised documents, and each of the negatives.
+            labels: [batch], or [batch, 1 + negatives]: numbers of the documents.
         """
-        (queries, query_mask), (documents, document_mask) = (
-            self._encode(features, task)
-            for features, task in zip(sentence_features, ("query", "document"), strict=True)
+        query_features, *document_features = sentence_features
+        queries, query_mask = self._encode(query_features, "query")
+        scores = torch.cat(
+            [
+                self._scores(queries, query_mask, *self._encode(each, "document"))
+                for each in document_features
+            ],
+            dim=1,
         )
+        numbers = labels.to(scores.device)
+        if numbers.dim() == 1:
+            return contrast(self.scale * scores, numbers)
+        # Columns of scores: all documents, then all first negatives, all second ones …
+        return contrast(self.scale * scores, numbers[:, 0], numbers[:, 1:].T.reshape(-1))
+
+    def _scores(
+        self, queries: Tensor, query_mask: Tensor, documents: Tensor, document_mask: Tensor
+    ) -> Tensor:
         if self.similarity == "maxsim":
             mean = mean_maxsim(queries, query_mask, documents, document_mask)
-            scores = mean * query_mask.sum(dim=1, keepdim=True)
-        else:
-            scores = sentence_vectors(queries, query_mask) @ sentence_vectors(documents, document_mask).T
-        return contrast(self.scale * scores, labels.to(scores.device))
+            return mean * query_mask.sum(dim=1, keepdim=True)
+        return sentence_vectors(queries, query_mask) @ sentence_vectors(documents, document_mask).T
 
     def _encode(self, features: dict[str, Tensor], task: str) -> tuple[Tensor, Tensor]:
         output = self.model(dict(features), task=task)

@@ -31,23 +31,26 @@ class Need(StrEnum):
 class Resources:
     """Training data by kind; no held-out page's text may be among it.
 
+    Pairs of a query and a document may have hard negatives after them: documents that do not answer the query, as
+    many for every pair of that kind.
+
     Attributes:
-        english_pairs: English queries and the documents they should find.
+        english_pairs: English queries and the documents they should find; perhaps hard negatives.
         bitext: language → translation pairs.
         tables: language → translations of English words, a lexicon read the other way round.
         monolingual: language → texts.
         linked: language → (text in the language, linked English text); they need not be parallel.
-        translated: language → (query translated into the language, document it should find).
+        translated: language → (query translated into the language, document it should find); perhaps hard negatives.
         documents: English documents whose scores by the teacher can be imitated.
         english_texts: English texts whose mean token vector centres an adapted encoder.
     """
 
-    english_pairs: Sequence[tuple[str, str]] = ()
+    english_pairs: Sequence[tuple[str, ...]] = ()
     bitext: Mapping[Language, Sequence[Pair]] = field(default_factory=dict)
     tables: Mapping[Language, EnglishTable] = field(default_factory=dict)
     monolingual: Mapping[Language, Sequence[str]] = field(default_factory=dict)
     linked: Mapping[Language, Sequence[tuple[str, str]]] = field(default_factory=dict)
-    translated: Mapping[Language, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    translated: Mapping[Language, Sequence[tuple[str, ...]]] = field(default_factory=dict)
     documents: Sequence[str] = ()
     english_texts: Sequence[str] = ()
 

@@ -42,15 +42,17 @@ def sentence_vectors(tokens: Tensor, mask: Tensor) -> Tensor:
     return functional.normalize(tokens.masked_fill(~mask[:, :, None], 0.0).sum(dim=1), dim=-1)
 
 
-def contrast(scores: Tensor, english: Tensor) -> Tensor:
+def contrast(scores: Tensor, english: Tensor, negatives: Tensor | None = None) -> Tensor:
     """Cross-entropy in which each foreign text must find its own English side in the batch.
 
     Args:
-        scores: [batch, batch], foreign texts by English sides; pair i stands on the diagonal.
+        scores: [batch, batch + negatives], foreign texts by English sides; pair i stands on the diagonal.
         english: [batch], equal for equal English sides; those are not counted as negatives of each other.
+        negatives: [negatives], the same numbers for further English sides, which are nobody's own.
     """
-    own = torch.eye(len(english), dtype=torch.bool, device=english.device)
-    repeated = (english[:, None] == english[None, :]) & ~own
+    columns = english if negatives is None else torch.cat([english, negatives])
+    own = torch.eye(len(english), len(columns), dtype=torch.bool, device=english.device)
+    repeated = (english[:, None] == columns[None, :]) & ~own
     return functional.cross_entropy(
         scores.masked_fill(repeated, -torch.inf), torch.arange(len(english), device=english.device)
     )

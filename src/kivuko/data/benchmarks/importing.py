@@ -7,17 +7,14 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from kivuko.data.benchmarks.beir import read_beir
-from kivuko.data.benchmarks.belebele import flores_code, read_belebele
+from kivuko.artifact import check_replaceable
 from kivuko.data.benchmarks.catalogue import Chosen, choose
-from kivuko.data.benchmarks.folders import find
-from kivuko.data.benchmarks.hugging_face import hub_records, read_hugging_face
+from kivuko.data.benchmarks.hugging_face import read_hugging_face
 from kivuko.data.benchmarks.irds import read_ir_dataset
-from kivuko.data.benchmarks.jsonl_records import records
-from kivuko.data.benchmarks.trec import read_trec
-from kivuko.data.benchmarks.xnli import hub_pairs, read_xnli, xnli_pairs
-from kivuko.data.benchmarks.xquad import read_xquad, squad_records
-from kivuko.data.judged_collection import Description, Parts, write_judged
+from kivuko.data.benchmarks.loaders import read_fetched, read_files, read_folder
+from kivuko.data.judged_collection import KIND, Description, Parts
+from kivuko.data.judged_writing import write_judged
+from kivuko.data.unfinished import Unfinished, unfinished
 from kivuko.errors import FetchError, InputError
 from kivuko.languages import Language
 
@@ -46,15 +43,56 @@ def import_collection(
         document_language: where neither the name nor the data says it.
         split: of the judgments; by default the catalogue's choice, else ``"test"``.
         encoding: of files in TREC's markup.
-        progress: a rich display for the number of documents.
+        progress: a rich display for bars over files and for the number of documents.
+
+    A killed import goes on (:mod:`kivuko.data.unfinished`): documents that it wrote are read and passed over.
 
     Raises:
         UnknownNameError: no such name, language or split.
         InputError: a language is missing or said twice, a file is missing, or a line does not fit.
         FetchError: the data cannot be reached; says where it is had.
         MissingExtraError: an optional library is not installed.
-        ArtifactError, StorageError: see ``kivuko.data.judged_collection.write_judged``.
+        ArtifactError, StorageError: see ``kivuko.data.judged_writing.write_judged``.
     """
+    check_replaceable(output, KIND)
+    lying = folder or (Path(name) if Path(name).is_dir() else None)
+    recipe = {
+        "name": name,
+        "query_language": query_language.tag if query_language else None,
+        "document_language": document_language.tag if document_language else None,
+        "split": split,
+        "encoding": encoding,
+    }
+    with unfinished(output, recipe, _files(lying, output), progress) as work:
+        return _imported(
+            name, output, folder, query_language, document_language, split, encoding, progress, work
+        )
+
+
+def _files(folder: Path | None, output: Path) -> list[Path]:
+    """The files below a folder, by path, without hidden ones and without the output."""
+    if folder is None:
+        return []
+    return sorted(
+        path
+        for path in folder.rglob("[!.]*")
+        if path.is_file()
+        and not path.is_relative_to(output)
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _imported(
+    name: str,
+    output: Path,
+    folder: Path | None,
+    query_language: Language | None,
+    document_language: Language | None,
+    split: str | None,
+    encoding: str,
+    progress: Progress | None,
+    work: Unfinished,
+) -> Path:
     kind, _, rest = name.partition(":")
     if folder is not None and (kind in ("irds", "hf") or Path(name).is_dir()):
         raise InputError(
@@ -66,18 +104,24 @@ def import_collection(
     if kind == "irds" and rest:
         parts, said = read_ir_dataset(rest, document_language)
         return _write_unknown(
-            output, name, f"ir_datasets {version('ir_datasets')}", parts, query_language or said, progress
+            output,
+            name,
+            f"ir_datasets {version('ir_datasets')}",
+            parts,
+            query_language or said,
+            progress,
+            work,
         )
     if kind == "hf" and rest:
         held = _named(document_language, "--document-language")
         asked = _named(query_language, "--query-language")
         parts = read_hugging_face(rest, split or "test", held)
-        return _write_unknown(output, name, "Hugging Face hub", parts, asked, progress)
+        return _write_unknown(output, name, "Hugging Face hub", parts, asked, progress, work)
     if Path(name).is_dir():
         held = _named(document_language, "--document-language")
         asked = _named(query_language, "--query-language")
-        parts = _read_folder(Path(name), split or "test", held, encoding)
-        return _write_unknown(output, Path(name).resolve().name, name, parts, asked, progress)
+        parts = read_folder(Path(name), split or "test", held, encoding)
+        return _write_unknown(output, Path(name).resolve().name, name, parts, asked, progress, work)
     chosen = choose(name, split)
     if query_language or document_language:
         raise InputError(
@@ -86,11 +130,16 @@ def import_collection(
             expected="no --query-language and no --document-language",
             got=str((query_language or document_language or chosen.query_language).name),
         )
-    return _import_chosen(chosen, output, folder, encoding, progress)
+    return _import_chosen(chosen, output, folder, encoding, progress, work)
 
 
 def _import_chosen(
-    chosen: Chosen, output: Path, folder: Path | None, encoding: str, progress: Progress | None
+    chosen: Chosen,
+    output: Path,
+    folder: Path | None,
+    encoding: str,
+    progress: Progress | None,
+    work: Unfinished,
 ) -> Path:
     entry = chosen.benchmark
     source = str(folder) if folder else chosen.fill(entry.id)
@@ -106,8 +155,8 @@ def _import_chosen(
         notice=entry.notice,
     )
     try:
-        parts = _read_files(chosen, folder, encoding) if folder else _read_fetched(chosen)
-        return write_judged(output, description, parts, progress)
+        parts = read_files(chosen, folder, encoding) if folder else read_fetched(chosen)
+        return write_judged(output, description, parts, progress, work)
     except FetchError as error:
         raise FetchError(
             error.what,
@@ -116,64 +165,6 @@ def _import_chosen(
             remedy=f"its files are had from: {entry.source}. Give their folder: kivuko data import-collection "
             f"{chosen.name} --from FOLDER --output … (docs/test-collections.md)",
         ) from error
-
-
-def _read_fetched(chosen: Chosen) -> Parts:
-    """Through a library that fetches the data itself."""
-    entry, held = chosen.benchmark, chosen.document_language
-    codes = chosen.query_code, chosen.document_code
-    if entry.loader == "ir_datasets":
-        return read_ir_dataset(chosen.fill(entry.id), held, query_field=entry.query_field)[0]
-    if entry.loader == "belebele":
-        queries, passages = (
-            hub_records(entry.id, flores_code(each), chosen.split) for each in (chosen.query_language, held)
-        )
-        return read_belebele(queries, passages, held)
-    if entry.loader == "xquad":
-        queries, passages = (hub_records(entry.id, f"xquad.{code}", chosen.split) for code in codes)
-        return read_xquad(queries, passages, held)
-    if entry.loader == "xnli":
-        premises, hypotheses = (hub_pairs(hub_records(entry.id, code, chosen.split)) for code in codes)
-        return read_xnli(premises, hypotheses, held)
-    raise FetchError("no library fetches this collection", where=chosen.name)
-
-
-def _read_files(chosen: Chosen, folder: Path, encoding: str) -> Parts:
-    """From files that a person has brought."""
-    loader, held = chosen.benchmark.loader, chosen.document_language
-    codes = chosen.query_code, chosen.document_code
-    if loader == "belebele":
-        queries, passages = (
-            records(find(folder, f"**/{flores_code(each)}.jsonl")) for each in (chosen.query_language, held)
-        )
-        return read_belebele(queries, passages, held)
-    if loader == "xquad":
-        queries, passages = (squad_records(find(folder, f"**/xquad.{code}.json")) for code in codes)
-        return read_xquad(queries, passages, held)
-    if loader == "xnli":
-        # The hub calls XNLI's development file its validation split.
-        split = "dev" if chosen.split == "validation" else chosen.split
-        path = find(folder, *(f"**/xnli.{split}.{ending}" for ending in ("tsv", "jsonl")))
-        premises, hypotheses = (xnli_pairs(path, code) for code in codes)
-        return read_xnli(premises, hypotheses, held)
-    if _is_beir(folder):
-        return read_beir(folder, chosen.split or "test", held)
-    patterns = {
-        kind: [chosen.fill(pattern) for pattern in patterns]
-        for kind, patterns in chosen.benchmark.files.items()
-    }
-    return read_trec(folder, held, encoding=encoding, published=patterns)
-
-
-def _read_folder(folder: Path, split: str, document_language: Language, encoding: str) -> Parts:
-    """A folder in one of two layouts, told by what is in it."""
-    if _is_beir(folder):
-        return read_beir(folder, split, document_language)
-    return read_trec(folder, document_language, encoding=encoding)
-
-
-def _is_beir(folder: Path) -> bool:
-    return any(folder.glob("queries.jsonl*"))
 
 
 def _named(language: Language | None, option: str) -> Language:
@@ -191,6 +182,7 @@ def _write_unknown(
     parts: Parts,
     query_language: Language | None,
     progress: Progress | None,
+    work: Unfinished,
 ) -> Path:
     """Write a collection that the catalogue does not have: only its owner knows how it was judged."""
     description = Description(
@@ -201,4 +193,4 @@ def _write_unknown(
         citation=UNSAID,
         source=source,
     )
-    return write_judged(output, description, parts, progress)
+    return write_judged(output, description, parts, progress, work)

@@ -7,27 +7,23 @@ these layouts only.
 
 from __future__ import annotations
 
-import codecs
 import html
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
+from kivuko.data.benchmarks.encoded_lines import encoded_lines
 from kivuko.data.benchmarks.folders import find, find_all
 from kivuko.data.benchmarks.jsonl_records import documents, records
-from kivuko.data.formats.tables import read_tsv
+from kivuko.data.benchmarks.trec_topics import TAG, read_topics, read_tsv_topics
 from kivuko.data.judged_collection import JudgedDocument, Parts
-from kivuko.data.streams import COMPRESSED, byte_lines, lines, plain_name
+from kivuko.data.streams import COMPRESSED, plain_name
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.trec_lines import read_qrels
 
-_TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)[^<>]*>")
 _TITLES = frozenset({"TITLE", "HEADLINE", "HEAD", "HL"})
 _UNSEEN = frozenset({"DOCNO", "DOCID", "DATE", "DOCTYPE", "LANG", "URL"})
-_FIELD = re.compile(r"<(num|title|desc|narr)>", re.IGNORECASE)
-_LABEL = re.compile(r"^\s*(?:Number|Topic|Title|Description|Narrative)\s*:\s*", re.IGNORECASE)
 
 
 def read_trec(
@@ -61,76 +57,6 @@ def read_trec(
     return Parts(_documents(files, document_language, encoding), dict(found), read_qrels(qrels))
 
 
-def read_tsv_topics(path: Path) -> Iterator[tuple[str, str]]:
-    """Topics as ``id<TAB>text`` lines.
-
-    Raises:
-        InputError: a line has not two fields, or an id comes twice.
-    """
-    seen: set[str] = set()
-    for number, row in read_tsv(path, ("query id", "text")):
-        if row is None:
-            continue
-        query, text = row[0].strip(), row[1].strip()
-        if not query or query in seen or not text:
-            raise InputError(
-                "this topic cannot be used",
-                where=f"{path}:{number}",
-                expected="an id of its own and a text",
-                got=f"{query!r}, {text[:40]!r}",
-            )
-        seen.add(query)
-        yield query, text
-
-
-def read_topics(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
-    """Id and title of each ``<top>``; closing tags and labels such as ``Number:`` may be there or not.
-
-    Raises:
-        InputError: a topic has no number or no title, or is not closed, a number comes twice, there is no topic, or
-            a line is in another encoding.
-    """
-    seen: set[str] = set()
-    block: list[str] | None = None
-    start = 0
-    for number, line in _lines(path, encoding):
-        opening, closing = "<top>" in line.lower(), "</top>" in line.lower()
-        if opening:
-            if block is not None:
-                break
-            block, start = [], number
-        if block is not None:
-            block.append(line)
-        if closing and block is not None:
-            query, title = _topic("\n".join(block))
-            if not query or not title or query in seen:
-                raise InputError(
-                    "this topic cannot be used",
-                    where=f"{path}:{start}",
-                    expected="<num> with a number of its own, and a <title>",
-                    got=f"number {query!r}, title {title[:40]!r}",
-                )
-            seen.add(query)
-            yield query, title
-            block = None
-    if block is not None or not seen:
-        raise InputError(
-            "there is no topic" if block is None else "a topic is not closed",
-            where=f"{path}:{start or 1}",
-            expected="<top> … </top>",
-        )
-
-
-def _topic(block: str) -> tuple[str, str]:
-    parts = _FIELD.split(block)
-    fields = dict(zip((name.lower() for name in parts[1::2]), parts[2::2], strict=True))
-    number, title = (
-        " ".join(_LABEL.sub("", html.unescape(_TAG.sub(" ", fields.get(name, "")))).split())
-        for name in ("num", "title")
-    )
-    return number, title
-
-
 def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[JudgedDocument]:
     """Documents between ``<DOC>`` and ``</DOC>``; headlines become the title, other fields the text.
 
@@ -142,7 +68,7 @@ def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> I
     """
     block: list[str] | None = None
     start = 0
-    for number, line in _lines(path, encoding):
+    for number, line in encoded_lines(path, encoding):
         mark = line.strip().upper()
         if mark.startswith("<DOC>"):
             if block is not None:
@@ -166,7 +92,7 @@ def _document(block: str, language: Language, where: str) -> JudgedDocument:
     kept: dict[str, list[str]] = {"id": [], "title": [], "text": []}
     inside: list[str] = []
     place = 0
-    for tag in _TAG.finditer(block):
+    for tag in TAG.finditer(block):
         _keep(kept, inside, block[place : tag.start()])
         place = tag.end()
         name = tag[2].upper()
@@ -210,33 +136,3 @@ def _documents(paths: Sequence[Path], language: Language, encoding: str) -> Iter
                 expected=f".jsonl, .json, .trec, .sgml or .txt, also with {', '.join(COMPRESSED)}",
                 remedy="rename it if it is one of these, or move it out of the folder",
             )
-
-
-def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines in an encoding in which a line feed is one byte, as in nearly all."""
-    try:
-        usable = "\n".encode(codecs.lookup(encoding).name) == b"\n"
-    except LookupError:
-        usable = False
-    if not usable:
-        raise InputError(
-            "files in this encoding cannot be read",
-            where=path,
-            expected="an encoding that Python knows and in which a line feed is one byte, such as latin-1",
-            got=encoding,
-            remedy="convert the file to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 FILE > NEW",
-        )
-    if codecs.lookup(encoding).name == "utf-8":
-        yield from lines(path)
-        return
-    for number, line in byte_lines(path):
-        try:
-            yield number, line.decode(encoding).rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "a line is in another encoding",
-                where=f"{path}:{number}",
-                expected=encoding,
-                got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-                remedy="name the encoding of the file: --encoding NAME",
-            ) from error

@@ -47,7 +47,7 @@ def read_bitext_file(
         InputError: there is no such bitext, its format is unclear, a lowest score is asked of one without
             scores, or, while it is read, it is damaged.
     """
-    file_format = _BY_ENDING.get(Path(plain_name(path)).suffix.lower()) if path.is_file() else None
+    file_format = _by_ending(path)
     if file_format is None:
         if (files := find_moses(path, language)) is not None:
             return read_moses(files, report, lowest_score, progress)
@@ -66,6 +66,18 @@ def read_bitext_file(
         return read_tmx(path, language, report, progress)
     reader = read_bitext_tsv if file_format == "tsv" else read_bitext_jsonl
     return reader(path, language, report, lowest_score, progress)
+
+
+def bitext_paths(path: Path, language: Language) -> list[Path]:
+    """The files that :func:`read_bitext_file` reads; none where there is no such bitext."""
+    moses = find_moses(path, language) if _by_ending(path) is None else None
+    if moses is None:
+        return [path] if path.is_file() else []
+    return [file for file in (moses.english, moses.foreign, moses.scores) if file is not None]
+
+
+def _by_ending(path: Path) -> str | None:
+    return _BY_ENDING.get(Path(plain_name(path)).suffix.lower()) if path.is_file() else None
 
 
 def _by_first_line(path: Path) -> str:

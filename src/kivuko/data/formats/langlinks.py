@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from rich.progress import Progress
 
 from kivuko.data.formats.reading import Reading
 from kivuko.data.formats.sql_dump import read_table
+from kivuko.data.sieve import Sieved
 from kivuko.data.streams import COMPRESSED, lines, plain_name
 from kivuko.data.translations import Translation, untranslated
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.text import normalise
@@ -34,7 +37,9 @@ def is_langlinks_dump(path: Path) -> bool:
     return _DUMP.fullmatch(plain_name(path)) is not None
 
 
-def read_wikipedia_titles(path: Path, language: Language, progress: Progress | None = None) -> Reading:
+def read_wikipedia_titles(
+    path: Path, language: Language, progress: Progress | None = None, work: Unfinished | None = None
+) -> Reading:
     """Pairs of titles, without what stands in brackets at their ends; how many lost it is in ``changed``.
 
     Args:
@@ -42,6 +47,7 @@ def read_wikipedia_titles(path: Path, language: Language, progress: Progress | N
             line with a tab between them, English first; each plain or compressed.
         language: of the foreign titles.
         progress: a rich display for bars over the files' bytes.
+        work: what an interrupted run left of the dumps; a list of titles is quick.
 
     Raises:
         InputError: a dump of a third language's wiki or without its ``page`` dump, a line or row that cannot
@@ -49,7 +55,7 @@ def read_wikipedia_titles(path: Path, language: Language, progress: Progress | N
     """
     reading = Reading()
     if is_langlinks_dump(path):
-        _read_dumps(path, language, reading, progress)
+        _read_dumps(path, language, reading, progress, work)
     else:
         for number, line in lines(path, progress):
             titles = line.split("\t")
@@ -67,7 +73,9 @@ def read_wikipedia_titles(path: Path, language: Language, progress: Progress | N
     return reading.finished(path, f"titles in English and {language.name}")
 
 
-def _read_dumps(path: Path, language: Language, reading: Reading, progress: Progress | None) -> None:
+def _read_dumps(
+    path: Path, language: Language, reading: Reading, progress: Progress | None, work: Unfinished | None
+) -> None:
     """Hold the links between the two languages, then go through the pages they start from."""
     code = language.short.split("-")[0]
     code = _CODES.get(code, code)
@@ -80,23 +88,35 @@ def _read_dumps(path: Path, language: Language, reading: Reading, progress: Prog
             expected=f"enwiki-DATE-langlinks.sql or {code}wiki-DATE-langlinks.sql, which has far fewer pages",
             got=f"{wiki}wiki",
         )
-    wanted, pages = (code if wiki == "en" else "en").encode(), _pages_beside(path)
-    links: dict[int, bytes] = {}
+    wanted, pages = (code if wiki == "en" else "en").encode(), pages_beside(path)
+
+    def linked(row: tuple[int, list[bytes]]) -> list[Any] | None:
+        number, (page, linked_language, title) = row
+        return [_number(path, number, page), title.hex()] if linked_language == wanted else None
+
     rows = read_table(path, "langlinks", ("ll_from", "ll_lang", "ll_title"), progress)
-    for number, (page, linked, title) in rows:
-        if linked == wanted:
-            links[_number(path, number, page)] = title
-        else:
-            reading.drops.drop("links to other languages")
+    kept = Sieved(work, "links", rows, linked, "links")
+    links: dict[int, bytes] = {page: bytes.fromhex(title) for page, title in kept}
+    if kept.read > kept.kept:
+        reading.drops.reasons["links to other languages"] = kept.read - kept.kept
+
+    def named(row: tuple[int, list[bytes]]) -> list[Any] | None:
+        number, (page, namespace, title, redirect) = row
+        page_number = _number(pages, number, page)
+        if page_number not in links:
+            return None
+        return [page_number, namespace == b"0", title.hex(), redirect != b"0"]
+
     columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
-    rows = read_table(pages, "page", columns, progress)
-    for number, (page, namespace, title, redirect) in rows:
-        linked_title = links.pop(_number(pages, number, page), None)
+    for page, is_article, title_hex, redirects in Sieved(
+        work, "pages", read_table(pages, "page", columns, progress), named, "pages"
+    ):
+        linked_title, title = links.pop(page, None), bytes.fromhex(title_hex)
         if linked_title is None:
             continue
-        if namespace != b"0":
+        if not is_article:
             reading.drops.drop("pages that are no articles")
-        elif redirect != b"0":
+        elif redirects:
             reading.drops.drop("redirects")
         else:
             titles = (title, linked_title) if wiki == "en" else (linked_title, title)
@@ -122,7 +142,12 @@ def _add(reading: Reading, english: str, foreign: str, language: Language) -> No
         reading.changed[REMOVED] += removed
 
 
-def _pages_beside(path: Path) -> Path:
+def pages_beside(path: Path) -> Path:
+    """The ``page`` dump of the same wiki and date as a ``langlinks`` dump.
+
+    Raises:
+        InputError: it is not there.
+    """
     name = plain_name(path).replace("langlinks.sql", "page.sql")
     for ending in ("", *COMPRESSED):
         if (pages := path.with_name(name + ending)).is_file():

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from kivuko.data.streams import lines
 from kivuko.errors import InputError
@@ -45,6 +46,16 @@ def read_jsonl(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[st
     Raises:
         InputError: a line is not a JSON object with these fields as strings; not a file; not UTF-8.
     """
+    for number, body in read_json_objects(path, fields):
+        yield number, None if body is None else [body[field] for field in fields]
+
+
+def read_json_objects(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Number and JSON object of each line, which has the named fields as strings; None for an empty line.
+
+    Raises:
+        InputError: as :func:`read_jsonl`.
+    """
     for number, line in lines(path):
         if not line.strip():
             yield number, None
@@ -60,7 +71,7 @@ def read_jsonl(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[st
                 expected=f"a JSON object with the strings {', '.join(fields)}",
                 got=f"fields {', '.join(body)}" if isinstance(body, dict) else type(body).__name__,
             )
-        yield number, [body[field] for field in fields]
+        yield number, body
 
 
 def has_half_characters(text: str) -> bool:
@@ -69,10 +80,14 @@ def has_half_characters(text: str) -> bool:
 
 
 def write_tsv(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """Write rows of fields; tabs and line ends inside a field become spaces."""
+    """Write rows of fields, each as :func:`tsv_line`."""
     with path.open("w", encoding="utf-8", newline="\n") as stream:
-        for row in rows:
-            stream.write("\t".join(" ".join(field.splitlines()).replace("\t", " ") for field in row) + "\n")
+        stream.writelines(map(tsv_line, rows))
+
+
+def tsv_line(row: Sequence[str]) -> str:
+    """A row as a line; tabs and line ends inside a field become spaces."""
+    return "\t".join(" ".join(field.splitlines()).replace("\t", " ") for field in row) + "\n"
 
 
 def write_jsonl(path: Path, rows: Iterable[Mapping[str, object]]) -> None:

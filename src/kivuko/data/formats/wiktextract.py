@@ -16,8 +16,10 @@ from rich.progress import Progress
 
 from kivuko.data.formats.reading import Reading
 from kivuko.data.glosses import glosses, without_notes, without_particle
-from kivuko.data.streams import lines
+from kivuko.data.sieve import Sieved
+from kivuko.data.streams import byte_lines, decoded
 from kivuko.data.translations import Translation, untranslated
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import InputError
 from kivuko.languages import Language
 
@@ -34,20 +36,26 @@ _CODES = {
     "twi": ("ak",),
     "zho": ("cmn",),
 }
+ELSEWHERE = "entries that do not name the language"
 _FORMS = frozenset({"form-of", "alt-of"})
 
 
-def read_wiktextract(path: Path, language: Language, progress: Progress | None = None) -> Reading:
+def read_wiktextract(
+    path: Path, language: Language, progress: Progress | None = None, work: Unfinished | None = None
+) -> Reading:
     """Translations of English words, and glosses of the language's own words at :data:`GLOSS_WEIGHT`.
 
     ``translations`` are read from the entry and from each sense, where a later pass of wiktextract moves those
     that it can tell; their language is ``code`` or, in newer extracts, ``lang_code``. Of nested glosses the last
     and narrowest is taken. Inflected and alternative forms are counted and left out.
 
+    Lines in which none of the language's codes stands are passed over unparsed.
+
     Args:
         path: the extract, plain or compressed.
         language: of the translations and of the entries with glosses.
         progress: a rich display for a bar over the file's bytes.
+        work: what an interrupted run left.
 
     Raises:
         InputError: a line is not a JSON object with fields of the documented kinds (names ``file:line``), or
@@ -55,16 +63,24 @@ def read_wiktextract(path: Path, language: Language, progress: Progress | None =
     """
     codes = {language.iso639_3, language.short.split("-")[0], *_CODES.get(language.iso639_3, ())}
     reading = Reading()
-    for number, line in lines(path, progress):
+    quoted = [f'"{code}"'.encode() for code in sorted(codes)]
+
+    def related(numbered: tuple[int, bytes]) -> list[Any] | None:
+        """Number and text of a line in which the language, or nothing at all, stands."""
+        number, line = numbered
+        if any(code in line for code in quoted) or not _is_whole(line):
+            return [number, decoded(path, number, line)]
+        return None
+
+    entries = Sieved(work, "entries", byte_lines(path, progress), related, "entries")
+    for number, line in entries:
         if not line.strip():
             reading.drops.drop("empty lines")
             continue
         entry = _object(path, number, line)
         try:
-            if "redirect" in entry:
-                reading.drops.drop("redirects")
-            elif not entry.get("word") or not entry.get("lang_code"):
-                reading.drops.drop("entries without a word or language")
+            if not entry.get("word") or not entry.get("lang_code"):
+                reading.drops.drop("redirects, and entries without a word or language")
             elif entry["lang_code"] == "en":
                 _translations(entry, codes, language, reading)
             elif entry["lang_code"] in codes:
@@ -78,7 +94,14 @@ def read_wiktextract(path: Path, language: Language, progress: Progress | None =
                 expected="strings under word and lang_code, lists of objects under senses and translations",
                 got=str(error),
             ) from error
+    if entries.read > entries.kept:
+        reading.drops.reasons[ELSEWHERE] = entries.read - entries.kept
     return reading.finished(path, f"wiktextract's entries with translations into {language.name}, or of it")
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line that nobody parses begins and ends as an object does."""
+    return line.startswith(b'{"') and line.rstrip().endswith(b"}")
 
 
 def _translations(entry: dict[str, Any], codes: set[str], language: Language, reading: Reading) -> None:

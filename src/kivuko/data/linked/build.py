@@ -6,11 +6,8 @@ Rankings for Cross-Language Retrieval", ACL 2014. ``docs/wikiclir-style.md`` say
 
 from __future__ import annotations
 
-import hashlib
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,50 +15,21 @@ from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable, write_artifact
 from kivuko.data.drops import DropReport
-from kivuko.data.judged_collection import (
-    Description,
-    JudgedCollection,
-    JudgedDocument,
-    Parts,
-    write_judged,
-)
+from kivuko.data.judged_collection import Description, JudgedCollection, JudgedDocument, Parts
+from kivuko.data.judged_writing import write_judged
 from kivuko.data.linked.card import CARD, CITATION, JUDGMENTS, NOTICE, card_text
-from kivuko.data.linked.documents import LinkedDocument, LinkedSource, Reading
-from kivuko.data.linked.mutual_links import MutualLinks
-from kivuko.data.linked.query_text import FEWEST_WORDS, query_of
+from kivuko.data.linked.documents import LinkedSource, Reading
+from kivuko.data.linked.queries import Queries, read_queries
 from kivuko.data.linked.recipe import LinkedRecipe
 from kivuko.data.linked.statistics import SplitCounts, Statistics
+from kivuko.data.linked.survey import Survey, survey_documents
 from kivuko.data.split import SPLITS, Split, split_of
+from kivuko.data.unfinished import Unfinished, unfinished
 from kivuko.errors import InputError
-from kivuko.text import comparison_key, words
+from kivuko.text import words
 
 KIND = "linked-collections"
 COUNTERPART, MUTUALLY_LINKED = 2, 1
-
-
-@dataclass
-class _Queries:
-    """Queries by id, and the document that each one's document names as its counterpart."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    counterparts: dict[str, str] = field(default_factory=dict)
-
-    def remove(self, query: str) -> None:
-        del self.texts[query], self.counterparts[query]
-
-
-@dataclass
-class _Survey:
-    """What one pass over the documents leaves: links, lengths, ids, and no text.
-
-    ``same`` are counterparts that give their query's own text, ``twins`` those whose text another document has too.
-    """
-
-    links: MutualLinks
-    same: set[str] = field(default_factory=set)
-    twins: set[str] = field(default_factory=set)
-    present: set[str] = field(default_factory=set)
-    lengths: array[int] = field(default_factory=lambda: array("I"))
 
 
 def build_linked(
@@ -75,9 +43,10 @@ def build_linked(
     one side; no query's text stands on two sides, for a text that several documents give is no query. A split
     that no query falls on is not written. ``output/README.md`` is the data card.
 
-    The source is read once in the query language and twice in the document language. What is held in memory is
-    the queries, ids, a hash of each text, and eight bytes for each link from or to a counterpart; no
-    documents.
+    The source's documents are gone through once in the query language and twice in the document language; a dump is
+    read once for all that. What is held in memory is the queries, ids, a hash of each text, and eight bytes for each
+    link from or to a counterpart; no documents. A killed build goes on (:mod:`kivuko.data.unfinished`), but for the
+    writing of the splits, which begins anew.
 
     Args:
         source: the linked documents.
@@ -87,12 +56,30 @@ def build_linked(
 
     Raises:
         InputError: the source is damaged or lacks a language, or no query is left.
-        ArtifactError, StorageError: see ``kivuko.artifact.write_artifact``.
+        ArtifactError, StorageError: see ``kivuko.artifact.write_artifact`` and ``kivuko.data.unfinished.unfinished``.
     """
     check_replaceable(output, KIND)
+    settings = {
+        "query_language": recipe.query_language.tag,
+        "document_language": recipe.document_language.tag,
+        "queries": recipe.queries,
+        "drop_identical": recipe.drop_identical,
+    }
+    with unfinished(output, settings, source.files, progress) as work:
+        return _built(source, output, recipe, settings, progress, work)
+
+
+def _built(
+    source: LinkedSource,
+    output: Path,
+    recipe: LinkedRecipe,
+    settings: dict[str, object],
+    progress: Progress | None,
+    work: Unfinished,
+) -> Statistics:
     report, query_reading, document_reading = DropReport(), Reading(), Reading()
-    queries = _read_queries(source, recipe, query_reading, report, progress)
-    survey = _survey(source, recipe, queries, document_reading, progress)
+    queries = read_queries(source, recipe, query_reading, report, progress, work)
+    survey = survey_documents(source, recipe, queries, document_reading, progress, work)
     identical = _keep_usable(queries, survey, recipe, report)
     if not queries.texts:
         raise InputError(
@@ -114,82 +101,13 @@ def build_linked(
         query_words=float(np.mean([len(words(text)) for text in queries.texts.values()])),
         held_out_in_training=_held_out_in_training(queries, qrels),
     )
-    with write_artifact(output, KIND, meta=_meta(source, recipe, statistics)) as folder:
-        _write_splits(source, folder, recipe, queries, qrels, progress)
+    with write_artifact(output, KIND, meta=_meta(source, settings, statistics)) as folder:
+        _write_splits(source, folder, recipe, queries, qrels, progress, work)
         (folder / CARD).write_text(card_text(source.facts, recipe, statistics), encoding="utf-8")
     return statistics
 
 
-def _read_queries(
-    source: LinkedSource,
-    recipe: LinkedRecipe,
-    reading: Reading,
-    report: DropReport,
-    progress: Progress | None,
-) -> _Queries:
-    """Queries of documents that name a counterpart; a text that several documents give is none."""
-    queries = _Queries()
-    seen: set[bytes] = set()
-    ambiguous: set[bytes] = set()
-    for document in source.documents(recipe.query_language, reading, progress):
-        text = query_of(document, recipe.queries, recipe.query_language)
-        counterpart = _counterpart(document, recipe)
-        if text is not None:
-            key = _key(text)
-            (ambiguous if key in seen else seen).add(key)
-        if counterpart is None:
-            report.drop("document without a counterpart")
-        elif text is None:
-            report.drop("document without a sentence" if recipe.queries == "first-sentence" else "no title")
-        elif len(words(text)) < FEWEST_WORDS[recipe.queries]:
-            report.drop(f"query of fewer than {FEWEST_WORDS[recipe.queries]} words")
-        else:
-            queries.texts[document.id] = text
-            queries.counterparts[document.id] = counterpart
-    for query, text in list(queries.texts.items()):
-        if _key(text) in ambiguous:
-            report.drop("several documents give this query")
-            queries.remove(query)
-    return queries
-
-
-def _counterpart(document: LinkedDocument, recipe: LinkedRecipe) -> str | None:
-    if recipe.query_language == recipe.document_language:
-        return document.id
-    return document.counterparts.get(recipe.document_language.tag)
-
-
-def _survey(
-    source: LinkedSource,
-    recipe: LinkedRecipe,
-    queries: _Queries,
-    reading: Reading,
-    progress: Progress | None,
-) -> _Survey:
-    """One pass over the documents: which there are, their lengths and links, and which give a query's own text."""
-    query_keys: dict[str, set[bytes]] = {}
-    for query, counterpart in queries.counterparts.items():
-        query_keys.setdefault(counterpart, set()).add(_key(queries.texts[query]))
-    survey = _Survey(MutualLinks(query_keys.keys()))
-    contents: dict[str, bytes] = {}
-    seen: set[bytes] = set()
-    repeated: set[bytes] = set()
-    for document in source.documents(recipe.document_language, reading, progress):
-        survey.present.add(document.id)
-        survey.lengths.append(len(words(document.text)))
-        survey.links.add(document.id, document.links_to)
-        content = _key(f"{document.title}\n{document.text}")
-        (repeated if content in seen else seen).add(content)
-        if document.id in query_keys:
-            contents[document.id] = content
-            text = query_of(document, recipe.queries, recipe.document_language)
-            if text is not None and _key(text) in query_keys[document.id]:
-                survey.same.add(document.id)
-    survey.twins = {document for document, content in contents.items() if content in repeated}
-    return survey
-
-
-def _keep_usable(queries: _Queries, survey: _Survey, recipe: LinkedRecipe, report: DropReport) -> set[str]:
+def _keep_usable(queries: Queries, survey: Survey, recipe: LinkedRecipe, report: DropReport) -> set[str]:
     """Remove queries whose counterpart is no document or has a twin; which others read the same in both languages."""
     identical = set()
     for query, counterpart in list(queries.counterparts.items()):
@@ -209,7 +127,7 @@ def _keep_usable(queries: _Queries, survey: _Survey, recipe: LinkedRecipe, repor
     return identical
 
 
-def _judge(queries: _Queries, survey: _Survey) -> dict[str, dict[str, int]]:
+def _judge(queries: Queries, survey: Survey) -> dict[str, dict[str, int]]:
     linked: dict[str, list[str]] = {}
     for wanted, document in survey.links.pairs():
         if document in survey.present:
@@ -227,9 +145,10 @@ def _write_splits(
     source: LinkedSource,
     folder: Path,
     recipe: LinkedRecipe,
-    queries: _Queries,
+    queries: Queries,
     qrels: Mapping[str, Mapping[str, int]],
     progress: Progress | None,
+    work: Unfinished,
 ) -> None:
     facts = source.facts
     written: Path | None = None
@@ -248,50 +167,42 @@ def _write_splits(
         )
         # The source is parsed for the first split only; the others copy what that one holds.
         documents = (
-            _judged_documents(source, recipe, progress)
+            _judged_documents(source, recipe, progress, work)
             if written is None
             else JudgedCollection.open(written).documents()
         )
         texts = {query: queries.texts[query] for query in chosen}
         parts = Parts(documents, texts, {query: qrels[query] for query in chosen})
-        written = write_judged(folder / split, description, parts)
+        written = write_judged(folder / split, description, parts, progress)
 
 
 def _judged_documents(
-    source: LinkedSource, recipe: LinkedRecipe, progress: Progress | None
+    source: LinkedSource, recipe: LinkedRecipe, progress: Progress | None, work: Unfinished
 ) -> Iterator[JudgedDocument]:
-    for document in source.documents(recipe.document_language, Reading(), progress):
+    for document in source.documents(recipe.document_language, Reading(), progress, work):
         yield JudgedDocument(document.id, document.title, document.text, document.language)
 
 
-def _of_split(queries: _Queries, split: Split) -> list[str]:
+def _of_split(queries: Queries, split: Split) -> list[str]:
     return [query for query, counterpart in queries.counterparts.items() if split_of(counterpart) == split]
 
 
-def _split_counts(queries: _Queries, qrels: Mapping[str, Mapping[str, int]], split: Split) -> SplitCounts:
+def _split_counts(queries: Queries, qrels: Mapping[str, Mapping[str, int]], split: Split) -> SplitCounts:
     chosen = _of_split(queries, split)
     grades = Counter(grade for query in chosen for grade in qrels[query].values())
     return SplitCounts(len(chosen), grades[COUNTERPART], grades[MUTUALLY_LINKED])
 
 
-def _held_out_in_training(queries: _Queries, qrels: Mapping[str, Mapping[str, int]]) -> int:
+def _held_out_in_training(queries: Queries, qrels: Mapping[str, Mapping[str, int]]) -> int:
     held_out = {each for each in queries.counterparts.values() if split_of(each) != "train"}
     return sum(len(held_out & qrels[query].keys()) for query in _of_split(queries, "train"))
 
 
-def _meta(source: LinkedSource, recipe: LinkedRecipe, statistics: Statistics) -> dict[str, object]:
+def _meta(source: LinkedSource, settings: dict[str, object], statistics: Statistics) -> dict[str, object]:
     return {
-        "query_language": recipe.query_language.tag,
-        "document_language": recipe.document_language.tag,
-        "queries": recipe.queries,
-        "drop_identical": recipe.drop_identical,
+        **settings,
         "judgments": JUDGMENTS,
         "licence": source.facts.licence,
         "versions": dict(source.facts.versions),
         "statistics": statistics.as_json(),
     }
-
-
-def _key(text: str) -> bytes:
-    """Eight bytes for each text that counts as the same."""
-    return hashlib.blake2b(comparison_key(text).encode(), digest_size=8).digest()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from rich.progress import Progress
 
 from kivuko.data.drops import DropReport
+from kivuko.data.unfinished import Unfinished
 from kivuko.languages import Language
 
 
@@ -75,8 +77,17 @@ class LinkedSource(Protocol):
         """What a data card says of it."""
         ...
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """What it is read from, if that could change between a run that was interrupted and the next."""
+        ...
+
     def documents(
-        self, language: Language, reading: Reading, progress: Progress | None = None
+        self,
+        language: Language,
+        reading: Reading,
+        progress: Progress | None = None,
+        work: Unfinished | None = None,
     ) -> Iterator[LinkedDocument]:
         """The documents of one language, in the source's order; every call reads them anew.
 
@@ -84,6 +95,7 @@ class LinkedSource(Protocol):
             language: one of the source's languages.
             reading: counts what this pass yields and leaves out.
             progress: a display for bars over the files.
+            work: where a source that takes long keeps what it read, for the next pass and after a kill.
 
         Raises:
             InputError: the source has none in this language, or is damaged.

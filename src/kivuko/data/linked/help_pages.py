@@ -15,6 +15,7 @@ from kivuko.data.linked.documents import LinkedDocument, Reading, SourceFacts
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.sources import libreoffice_help
 from kivuko.data.sources.libreoffice_help import Page
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key
@@ -56,8 +57,17 @@ class LinkedHelp:
             },
         )
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """None: its packages are in the cache, named by version."""
+        return ()
+
     def documents(
-        self, language: Language, reading: Reading, progress: Progress | None = None
+        self,
+        language: Language,
+        reading: Reading,
+        progress: Progress | None = None,
+        work: Unfinished | None = None,
     ) -> Iterator[LinkedDocument]:
         """The pages in one language, by name.
 

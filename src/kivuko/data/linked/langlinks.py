@@ -13,7 +13,9 @@ from rich.progress import Progress
 
 from kivuko.data.drops import DropReport
 from kivuko.data.formats.sql_dump import read_table
+from kivuko.data.sieve import Sieved
 from kivuko.data.streams import byte_lines
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import InputError
 
 _DATABASE = re.compile(rb"--.*\bDatabase:\s*(\S+)")
@@ -40,7 +42,12 @@ def database_of(path: Path) -> str:
 
 
 def read_langlinks(
-    path: Path, prefixes: Collection[str], report: DropReport, progress: Progress | None = None
+    path: Path,
+    prefixes: Collection[str],
+    report: DropReport,
+    progress: Progress | None = None,
+    work: Unfinished | None = None,
+    part: str = "langlinks",
 ) -> dict[str, dict[str, str]]:
     """Page id → prefix → title in the other wiki, for the wikis wanted.
 
@@ -49,24 +56,27 @@ def read_langlinks(
         prefixes: the other wikis; links to more wikis are not looked at.
         report: counts the links dropped, by reason; who follows the others counts them.
         progress: a display for a bar over the file.
+        work: where the links are kept, under the name ``part``.
 
     Raises:
         InputError: a row is malformed, or the file is damaged or cut short; names ``file:line``.
     """
     wanted = {prefix.encode(): prefix for prefix in prefixes}
     links: dict[str, dict[str, str]] = {}
-    for _, (page, prefix, title) in read_table(
-        path, "langlinks", ("ll_from", "ll_lang", "ll_title"), progress
-    ):
-        if prefix not in wanted:
-            continue
+
+    def followed(row: tuple[int, list[bytes]]) -> list[str] | None:
+        _, (page, prefix, title) = row
+        return [page.decode(), wanted[prefix], title.hex()] if prefix in wanted else None
+
+    rows = read_table(path, "langlinks", ("ll_from", "ll_lang", "ll_title"), progress)
+    for page, prefix, title in Sieved(work, part, rows, followed, "links"):
         try:
-            decoded = title.decode("utf-8")
+            decoded = bytes.fromhex(title).decode("utf-8")
         except UnicodeDecodeError:
             report.drop("title that is not UTF-8")  # old tables cut titles at 255 bytes, inside a character
             continue
         if decoded:
-            links.setdefault(page.decode(), {})[wanted[prefix]] = decoded
+            links.setdefault(page, {})[prefix] = decoded
         else:
             report.drop("empty title")
     return links

@@ -1,6 +1,6 @@
 """Linked documents from MediaWiki dumps: the articles of one wiki per language, and who is whose version.
 
-A dump is read once for its titles and once for each pass over its articles, always as a stream.
+A dump is read once, as a stream, if there is a folder for what is kept of it; else for every pass.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from rich.progress import Progress
 from kivuko.data.drops import DropReport
 from kivuko.data.linked.documents import LinkedDocument, Reading, SourceFacts
 from kivuko.data.linked.langlinks import database_of, read_langlinks
+from kivuko.data.linked.mediawiki_pages import ReadPage, ReadPages
 from kivuko.data.linked.mediawiki_titles import Titles, read_titles
-from kivuko.data.linked.mediawiki_xml import ARTICLES, Site, WikiPage, pages, read_site
-from kivuko.data.linked.wikitext import Wikitext, read_wikitext, template_names
+from kivuko.data.linked.mediawiki_xml import ARTICLES, Site, read_site
+from kivuko.data.unfinished import Unfinished
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.text import normalise
 
-_DISAMBIGUATION = "__DISAMBIG__"
+ELSEWHERE = "page of another namespace"
 LICENCE = (
     "CC-BY-SA-4.0 (before June 2023: 3.0) and, for most text, GFDL, if the wiki is a Wikipedia; else ask it"
 )
@@ -70,8 +71,17 @@ class MediaWikiDumps:
             },
         )
 
+    @property
+    def files(self) -> Sequence[Path]:
+        """The dumps, then the links."""
+        return [*(site.path for site in self._sites.values()), *self._langlinks.values()]
+
     def documents(
-        self, language: Language, reading: Reading, progress: Progress | None = None
+        self,
+        language: Language,
+        reading: Reading,
+        progress: Progress | None = None,
+        work: Unfinished | None = None,
     ) -> Iterator[LinkedDocument]:
         """The articles of one wiki; redirects, disambiguation pages and lists are counted and left out.
 
@@ -86,32 +96,34 @@ class MediaWikiDumps:
                 got=", ".join(self._sites),
             )
         site, others = self._sites[language.tag], [tag for tag in self._sites if tag != language.tag]
-        titles = self._titles_of(language.tag, progress)
-        other_titles = {self._sites[tag].prefix: self._titles_of(tag, progress) for tag in others}
-        table = self._table(language.tag, other_titles, reading.counterparts, progress)
-        for page in pages(site, progress):
-            wikitext = read_wikitext(page.text, site.namespaces)
-            reason = _no_document(page, wikitext, titles)
+        titles = self._titles_of(language.tag, progress, work)
+        other_titles = {self._sites[tag].prefix: self._titles_of(tag, progress, work) for tag in others}
+        table = self._table(language.tag, other_titles, reading.counterparts, progress, work)
+        pages = ReadPages(site, progress, work)
+        for page in pages:
+            reason = _no_document(page, titles)
             if reason is not None:
                 reading.documents.drop(reason)
                 continue
             reading.documents.kept += 1
-            named = wikitext.interlanguage if table is None else table.get(page.id, {})
+            named = page.interlanguage if table is None else table.get(page.id, {})
             counterparts = {}
             for prefix, title in named.items():
                 if prefix in other_titles:
                     found = _resolved(other_titles[prefix], title, reading.counterparts)
                     if found is not None:
                         counterparts[other_titles[prefix].site.language.tag] = found
-            targets = (_resolved(titles, title, reading.links) for title in wikitext.links)
+            targets = (_resolved(titles, title, reading.links) for title in page.links)
             yield LinkedDocument(
                 document_id(site, page.id),
                 language.tag,
                 normalise(page.title),
-                wikitext.text,
+                page.text,
                 counterparts,
                 tuple(target for target in targets if target is not None),
             )
+        if pages.elsewhere:
+            reading.documents.reasons[ELSEWHERE] += pages.elsewhere
 
     def _tag_of_links(self, path: Path) -> str:
         database = database_of(path)
@@ -126,17 +138,23 @@ class MediaWikiDumps:
             remedy="give the langlinks of the wiki that the queries are from",
         )
 
-    def _titles_of(self, tag: str, progress: Progress | None) -> Titles:
+    def _titles_of(self, tag: str, progress: Progress | None, work: Unfinished | None) -> Titles:
         if tag not in self._titles:
-            self._titles[tag] = read_titles(self._sites[tag], progress)
+            site = self._sites[tag]
+            self._titles[tag] = read_titles(site, ReadPages(site, progress, work))
         return self._titles[tag]
 
     def _table(
-        self, tag: str, others: dict[str, Titles], report: DropReport, progress: Progress | None
+        self,
+        tag: str,
+        others: dict[str, Titles],
+        report: DropReport,
+        progress: Progress | None,
+        work: Unfinished | None,
     ) -> dict[str, dict[str, str]] | None:
         if tag not in self._langlinks or not others:
             return None
-        return read_langlinks(self._langlinks[tag], others, report, progress)
+        return read_langlinks(self._langlinks[tag], others, report, progress, work, f"langlinks-{tag}")
 
 
 def document_id(site: Site, page_id: str) -> str:
@@ -154,18 +172,18 @@ def _resolved(titles: Titles, title: str, report: DropReport) -> str | None:
     return document_id(titles.site, page_id)
 
 
-def _no_document(page: WikiPage, wikitext: Wikitext, titles: Titles) -> str | None:
+def _no_document(page: ReadPage, titles: Titles) -> str | None:
     """Why a page is no document, or None."""
     if page.namespace != ARTICLES:
-        return "page of another namespace"
+        return ELSEWHERE
     if page.redirect is not None:
         return "redirect"
     if page.model != "wikitext":
         return f"page that is not wikitext ({page.model})"
-    if _DISAMBIGUATION in page.text or any(
-        titles.site.title(name) in titles.disambiguation_templates for name in template_names(page.text)
+    if page.marked or any(
+        titles.site.title(name) in titles.disambiguation_templates for name in page.templates
     ):
         return "disambiguation page"
-    if wikitext.is_list:
+    if page.is_list:
         return "list"
-    return None if wikitext.text else "page without text"
+    return None if page.text else "page without text"

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from rich.progress import Progress
-
-from kivuko.data.linked.mediawiki_xml import ARTICLES, TEMPLATES, Site, pages
-from kivuko.data.linked.wikitext import without_silent_parts
+from kivuko.data.linked.mediawiki_pages import ReadPage
+from kivuko.data.linked.mediawiki_xml import TEMPLATES, Site
 
 MOST_REDIRECTS = 5
-_DISAMBIGUATION = "__DISAMBIG__"
-_NOT_TRANSCLUDED = re.compile(r"<noinclude\s*>.*?</noinclude\s*>", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass
@@ -43,30 +39,25 @@ class Titles:
         return None
 
 
-def read_titles(site: Site, progress: Progress | None = None) -> Titles:
-    """One pass over a dump for its titles.
+def read_titles(site: Site, pages: Iterable[ReadPage]) -> Titles:
+    """The titles of a dump's pages.
 
     A wiki's own disambiguation templates are those whose text has the word ``__DISAMBIG__`` (MediaWiki's
     extension Disambiguator), with the redirects to them: no list of their names in 300 languages is needed.
-
-    Raises:
-        InputError: the dump is damaged.
     """
     titles = Titles(site)
     template_redirects: dict[str, str] = {}
-    for page in pages(site, progress):
+    for page in pages:
         if page.namespace == TEMPLATES:
             name = site.title(page.title.partition(":")[2])
             if page.redirect is not None:
                 template_redirects[name] = site.title(page.redirect.partition(":")[2])
-            elif _DISAMBIGUATION in without_silent_parts(_NOT_TRANSCLUDED.sub("", page.text)):
+            elif page.marked:
                 titles.disambiguation_templates.add(name)
-        elif page.namespace == ARTICLES:
-            title = site.title(page.title)
-            if page.redirect is not None:
-                titles.redirects[title] = site.title(page.redirect)
-            else:
-                titles.articles[title] = page.id
+        elif page.redirect is not None:
+            titles.redirects[site.title(page.title)] = site.title(page.redirect)
+        else:
+            titles.articles[site.title(page.title)] = page.id
     titles.disambiguation_templates |= {
         name for name, target in template_redirects.items() if target in titles.disambiguation_templates
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,15 +116,6 @@ def _events(path: Path, progress: Progress | None) -> Iterator[Iterator[tuple[st
             "this dump is damaged or cut short",
             where=f"{path}:{line}",
             expected="well-formed XML up to </mediawiki>",
-            got=str(error),
-            remedy="fetch it again",
-        ) from error
-    except (EOFError, OSError, zlib.error) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise  # the disk's fault, not the file's
-        raise InputError(
-            "this compressed dump is damaged or cut short",
-            where=path,
             got=str(error),
             remedy="fetch it again",
         ) from error

@@ -21,7 +21,7 @@ class CodeswitchSettings(ContrastiveSettings):
 
     Attributes:
         rate: probability of replacing a word that has a translation.
-        side: which texts are switched: queries, documents or both.
+        side: which texts are switched: queries, documents (hard negatives too) or both.
         multilingual: draw a language for every word instead of one for every pair.
         phrases: look for phrases of up to three words before single words.
     """
@@ -41,7 +41,7 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
     """Learn to find documents by queries, words of either switched anew whenever a pair comes up again.
 
     The pairs and their order are those of the ``english`` regime with the same steps, its control. Bilingual pairs
-    take the languages in turn; both sides of a pair get the same language.
+    take the languages in turn; all texts of a pair get the same language.
     """
     switcher = Switcher(
         resources.tables, rate=settings.rate, multilingual=settings.multilingual, phrases=settings.phrases
@@ -51,14 +51,18 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
     drawn, pairs = drawn_pairs(resources, settings), []
     for number, texts in enumerate(drawn):
         language = None if settings.multilingual else languages[number % len(languages)]
-        sides = dict(zip(("query", "document"), texts, strict=True))
-        for side, report in reports.items():
-            switched = switcher.switch(
-                sides[side], seed=settings.seed, key=f"{side} {number}", language=language
-            )
-            report.add(switched)
-            sides[side] = switched.text
-        pairs.append((sides["query"], sides["document"]))
+        switched_texts = []
+        for place, text in enumerate(texts):
+            report = reports.get("query" if place == 0 else "document")
+            if report is not None:
+                name = "query" if place == 0 else "document" if place == 1 else f"negative {place - 1}"
+                switched = switcher.switch(
+                    text, seed=settings.seed, key=f"{name} {number}", language=language
+                )
+                report.add(switched)
+                text = switched.text
+            switched_texts.append(text)
+        pairs.append(tuple(switched_texts))
     facts = {"requested_rate": settings.rate} | {
         f"switched_{side}": report.as_json() for side, report in reports.items()
     }
@@ -68,7 +72,7 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
         settings,
         job,
         distinct=len(resources.english_pairs),
-        originals=[document for _, document in drawn],
+        originals=[documents for _, *documents in drawn],
         facts=facts,
     )
 

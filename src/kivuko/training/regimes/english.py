@@ -11,7 +11,7 @@ from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
 
-def drawn_pairs(resources: Resources, settings: ContrastiveSettings) -> Sequence[tuple[str, str]]:
+def drawn_pairs(resources: Resources, settings: ContrastiveSettings) -> Sequence[tuple[str, ...]]:
     """The English pairs of a run in order, the same for every regime that changes their texts only."""
     count = settings.steps * settings.batch_size
     return [drawn.item for drawn in draw({resolve("en"): resources.english_pairs}, count, settings.seed)]

@@ -57,7 +57,7 @@ def train(start: Models, resources: Resources, settings: UnsupervisedSettings, j
         settings,
         job,
         distinct=distinct(long_enough),
-        originals=[example.item for example in drawn],
+        originals=[(example.item,) for example in drawn],
         facts=facts,
     )
 
