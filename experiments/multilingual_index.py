@@ -33,7 +33,8 @@ from kivuko.experiment.report_cells import read_cells
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run, ranked
-from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.training.teacher import centred_encoder

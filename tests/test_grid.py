@@ -31,7 +31,8 @@ from kivuko.experiment.report_statistics import Trials
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
 from kivuko.ranking import Qrels, Run
-from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator

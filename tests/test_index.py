@@ -8,19 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kivuko.artifact import read_manifest
 from kivuko.data import Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
-from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval import index as index_module
-from kivuko.retrieval import late_interaction as search_module
-from kivuko.retrieval.index import Index, build_index
-from kivuko.retrieval.late_interaction import explain, maxsim, search_late_interaction
+from kivuko.retrieval import segment as segment_module
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
+from kivuko.retrieval.late_interaction import explain, search_late_interaction
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
 from tiny import made_up_pairs
@@ -39,48 +36,21 @@ def index(tiny_teacher: Path, tmp_path: Path) -> Index:
     return Index.open(build_index(DOCUMENTS, tiny_teacher, tmp_path / "index"))
 
 
-@given(
-    queries=st.lists(st.integers(0, 4), min_size=1, max_size=5),
-    documents=st.lists(st.integers(1, 6), min_size=1, max_size=9),
-    query_chunk=st.integers(1, 12),
-    document_chunk=st.integers(1, 20),
-)
-def test_maxsim_equals_a_loop_whatever_the_chunks(
-    queries: list[int], documents: list[int], query_chunk: int, document_chunk: int
-) -> None:
-    random = np.random.default_rng(0)
-
-    def texts(lengths: list[int]) -> TokenVectors:
-        # Shifted, so that all similarities of some pairs are negative and a stray 0 would win.
-        made = [random.standard_normal((n, 8)) - 0.5 * (n % 2) for n in lengths]
-        return TokenVectors.stack([text.astype(np.float16) for text in made], 8)
-
-    asked, held = texts(queries), texts(documents)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_module, "QUERY_TOKENS_AT_ONCE", query_chunk)
-        patch.setattr(search_module, "DOCUMENT_TOKENS_AT_ONCE", document_chunk)
-        found = maxsim(asked, held)
-    assert (found.shape, found.dtype) == ((len(queries), len(documents)), np.float32)
-    for q in range(len(queries)):
-        for d in range(len(documents)):
-            similarity = asked[q].astype(np.float64) @ held[d].astype(np.float64).T
-            assert found[q, d] == pytest.approx(similarity.max(axis=1).sum() if queries[q] else 0, abs=1e-4)
-
-
 def test_index_counts_what_it_holds_and_leaves_out(index: Index, tiny_teacher: Path) -> None:
     facts = index.manifest.meta
-    assert (facts["documents"], facts["documents_without_content"], facts["documents_truncated"]) == (4, 1, 1)
+    assert (facts["documents_without_content"], facts["documents_truncated"]) == (1, 1)
+    held = index.info()
+    assert (held["documents"], held["passages"], held["segments"]) == (4, 4, 1)
     assert facts["max_length"] == 160
     assert [document.id for document in index.documents] == ["b-copy", "a-copy", "long", "colour"]
     assert index.documents[2] == DOCUMENTS[3]
-    assert len(index.vectors) == 4
-    assert len(index.vectors.vectors) == facts["token_vectors"] == index.vectors.lengths.sum()
-    assert isinstance(index.vectors.vectors, np.memmap)
-    assert index.vectors.lengths[2] == 158
+    lengths = {d.id: [len(vectors) for _, vectors in index.vectors_of(d.id)] for d in index.documents}
+    assert lengths["long"] == [158]
+    assert held["tokens"] == sum(sum(each) for each in lengths.values())
     direct = late_interaction.encode(
         late_interaction.load(tiny_teacher), [DOCUMENTS[4].full_text], task="document"
     )
-    np.testing.assert_allclose(index.vectors[3].astype(float), direct[0].astype(float), atol=0.02)
+    np.testing.assert_allclose(index.vectors_of("colour")[0][1], direct[0].astype(float), atol=0.02)
 
 
 def test_search_ranks_by_maxsim_with_ties_by_id(index: Index, tiny_teacher: Path) -> None:
@@ -94,7 +64,7 @@ def test_search_ranks_by_maxsim_with_ties_by_id(index: Index, tiny_teacher: Path
     assert list(run["q1"].values()) == sorted(run["q1"].values(), reverse=True)
     encoder = late_interaction.load(tiny_teacher)
     vectors = late_interaction.encode(encoder, ["red tables"], task="query").vectors.astype(float)
-    similarity = vectors @ index.vectors[3].astype(float).T
+    similarity = vectors @ index.vectors_of("colour")[0][1].T
     assert run["q2"]["colour"] == pytest.approx(similarity.max(axis=1).sum(), abs=0.02)
     # A tie that straddles the depth is cut by id too.
     assert list(search_late_interaction(index, tiny_teacher, queries, depth=1)["q1"]) == ["a-copy"]
@@ -194,14 +164,20 @@ def test_interrupted_build_leaves_no_index(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for target, name in ((late_interaction, "encode"), (index_module, "write_jsonl")):
+    for target, name in ((late_interaction, "encode"), (segment_module, "asdict")):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, interrupted)
             with pytest.raises(KeyboardInterrupt):
                 build_index(DOCUMENTS, tiny_teacher, tmp_path / "indexes" / "mine")
         with pytest.raises(ArtifactError, match="no complete index"):
             Index.open(tmp_path / "indexes" / "mine")
-    assert list((tmp_path / "indexes").iterdir()) == []
+    # What was encoded stays for the next attempt, and is gone after it.
+    assert [path.name for path in (tmp_path / "indexes").iterdir()] == [".mine.encoding"]
+    with monkeypatch.context() as patch:
+        patch.setattr(late_interaction, "encode", interrupted)
+        build_index(DOCUMENTS, tiny_teacher, tmp_path / "indexes" / "mine")
+    assert len(Index.open(tmp_path / "indexes" / "mine").documents) == 4
+    assert [path.name for path in (tmp_path / "indexes").iterdir()] == ["mine"]
 
 
 def test_full_disk_leaves_the_former_index(
@@ -218,13 +194,12 @@ def test_full_disk_leaves_the_former_index(
             with pytest.raises(StorageError, match="No space left"):
                 build_index(DOCUMENTS[:1], tiny_teacher, index.path)
         assert read_manifest(index.path, "index", verify=True) == before
-    beside = [path.name for path in index.path.parent.iterdir() if path.name.startswith(".")]
-    assert beside == []
+    assert len(Index.open(index.path).documents) == 4
 
 
 def test_damaged_or_missing_index_is_told(index: Index, tmp_path: Path) -> None:
-    (index.path / "vectors.npy").write_bytes(b"short")
-    with pytest.raises(ArtifactError, match=r"damaged[\s\S]*vectors\.npy"):
+    next(index.path.rglob("token-float16.npy")).write_bytes(b"short")
+    with pytest.raises(ArtifactError, match=r"damaged[\s\S]*token-float16\.npy"):
         Index.open(index.path)
     with pytest.raises(ArtifactError, match="no complete index"):
         Index.open(tmp_path / "nowhere")

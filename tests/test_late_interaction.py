@@ -14,8 +14,11 @@ from kivuko.errors import ArtifactError, InputError
 from kivuko.models import get, late_interaction
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import best
-from kivuko.retrieval.index import Index, build_index
-from kivuko.retrieval.late_interaction import maxsim, search_late_interaction, search_single_vector
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
+from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
+from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.writing import build
 from kivuko.training.teacher import untrained_teacher
 
 TEXTS = ["open the file", "", "  \t ", "ក", "?!", "print a big red table"]
@@ -182,38 +185,28 @@ def test_what_cannot_be_centred_is_refused(tiny_encoder: Path, tiny_teacher: Pat
         late_interaction.recentre(late_interaction.load(tiny_teacher), ["", " "])
 
 
-class Vectors:
-    """Stands for an encoder and an index whose token vectors are given."""
-
-    def __init__(
-        self, documents: dict[str, list[list[float]]], queries: dict[str, list[list[float]]]
-    ) -> None:
-        self.documents = [Document(name, "", name) for name in documents]
-        self.vectors = stacked(list(documents.values()))
-        self.queries = queries
-
-    def require_space(self, model: Path) -> None:
-        assert model == Path("model")
-
-    def encode(self, _: object, texts: list[str], *, task: str) -> TokenVectors:
-        assert task == "query"
-        return stacked([self.queries[text] for text in texts])
-
-
 def stacked(texts: list[list[list[float]]]) -> TokenVectors:
     return TokenVectors.stack([np.array(text, dtype=np.float16).reshape(-1, 2) for text in texts], 2)
 
 
-def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     x, y = [1.0, 0.0], [0.0, 1.0]
-    given = Vectors(
-        {"x": [x], "x-thrice": [x, x, x], "xy": [x, y], "-x": [[-1.0, 0.0]]},
-        {"of x": [x], "of xxy": [x, x, y], "nothing": []},
+    documents = {"x": [x], "x-thrice": [x, x, x], "xy": [x, y], "-x": [[-1.0, 0.0]]}
+    queries = {"of x": [x], "of xxy": [x, x, y], "nothing": []}
+    shard = EncodedDocuments(
+        [Document(name, "", name) for name in documents],
+        np.array([(number, 0, 1) for number in range(4)], dtype=np.int32),
+        stacked(list(documents.values())),
     )
+    build(tmp_path / "index", [shard], kind="exact", space="space", parents={}, facts={})
+    index = Index.open(tmp_path / "index")
+    monkeypatch.setattr(late_interaction, "space_of", lambda path: "space")
     monkeypatch.setattr(late_interaction, "load", lambda path: path)
-    monkeypatch.setattr(late_interaction, "encode", given.encode)
-    asked = {name: name for name in given.queries}
-    run = search_single_vector(given, Path("model"), asked, depth=3)  # type: ignore[arg-type]
+    monkeypatch.setattr(
+        late_interaction, "encode", lambda _, texts, *, task: stacked([queries[text] for text in texts])
+    )
+    asked = {name: name for name in queries}
+    run = search_single_vector(index, Path("model"), asked, depth=3)
     half, five = 0.5**0.5, 5**0.5
     # Comparing mappings leaves the order of ties out; that is kivuko.ranking's matter.
     assert run["of x"] == pytest.approx({"x": 1, "x-thrice": 1, "xy": half}, abs=1e-6)
@@ -224,7 +217,7 @@ def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(iter(run["of xxy"])) == "xy"
     assert run["nothing"] == {}
     # MaxSim sums over the query's tokens instead.
-    by_tokens = search_late_interaction(given, Path("model"), asked, depth=4)  # type: ignore[arg-type]
+    by_tokens = search_late_interaction(index, Path("model"), asked, depth=4)
     assert by_tokens["of xxy"] == pytest.approx({"xy": 3, "x": 2, "x-thrice": 2, "-x": -2}, abs=1e-6)
 
 
@@ -285,9 +278,13 @@ def test_centred_real_model_finds_the_page_of_an_english_title() -> None:
     # The title is not part of the page here, so the words alone do not give it away.
     pages = [document.text[:400] for document in training[:60]]
     queries = [document.title for document in training[:60:6]]
-    scores = maxsim(
-        late_interaction.encode(encoder, queries, task="query"),
-        late_interaction.encode(encoder, pages, task="document"),
+    asked = late_interaction.encode(encoder, queries, task="query")
+    held = late_interaction.encode(encoder, pages, task="document")
+    scores = np.array(
+        [
+            [(q @ held[d].astype(np.float32).T).max(axis=1).sum() for d in range(60)]
+            for q in (asked[i].astype(np.float32) for i in range(10))
+        ]
     )
     ids = [document.id for document in training[:60]]
     hits = sum(training[6 * i].id in best(scores[i], ids, 3) for i in range(len(queries)))

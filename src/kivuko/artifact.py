@@ -122,9 +122,22 @@ def write_atomically(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
+            make_durable(temporary)
             os.replace(temporary, path)
+            make_durable(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def make_durable(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, would outlive a power failure."""
+    if sys.platform == "win32" and path.is_dir():
+        return  # folders cannot be opened there
+    descriptor = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -201,17 +214,37 @@ def write_artifact(
         building = Path(tempfile.mkdtemp(prefix=f".{path.name}.building-", dir=path.parent))
         try:
             yield building
-            _write_manifest(building, kind, dict(parents or {}), meta)
+            write_manifest(building, kind, parents=parents or {}, meta=meta, files=file_facts(building))
             _swap(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
 
-def _write_manifest(folder: Path, kind: str, parents: dict[str, str], meta: dict[str, Any]) -> None:
+def file_facts(folder: Path) -> dict[str, tuple[int, str]]:
+    """Relative path → (bytes, SHA-256) of every file below a folder, its manifest aside."""
     names = sorted(
-        str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST
+        p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST
     )
-    files = {name: [(folder / name).stat().st_size, hash_file(folder / name)] for name in names}
+    return {name: ((folder / name).stat().st_size, hash_file(folder / name)) for name in names}
+
+
+def write_manifest(
+    folder: Path,
+    kind: str,
+    *,
+    parents: Mapping[str, str],
+    meta: Mapping[str, Any],
+    files: Mapping[str, tuple[int, str]],
+) -> None:
+    """Write a folder's manifest in one step: before it, readers see what the former one says.
+
+    Args:
+        folder: where every file of ``files`` lies already.
+        kind: what the folder is.
+        parents: label → content hash of what it was made from.
+        meta: JSON-serialisable facts.
+        files: as :func:`file_facts` gives them.
+    """
     body: dict[str, Any] = {
         "kind": kind,
         "version": VERSION,
@@ -219,7 +252,7 @@ def _write_manifest(folder: Path, kind: str, parents: dict[str, str], meta: dict
         "parents": parents,
         "files": files,
     }
-    body["hash"] = hash_json(body)
+    body["hash"] = hash_json(json.loads(json.dumps(body)))  # as a reader will see it
     with write_atomically(folder / MANIFEST) as temporary:
         temporary.write_text(
             json.dumps(body, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
@@ -277,7 +310,9 @@ def read_manifest(path: Path, kind: str, *, verify: bool = False) -> Manifest:
             files={name: (size, digest) for name, (size, digest) in body["files"].items()},
         )
         version = body["version"]
-    except (ValueError, KeyError, TypeError) as error:
+        if hash_json({key: value for key, value in body.items() if key != "hash"}) != manifest.hash:
+            raise ValueError("its content is not what its hash says")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArtifactError(
             "the manifest cannot be read",
             where=path / MANIFEST,

@@ -1,48 +1,176 @@
-"""``kivuko index``: documents made searchable."""
+"""``kivuko index``: documents made searchable, and the index kept up to date."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-app = typer.Typer(help="Build indexes.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from kivuko.data import Document
 
+app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)
 
-@app.callback()
-def group() -> None:
-    """Build indexes."""
+DOCUMENTS = Annotated[
+    Path,
+    typer.Argument(
+        help="TSV (id, title, text), JSONL (more fields are metadata to filter by), or a collection folder."
+    ),
+]
+INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
+MODEL = Annotated[
+    Path | None, typer.Option(help="Model that encodes documents: by default the centred English teacher.")
+]
+THREADS = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
 
 
 @app.command("build")
 def build(
-    documents: Annotated[Path, typer.Argument(help="TSV (id, title, text), JSONL, or a collection folder.")],
+    documents: DOCUMENTS,
     output: Annotated[Path, typer.Option(help="Index folder to write.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="Model that encodes the documents: by default the centred English teacher."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+    model: MODEL = None,
+    kind: Annotated[
+        str, typer.Option(help="exact, exact-int8, compressed, codes or lexical (words alone, no model).")
+    ] = "exact",
+    passages: Annotated[
+        bool, typer.Option(help="Split documents longer than the model reads; without, they are cut.")
+    ] = True,
+    threads: THREADS = None,
 ) -> None:
     """Encode documents once; every student of the same teacher can search them."""
-    import torch
-
-    from kivuko.artifact import is_complete
     from kivuko.cli.display import bars, console
-    from kivuko.data import Collection, read_documents
-    from kivuko.retrieval.index import Index, build_index
-    from kivuko.training.teacher import default_teacher
+    from kivuko.retrieval.index import Index
+    from kivuko.retrieval.indexing import build_index
+    from kivuko.retrieval.kinds import check_kind
 
-    if threads:
-        torch.set_num_threads(threads)
-    found = Collection.open(documents).documents if is_complete(documents) else read_documents(documents)
+    chosen = check_kind(kind)
+    _set_threads(threads)
+    found = _read(documents)
     with bars() as progress:
-        build_index(found, model or default_teacher(progress), output, progress=progress)
-    facts = Index.open(output).manifest.meta
+        encoder = None if chosen == "lexical" else _encoder(model, progress)
+        build_index(found, encoder, output, kind=chosen, passages=passages, progress=progress)
+    index = Index.open(output, verify=False)
+    facts, meta = index.info(), index.manifest.meta
+    said = f"{output}: {facts['documents']:,} documents"
+    if encoder is not None:
+        said += (
+            f", {facts['passages']:,} passages, {facts['tokens']:,} token vectors; "
+            f"{meta['documents_truncated']:,} documents cut at {meta['max_length']} pieces, "
+            f"{meta['documents_without_content']:,} without content left out"
+        )
+    console.print(said, soft_wrap=True)
+
+
+@app.command("add")
+def add(
+    index: INDEX,
+    documents: DOCUMENTS,
+    model: MODEL = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Documents with ids of others take their place.")
+    ] = False,
+    threads: THREADS = None,
+) -> None:
+    """Add documents to an index; searches that run meanwhile see it before or after, never between."""
+    from kivuko.cli.display import bars, console
+    from kivuko.retrieval.index import Index
+    from kivuko.retrieval.indexing import add_documents
+
+    _set_threads(threads)
+    found = _read(documents)
+    opened = Index.open(index)
+    with bars() as progress:
+        encoder = None if opened.space is None else _encoder(model, progress)
+        facts = add_documents(opened, found, encoder, replace=replace, progress=progress)
     console.print(
-        f"{output}: {facts['documents']:,} documents, {facts['token_vectors']:,} token vectors; "
-        f"{facts['documents_truncated']:,} documents cut at {facts['max_length']} pieces, "
-        f"{facts['documents_without_content']:,} without content left out",
+        f"{index}: {len(found) - facts['documents_without_content']:,} documents added, "
+        f"{facts['documents_without_content']:,} without content left out, "
+        f"{facts['documents_truncated']:,} cut; {opened.info()['documents']:,} in all",
         soft_wrap=True,
     )
+
+
+@app.command("delete")
+def delete(
+    index: INDEX,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.")] = None,
+    ids_file: Annotated[Path | None, typer.Option("--ids", help="File with one id a line.")] = None,
+) -> None:
+    """Remove documents from an index; `kivuko index compact` frees their space."""
+    from kivuko.cli.display import console
+    from kivuko.data.streams import lines
+    from kivuko.errors import InputError
+    from kivuko.retrieval.index import Index
+
+    wanted = list(ids or [])
+    if ids_file is not None:
+        wanted += [line.strip() for _, line in lines(ids_file) if line.strip()]
+    if not wanted:
+        raise InputError("no document was named", expected="ids as arguments, or a file of them with --ids")
+    opened = Index.open(index)
+    opened.delete(list(dict.fromkeys(wanted)))
+    console.print(f"{index}: {opened.info()['documents']:,} documents left", soft_wrap=True)
+
+
+@app.command("compact")
+def compact(index: INDEX) -> None:
+    """Write an index anew without its deleted documents, in as few segments as possible."""
+    from kivuko.retrieval.index import Index
+
+    Index.open(index).compact()
+    info(index)
+
+
+@app.command("verify")
+def verify(index: INDEX) -> None:
+    """Read every file of an index and compare it with the checksum that was written with it."""
+    from kivuko.cli.display import console
+    from kivuko.retrieval.index import Index
+
+    Index.open(index, verify=False).verify()
+    console.print(f"{index}: every file is as it was written", soft_wrap=True)
+
+
+@app.command("info")
+def info(index: INDEX) -> None:
+    """What an index holds, and how large its parts are."""
+    from rich.table import Table
+
+    from kivuko.cli.display import console
+    from kivuko.retrieval.index import Index
+    from kivuko.retrieval.kinds import KINDS
+
+    opened = Index.open(index, verify=False)
+    facts = opened.info()
+    table = Table("", "", show_header=False, box=None)
+    table.add_row("kind", f"{facts['kind']}: {KINDS[opened.kind]}")
+    for name in ("documents", "deleted", "passages", "tokens", "segments"):
+        table.add_row(name, f"{facts[name]:,}")
+    for name, size in facts["bytes"].items():
+        a_token = (
+            f", {size / facts['tokens']:.1f} bytes a token" if facts["tokens"] and name != "text" else ""
+        )
+        table.add_row(f"{name}, on disk", f"{size / 1e6:,.1f} MB{a_token}")
+    table.add_row("vector space", str(facts["space"] or "none"))
+    console.print(table)
+
+
+def _read(documents: Path) -> list[Document]:
+    from kivuko.artifact import is_complete
+    from kivuko.data import Collection, read_documents
+
+    return Collection.open(documents).documents if is_complete(documents) else read_documents(documents)
+
+
+def _encoder(model: Path | None, progress: object) -> Path:
+    from kivuko.training.teacher import default_teacher
+
+    return model or default_teacher(progress)  # type: ignore[arg-type]
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.search import LEXICON, METHOD, MODEL, WEIGHT, default_method
+from kivuko.cli.search import LEXICON, METHOD, MODEL, WEIGHT, WHERE, default_method
 
 
 def command(
@@ -18,6 +18,7 @@ def command(
     lexicon: LEXICON = None,
     method: METHOD = None,
     weight: WEIGHT = 0.5,
+    where: WHERE = None,
     depth: Annotated[int, typer.Option(min=1, help="Documents kept a query.")] = 100,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
@@ -25,6 +26,7 @@ def command(
     from kivuko.data import read_queries
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.engine import search
+    from kivuko.retrieval.filters import parse_filter
     from kivuko.retrieval.index import Index
 
     asked = read_queries(queries)
@@ -38,6 +40,7 @@ def command(
             lexicon=lexicon,
             weight=weight,
             depth=depth,
+            where=parse_filter(where or ()),
             progress=progress,
         )
     write_run(output, run, tag=chosen)

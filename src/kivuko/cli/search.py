@@ -17,6 +17,12 @@ METHOD = Annotated[
         help="late-interaction, bm25, lexicon-bm25 or fusion; by default what model and lexicon allow."
     ),
 ]
+WHERE = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives."
+    ),
+]
 WEIGHT = Annotated[float, typer.Option(min=0, max=1, help="The model's share in the fusion.")]
 
 
@@ -27,19 +33,22 @@ def command(
     lexicon: LEXICON = None,
     method: METHOD = None,
     weight: WEIGHT = 0.5,
+    where: WHERE = None,
     top: Annotated[int, typer.Option(min=1, help="Documents to show.")] = 5,
     explain: Annotated[
         bool, typer.Option(help="Show which query token matched which document token (needs --model).")
     ] = False,
 ) -> None:
-    """Search by exact late interaction, by BM25 as is or through a lexicon, or by both fused."""
+    """Search by late interaction, by BM25 as is or through a lexicon, or by both fused."""
     from rich.markup import escape
 
     from kivuko.cli.display import console, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
-    from kivuko.retrieval.engine import search
+    from kivuko.retrieval.engine import find
+    from kivuko.retrieval.filters import parse_filter
     from kivuko.retrieval.index import Index
+    from kivuko.retrieval.snippets import snippet
     from kivuko.text import normalise
 
     query = normalise(query)  # as documents are: a tokenizer needs other pieces for letters typed in parts
@@ -47,19 +56,32 @@ def command(
         raise InputError("the query is empty", expected="at least one word", remedy="type what you look for")
     opened = Index.open(index)
     chosen = method or default_method(model, lexicon)
-    run = search(opened, {"query": query}, method=chosen, model=model, lexicon=lexicon, weight=weight)  # type: ignore[arg-type]
-    hits = ranked(run["query"])[:top]
+    found = find(
+        opened,
+        {"query": query},
+        method=chosen,  # type: ignore[arg-type]
+        model=model,
+        lexicon=lexicon,
+        weight=weight,
+        where=parse_filter(where or ()),
+    )
+    scores, spans = found.run["query"], found.spans.get("query", {})
+    hits = ranked(scores)[:top]
     if not hits:
         console.print("Nothing found: no word of the query leads to a document.")
-    titles = {document.id: document.title for document in opened.documents}
-    for rank, document in enumerate(hits, start=1):
-        score = run["query"][document]
-        title = escape(titles[document])
-        console.print(f"{rank}. [bold]{title}[/bold]  {score:.3f}  {escape(document)}", highlight=False)
+    for rank, name in enumerate(hits, start=1):
+        document = opened.document(name)
+        console.print(
+            f"{rank}. [bold]{escape(document.title)}[/bold]  {scores[name]:.3f}  {escape(name)}",
+            highlight=False,
+        )
+        excerpt = snippet(document, spans.get(name), query)
+        if excerpt:
+            console.print(f"   [dim]{escape(excerpt)}[/dim]", highlight=False)
         if explain and model is not None:
             from kivuko.retrieval.late_interaction import explain as explain_match
 
-            matches = explain_match(opened, model, query, document)
+            matches = explain_match(opened, model, query, name)
             show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
 
 

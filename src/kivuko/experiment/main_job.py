@@ -22,7 +22,8 @@ from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.fusion import FusionChoice, choose_weight, reciprocal_rank_fusion
-from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator

@@ -20,7 +20,8 @@ from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run
 from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion
-from kivuko.retrieval.index import Index, build_index
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator

@@ -1,58 +1,109 @@
-"""The index folder: documents with their token vectors, and the vector space they lie in."""
+"""The index folder: documents, their words and their passages' vectors, in segments that are written once.
+
+A change (build, add, delete, compact) is there whole or not at all, see :mod:`kivuko.retrieval.store`. Who has an
+index open keeps the state that was opened.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from rich.progress import Progress
+import numpy as np
+from numpy.typing import NDArray
 
-from kivuko.artifact import Manifest, check_replaceable, hash_json, read_manifest, write_artifact
+from kivuko.artifact import Manifest, read_manifest
 from kivuko.data import Document
-from kivuko.data.formats.tables import read_jsonl, write_jsonl
-from kivuko.errors import ArtifactError, InputError
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.errors import ArtifactError
+from kivuko.ranking import ranked
+from kivuko.retrieval import writing
+from kivuko.retrieval.filters import Filter, check_fields, fitting
+from kivuko.retrieval.kinds import Kind, Searcher
+from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.retrieval.protocol import EncodedDocuments, Hit
+from kivuko.retrieval.searching import EFFORT, Effort
+from kivuko.retrieval.state import KIND, State
+from kivuko.retrieval.word_counts import WordCounts
 
-KIND = "index"
-DOCUMENTS_FILE = "documents.jsonl"
+#: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
+_SEARCHED = {"token-code", "token-centroid", "list-passages", "list-offsets", "lengths", "passages"}
 
 
 class Index:
-    """An index folder, opened read-only. Use :meth:`open`."""
+    """An index folder. Use :meth:`open`; it is a :class:`kivuko.retrieval.protocol.SearchIndex`."""
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
-        self.path, self.manifest = path, manifest
-        self.space = str(manifest.meta["space"])
+    def __init__(self, path: Path, state: State) -> None:
+        self.path = path
+        self._state = state
 
     @classmethod
-    def open(cls, path: Path) -> Index:
-        """Open the index in folder ``path``.
+    def open(cls, path: Path, *, verify: bool = True) -> Index:
+        """Open the index in folder ``path`` as it is now.
+
+        Args:
+            path: the folder.
+            verify: read every file and compare its SHA-256; without it sizes alone are compared.
 
         Raises:
-            ArtifactError: no complete index is there.
+            ArtifactError: no complete index is there, it is damaged, or an earlier version of Kivuko wrote it.
         """
-        return cls(Path(path), read_manifest(Path(path), KIND))
+        path = Path(path)
+        while True:
+            before = _manifest_bytes(path)
+            try:
+                return cls(path, State.read(path, read_manifest(path, KIND, verify=verify)))
+            except (ArtifactError, FileNotFoundError):
+                # Files may be missing because a writer replaced the state that was being opened.
+                if _manifest_bytes(path) == before:
+                    raise
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the index says of itself."""
+        return self._state.manifest
+
+    @property
+    def kind(self) -> Kind:
+        """How it keeps vectors."""
+        return self._state.kind
+
+    @property
+    def space(self) -> str | None:
+        """The vector space of the passages; None in an index of words alone."""
+        space: str | None = self.manifest.meta["space"]
+        return space
 
     @functools.cached_property
     def documents(self) -> list[Document]:
-        """The indexed documents; document i owns the i-th group of ``vectors``."""
-        rows = read_jsonl(self.path / DOCUMENTS_FILE, ("id", "title", "text"))
-        return [Document(*fields) for _, fields in rows if fields is not None]
+        """The documents that can be found, in the order in which they were added."""
+        return [
+            self._state.segments[number].document(document)
+            for number, document in self._state.places.values()
+        ]
 
-    @functools.cached_property
-    def vectors(self) -> TokenVectors:
-        """Memory-mapped token vectors of the documents."""
-        return TokenVectors.open(self.path)
+    def document(self, document_id: str) -> Document:
+        """One document.
+
+        Raises:
+            KeyError: the index has no such document.
+        """
+        number, document = self._state.places[document_id]
+        return self._state.segments[number].document(document)
 
     def require_space(self, model: Path) -> None:
         """Refuse queries of a model whose vectors do not live in this index's space.
 
         Raises:
-            ArtifactError: the model writes into another space, or does not say into which.
+            ArtifactError: the index has no vectors, or the model writes into another space or does not say into
+                which.
         """
         from kivuko.models import late_interaction
 
+        if self.space is None:
+            raise self._lacks_vectors()
         space = late_interaction.space_of(model)
         if space != self.space:
             raise ArtifactError(
@@ -64,76 +115,209 @@ class Index:
                 "or build the index again with 'kivuko index build'",
             )
 
+    def search(
+        self,
+        queries: Sequence[NDArray[np.float32]],
+        *,
+        depth: int,
+        where: Filter | None = None,
+        effort: Effort = EFFORT,
+    ) -> list[list[Hit]]:
+        """The best documents by MaxSim, each by its best passage.
 
-def build_index(
-    documents: Sequence[Document], model: Path, output: Path, *, progress: Progress | None = None
-) -> Path:
-    """Encode documents and write an index folder; one that stands there with the same inputs is kept.
+        Args:
+            queries: [query tokens, dim] of each query; one without tokens finds nothing.
+            depth: documents kept a query, at least 1.
+            where: which documents may be found.
+            effort: how far a compressed index looks.
 
-    Args:
-        documents: what can be found; ids are unique.
-        model: the late-interaction model that encodes them, teacher or student.
-        output: the folder to write.
-        progress: a rich display for the bar.
+        Returns:
+            Hits of each query, best first; ties by document id.
 
-    Returns:
-        ``output``. Its manifest counts documents without any content token, which are left out, and documents
-        that were cut at the model's length.
+        Raises:
+            ArtifactError: the index holds words alone.
+            UnknownNameError: no document has a field that ``where`` names.
+        """
+        allowed = self._allowed(where)
+        asked = [number for number, query in enumerate(queries) if len(query)]
+        best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
+        for segment, searcher, alive in zip(self._state.segments, self._searchers, allowed, strict=True):
+            may_be_found = alive[segment.owners.of]
+            if not asked or not may_be_found.any():
+                continue
+            results = searcher.search([queries[each] for each in asked], depth, may_be_found, effort)
+            for query, result in zip(asked, results, strict=True):
+                # The best first, so that a document keeps its best passage, the earlier one of equals.
+                for at in np.lexsort((result.passages, -result.scores)).tolist():
+                    document, begin, end = segment.passages[result.passages[at]].tolist()
+                    best[query].setdefault(segment.ids[document], (float(result.scores[at]), (begin, end)))
+        return [
+            [
+                Hit(name, *found[name])
+                for name in ranked({name: score for name, (score, _) in found.items()})[:depth]
+            ]
+            for found in best
+        ]
 
-    Raises:
-        InputError: no document, or a repeated id.
-        ArtifactError: ``model`` does not name its space, or ``output`` holds something else.
-        StorageError: the disk is full; a former index at ``output`` stays.
-    """
-    from kivuko.models import late_interaction
+    def search_words(
+        self,
+        queries: Sequence[Sequence[Mapping[str, float]]],
+        *,
+        depth: int,
+        where: Filter | None = None,
+    ) -> list[list[Hit]]:
+        """The best documents by BM25, see :meth:`kivuko.retrieval.lexical.LexicalIndex.search_structured`.
 
-    _check_ids(documents)
-    space = late_interaction.space_of(model)
-    parents = {
-        "model": read_manifest(model, late_interaction.KIND).hash,
-        "documents": hash_json([[d.id, d.title, d.text] for d in documents]),
-    }
-    if (output / "manifest.json").is_file() and read_manifest(output, KIND).parents == parents:
-        return output
-    check_replaceable(output, KIND)
-    encoder = late_interaction.load(model)
-    texts = [document.full_text for document in documents]
-    vectors = late_interaction.encode(
-        encoder, texts, task="document", progress=progress, label="indexing documents"
-    )
-    kept = [i for i, length in enumerate(vectors.lengths) if length > 0]
-    if not kept:
-        raise InputError(
-            "no document has any content", expected="documents with text", got=f"{len(documents)} empty"
+        Args:
+            queries: for each query word, word → weight.
+            depth: documents kept a query, at least 1.
+            where: which documents may be found; how rare a word is, is counted over all of them.
+
+        Raises:
+            InputError: no document has a word.
+            UnknownNameError: no document has a field that ``where`` names.
+        """
+        allowed = np.concatenate(
+            [mask[alive] for mask, alive in zip(self._allowed(where), self._state.alive, strict=True)]
         )
-    meta = {
-        "space": space,
-        "documents": len(kept),
-        "documents_without_content": len(documents) - len(kept),
-        "documents_truncated": late_interaction.truncated(encoder, texts),
-        "max_length": late_interaction.length_limit(encoder),
-        "token_vectors": len(vectors.vectors),
-    }
-    with write_artifact(output, KIND, parents=parents, meta=meta) as folder:
-        TokenVectors.stack([vectors[i] for i in kept], vectors.vectors.shape[1]).save(folder)
-        write_jsonl(
-            folder / DOCUMENTS_FILE,
-            ({"id": documents[i].id, "title": documents[i].title, "text": documents[i].text} for i in kept),
+        runs = (self.lexical.search_structured(query, depth, allowed=allowed) for query in queries)
+        return [[Hit(name, score, None) for name, score in run.items()] for run in runs]
+
+    @functools.cached_property
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the documents that can be found."""
+        counts = [
+            segment.words.take(np.flatnonzero(alive))
+            for segment, alive in zip(self._state.segments, self._state.alive, strict=True)
+        ]
+        return LexicalIndex.from_counts(list(self._state.places), WordCounts.join(counts))
+
+    def vectors_of(self, document_id: str) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
+        """Span in the full text, and [tokens, dim] vectors, of each passage of a document, in order.
+
+        Raises:
+            KeyError: the index has no such document.
+            ArtifactError: the index keeps no vectors.
+        """
+        from kivuko.retrieval.exact_search import Vectors
+
+        number, document = self._state.places[document_id]
+        segment = self._state.segments[number]
+        if segment.arrays is None or "int8" not in segment.arrays.by_token:
+            raise self._lacks_vectors()
+        own = np.flatnonzero(segment.owners.of == document)
+        own = own[np.argsort(segment.passages[own, 1], kind="stable")]
+        vectors = Vectors(segment.arrays)
+        return [((int(segment.passages[i, 1]), int(segment.passages[i, 2])), vectors.of(int(i))) for i in own]
+
+    def add(self, shards: Sequence[EncodedDocuments], *, replace: bool = False) -> None:
+        """Add documents, all of them or none, without encoding again what is there.
+
+        Args:
+            shards: documents in parts, encoded in the index's space.
+            replace: whether a document with the id of one that is there takes its place.
+
+        Raises:
+            InputError: an id comes twice, is there already (without ``replace``), or the vectors do not fit.
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; the index stays as it was.
+        """
+        writing.add(self.path, shards, replace=replace)
+        self._reopen()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove documents; :meth:`compact` frees their space.
+
+        Raises:
+            InputError: the index has no document of one of these ids; none is removed then.
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; the index stays as it was.
+        """
+        writing.delete(self.path, ids)
+        self._reopen()
+
+    def compact(self) -> None:
+        """Write all documents into as few segments as they need, without the deleted ones.
+
+        Raises:
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; the index stays as it was.
+        """
+        writing.compact(self.path)
+        self._reopen()
+
+    def verify(self) -> None:
+        """Read every file of the index and compare its SHA-256 with the manifest's.
+
+        Raises:
+            ArtifactError: a file is missing, cut short or altered.
+        """
+        read_manifest(self.path, KIND, verify=True)
+
+    def info(self) -> dict[str, Any]:
+        """What the index holds and how large it is.
+
+        Returns:
+            ``kind``, ``space``, ``documents`` that can be found and ``deleted`` ones whose space is not freed,
+            ``passages``, ``tokens`` and ``segments`` of both, and ``bytes`` of three parts: ``text`` (documents and
+            words), ``searched`` (what a search by vectors reads) and ``vectors`` (what ranks the best passages in
+            the end).
+        """
+        sizes = {"text": 0, "searched": 0, "vectors": 0}
+        for name, (size, _) in self.manifest.files.items():
+            sizes[self._part(Path(name))] += size
+        documents = len(self._state.places)
+        return {
+            "kind": self.kind,
+            "space": self.space,
+            "documents": documents,
+            "deleted": self._state.total("documents") - documents,
+            "passages": self._state.total("passages"),
+            "tokens": self._state.total("tokens"),
+            "segments": len(self._state.segments),
+            "bytes": sizes,
+        }
+
+    def _part(self, file: Path) -> str:
+        if file.parent.name == "codec" or file.stem in _SEARCHED:
+            return "searched"
+        if not file.stem.startswith(("token-", "passage-")):
+            return "text"
+        # Vectors of one byte a number are what an exact index reads through.
+        scanned = self.kind in ("exact", "exact-int8") and file.stem != "token-float16"
+        return "searched" if scanned else "vectors"
+
+    @functools.cached_property
+    def _searchers(self) -> list[Searcher]:
+        if self._state.storage is None:
+            raise self._lacks_vectors()
+        return [self._state.storage.searcher(segment) for segment in self._state.segments]
+
+    def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
+        """[documents] of each segment, which of them may be found."""
+        if not where:
+            return self._state.alive
+        rows = [segment.metadata for segment in self._state.segments]
+        check_fields(where, itertools.chain.from_iterable(itertools.chain.from_iterable(rows)))
+        return [alive & fitting(own, where) for alive, own in zip(self._state.alive, rows, strict=True)]
+
+    def _lacks_vectors(self) -> ArtifactError:
+        return ArtifactError(
+            "this index keeps no vectors",
+            where=self.path,
+            expected="an index of kind exact, exact-int8 or compressed",
+            got=f"kind {self.kind}",
+            remedy="build the index again as one of these kinds, or search by bm25 or lexicon-bm25",
         )
-    return output
+
+    def _reopen(self) -> None:
+        self._state = State.read(self.path, read_manifest(self.path, KIND))
+        for name in ("documents", "lexical", "_searchers"):
+            self.__dict__.pop(name, None)
 
 
-def _check_ids(documents: Sequence[Document]) -> None:
-    if not documents:
-        raise InputError("there is nothing to index", expected="at least one document", got="none")
-    seen: dict[str, int] = {}
-    for number, document in enumerate(documents, start=1):
-        first = seen.setdefault(document.id, number)
-        if first != number:
-            raise InputError(
-                "two documents have the same id",
-                where=f"documents {first} and {number}",
-                expected="unique ids",
-                got=repr(document.id),
-                remedy="rename or remove one of them",
-            )
+def _manifest_bytes(path: Path) -> bytes | None:
+    try:
+        return (path / "manifest.json").read_bytes()
+    except OSError:
+        return None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from kivuko.data import Document
 from kivuko.errors import InputError
 from kivuko.ranking import best
+from kivuko.retrieval.word_counts import WordCounts
 from kivuko.text import words
 
 K1, B = 1.2, 0.75
@@ -19,7 +20,7 @@ TITLE_WEIGHT = 5
 
 
 class LexicalIndex:
-    """BM25 (k1 1.2, b 0.75; Robertson, Walker, Jones, Hancock-Beaulieu, Gatford, TREC-3, 1994) by bm25s.
+    """BM25 (k1 1.2, b 0.75; Robertson, Walker, Jones, Hancock-Beaulieu, Gatford, TREC-3, 1994), as Lucene has it.
 
     Words are those of :func:`kivuko.text.words`, unstemmed. With a title weight w above 1, a word of the
     title counts w times, the simple BM25F
@@ -34,45 +35,65 @@ class LexicalIndex:
     """
 
     def __init__(self, documents: Sequence[Document], *, title_weight: int = TITLE_WEIGHT) -> None:
-        import bm25s
+        if title_weight < 1:
+            raise InputError(
+                "these documents cannot be indexed", expected="a title weight of at least 1", got=title_weight
+            )
+        self._fill([document.id for document in documents], WordCounts.of(documents, title_weight))
+
+    @classmethod
+    def from_counts(cls, ids: Sequence[str], counts: WordCounts) -> LexicalIndex:
+        """BM25 over documents whose words were counted before.
+
+        Raises:
+            InputError: an id occurs twice, or no document has a word.
+        """
+        index = cls.__new__(cls)
+        index._fill(list(ids), counts)
+        return index
+
+    def _fill(self, ids: list[str], counts: WordCounts) -> None:
         from scipy.sparse import csc_matrix
 
-        texts = [words(each.title) * (title_weight - 1) + words(each.full_text) for each in documents]
-        self.ids = [document.id for document in documents]
-        if len(set(self.ids)) < len(self.ids) or not any(texts) or title_weight < 1:
+        if len(set(ids)) < len(ids) or not len(counts.counts):
             raise InputError(
                 "these documents cannot be indexed",
-                expected="unique ids, at least one word, a title weight of at least 1",
-                got=f"{len(self.ids)} documents, {len(set(self.ids))} ids, "
-                f"{sum(map(bool, texts))} documents with words, title weight {title_weight}",
+                expected="unique ids, and at least one word",
+                got=f"{len(ids)} documents, {len(set(ids))} ids, {len(counts.counts)} different words in them",
             )
-        self._bm25 = bm25s.BM25(k1=K1, b=B, method="lucene", dtype="float64")
-        self._bm25.index(texts, create_empty_token=False, show_progress=False)
+        self.ids = ids
         #: Word → column, for every word of the documents.
-        self.vocabulary: Mapping[str, int] = self._bm25.vocab_dict
-        lengths = np.array([len(text) for text in texts], dtype=np.float64)
-        rows = np.repeat(np.arange(len(texts)), lengths.astype(np.int64))
-        columns = np.array([self.vocabulary[word] for text in texts for word in text])
-        counts = csc_matrix((np.ones(len(rows)), (rows, columns)), shape=(len(texts), len(self.vocabulary)))
-        counts.sum_duplicates()
-        self._counts: Any = counts
-        self._document_frequency: NDArray[np.float64] = np.diff(counts.indptr).astype(np.float64)
+        self.vocabulary: Mapping[str, int] = {word: number for number, word in enumerate(counts.vocabulary)}
+        rows = np.repeat(np.arange(len(ids)), np.diff(counts.offsets))
+        frequency = counts.counts[:, 1].astype(np.float64)
+        table = csc_matrix((frequency, (rows, counts.counts[:, 0])), shape=(len(ids), len(self.vocabulary)))
+        self._counts: Any = table
+        self._document_frequency: NDArray[np.float64] = np.diff(table.indptr).astype(np.float64)
+        lengths = np.bincount(rows, frequency, minlength=len(ids))
         self._saturation: NDArray[np.float64] = K1 * (1 - B + B * lengths / lengths.mean())
 
-    def search(self, query: str, depth: int = 1000) -> dict[str, float]:
+    def search(
+        self, query: str, depth: int = 1000, *, allowed: NDArray[np.bool_] | None = None
+    ) -> dict[str, float]:
         """The best documents for a query; none when no word of it occurs in any document.
 
         Args:
             query: text in the documents' language; a word that occurs twice counts twice.
             depth: how many documents to return at most.
+            allowed: [documents], which may be found; all of them by default.
 
         Returns:
             Document id → BM25, best first, ties by document id; only documents that match a word.
         """
-        known = [word for word in words(query) if word in self.vocabulary]
-        return best(self._bm25.get_scores(known), self.ids, depth, above=0.0) if known else {}
+        return self.search_structured([{word: 1.0} for word in words(query)], depth, allowed=allowed)
 
-    def search_structured(self, query: Sequence[Mapping[str, float]], depth: int = 1000) -> dict[str, float]:
+    def search_structured(
+        self,
+        query: Sequence[Mapping[str, float]],
+        depth: int = 1000,
+        *,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> dict[str, float]:
         """The best documents for a query each of whose words is a weighted set of the documents' words.
 
         The set is treated as one word: its frequency in a document, and its document frequency, are the
@@ -82,6 +103,7 @@ class LexicalIndex:
         Args:
             query: for each query word, word → weight ≥ 0; words unknown to the documents count nothing.
             depth: how many documents to return at most.
+            allowed: [documents], which may be found; all of them by default.
 
         Returns:
             As :meth:`search`.
@@ -102,4 +124,6 @@ class LexicalIndex:
             spread = min(float(self._document_frequency[columns] @ weights), float(documents))
             rarity = np.log1p((documents - spread + 0.5) / (spread + 0.5))
             scores += rarity * frequency / (frequency + self._saturation)
+        if allowed is not None:
+            scores[~allowed] = 0.0
         return best(scores, self.ids, depth, above=0.0)

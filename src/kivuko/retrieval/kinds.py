@@ -1,0 +1,127 @@
+"""The kinds of index: what each keeps of a passage's vectors, and how it searches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kivuko.errors import UnknownNameError
+from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.passage_arrays import PassageArrays
+from kivuko.retrieval.searching import Effort, Scored
+from kivuko.retrieval.segment import Segment
+
+Kind = Literal["exact", "exact-int8", "compressed", "codes", "lexical"]
+KINDS: dict[Kind, str] = {
+    "exact": "every passage is scored; two bytes a number (and one to scan)",
+    "exact-int8": "every passage is scored; one byte a number",
+    "compressed": "some 36 bytes a token are searched; vectors of one byte a number rank what was found",
+    "codes": "some 36 bytes a token and no vectors: smallest, and rankings are only roughly the exact ones",
+    "lexical": "words alone: needs no model",
+}
+
+
+class Searcher(Protocol):
+    """Search in one segment, see :class:`kivuko.retrieval.exact_search.ExactSearcher`."""
+
+    def search(
+        self,
+        queries: Sequence[NDArray[np.float32]],
+        depth: int,
+        allowed: NDArray[np.bool_],
+        effort: Effort,
+    ) -> list[Scored]:
+        """Passages with scores, the ``depth`` best documents' among them."""
+
+
+class Storage(Protocol):
+    """How one index keeps vectors: the same for all of its segments."""
+
+    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
+        """What a search needs beside the passages' arrays."""
+
+    def compress(self, vectors: TokenVectors) -> PassageArrays:
+        """What is kept of passages."""
+
+    def searcher(self, segment: Segment) -> Searcher:
+        """A search over a segment of passages kept so."""
+
+
+class ExactStorage:
+    """Vectors at two bytes a number, or one."""
+
+    def __init__(self, precision: Literal["float16", "int8"]) -> None:
+        self._precision: Literal["float16", "int8"] = precision
+
+    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
+        """Nothing: every passage is read."""
+        return {}
+
+    def compress(self, vectors: TokenVectors) -> PassageArrays:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.exact_search import compress_exact
+
+        return compress_exact(vectors, self._precision)
+
+    def searcher(self, segment: Segment) -> Searcher:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.exact_search import ExactSearcher
+
+        return ExactSearcher(_arrays(segment), segment.owners)
+
+
+class CompressedStorage:
+    """Codes of a codec that was trained when the index was built, with or without vectors beside them."""
+
+    def __init__(self, codec_folder: Path, *, keep_vectors: bool) -> None:
+        from kivuko.retrieval.codec import Codec
+
+        self._codec, self._keep_vectors = Codec.open(codec_folder), keep_vectors
+
+    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
+        """Passages by centroid."""
+        from kivuko.retrieval.compressed_search import lists_of
+
+        return lists_of(arrays, len(self._codec.centroids))
+
+    def compress(self, vectors: TokenVectors) -> PassageArrays:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.compressed_search import compress
+
+        return compress(vectors, self._codec, keep_vectors=self._keep_vectors)
+
+    def searcher(self, segment: Segment) -> Searcher:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.compressed_search import CompressedSearcher
+
+        return CompressedSearcher(_arrays(segment), segment.lists, self._codec, segment.owners)
+
+
+def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:
+    """How an index of a kind keeps vectors; None for one that keeps none."""
+    if kind == "lexical":
+        return None
+    if codec_folder is not None:
+        return CompressedStorage(codec_folder, keep_vectors=kind == "compressed")
+    return ExactStorage("int8" if kind == "exact-int8" else "float16")
+
+
+def check_kind(kind: str) -> Kind:
+    """A kind by its name.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    if kind not in get_args(Kind):
+        raise UnknownNameError("kind of index", kind, get_args(Kind))
+    return kind  # type: ignore[return-value]
+
+
+def _arrays(segment: Segment) -> PassageArrays:
+    if segment.arrays is None:
+        raise TypeError("a segment of words alone cannot be searched by vectors")
+    return segment.arrays

@@ -1,0 +1,131 @@
+"""A part of an index that is written once: documents, their words, and their passages' vectors in some form."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kivuko.data import Document
+from kivuko.retrieval.passage_arrays import PassageArrays
+from kivuko.retrieval.searching import Owners
+from kivuko.retrieval.word_counts import WordCounts
+
+_DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
+_LIST = "list-"
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a segment is written from, and what several are merged through.
+
+    Attributes:
+        documents: in order.
+        words: of these documents.
+        passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
+            :attr:`~kivuko.data.Document.full_text`.
+        arrays: of these passages; None in an index of words alone.
+    """
+
+    documents: list[Document]
+    words: WordCounts
+    passages: NDArray[np.int32]
+    arrays: PassageArrays | None
+
+    @classmethod
+    def join(cls, parts: Sequence[Content]) -> Content:
+        """Documents of several parts, one part after the other."""
+        before = np.cumsum([0, *(len(part.documents) for part in parts)])[:-1]
+        moved = [part.passages + np.array([number, 0, 0]) for part, number in zip(parts, before, strict=True)]
+        arrays = [part.arrays for part in parts if part.arrays is not None]
+        return cls(
+            [document for part in parts for document in part.documents],
+            WordCounts.join([part.words for part in parts]),
+            np.concatenate(moved).astype(np.int32),
+            PassageArrays.join(arrays) if arrays else None,
+        )
+
+
+def write_segment(
+    folder: Path, content: Content, lists: Callable[[PassageArrays], dict[str, NDArray[Any]]] | None
+) -> None:
+    """Write a segment into a new folder; its passages are put into ascending order of length.
+
+    Args:
+        folder: is made.
+        content: what to write.
+        lists: makes what a search needs beside the arrays, once the passages are in order.
+    """
+    folder.mkdir(parents=True)
+    positions = [0]
+    with (folder / _DOCUMENTS).open("wb") as stream:
+        for document in content.documents:
+            row = json.dumps(asdict(document), ensure_ascii=False).encode() + b"\n"
+            positions.append(positions[-1] + stream.write(row))
+    np.save(folder / _POSITIONS, np.array(positions, dtype=np.int64))
+    ids = [document.id for document in content.documents]
+    (folder / _IDS).write_text(json.dumps(ids, ensure_ascii=False), encoding="utf-8")
+    content.words.save(folder)
+    passages, arrays = content.passages, content.arrays
+    if arrays is not None:
+        order = np.lexsort((passages[:, 1], passages[:, 0], arrays.lengths))
+        passages, arrays = passages[order], arrays.take(order)
+        arrays.save(folder)
+        for name, array in (lists(arrays) if lists else {}).items():
+            np.save(folder / f"{_LIST}{name}.npy", array)
+    np.save(folder / _SPANS, passages)
+
+
+class Segment:
+    """A segment, opened. What it needs of its folder is opened at once, so that the folder may go away."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ids: list[str] = json.loads((folder / _IDS).read_text(encoding="utf-8"))
+        self.words = WordCounts.open(folder)
+        #: [passages, 3] int32, see :class:`Content`.
+        self.passages: NDArray[np.int32] = np.load(folder / _SPANS)
+        self.owners = Owners.from_numbers(self.passages[:, 0])
+        has_vectors = any(folder.glob("lengths.npy"))
+        self.arrays = PassageArrays.open(folder) if has_vectors else None
+        self.lists: Mapping[str, NDArray[Any]] = {
+            file.stem.removeprefix(_LIST): np.load(file, mmap_mode="r")
+            for file in folder.glob(f"{_LIST}*.npy")
+        }
+        self._positions = np.load(folder / _POSITIONS)
+        text = folder / _DOCUMENTS
+        self._text = (
+            np.memmap(text, dtype=np.uint8, mode="r") if text.stat().st_size else np.zeros(0, np.uint8)
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def document(self, number: int) -> Document:
+        """One document."""
+        row = self._text[self._positions[number] : self._positions[number + 1]].tobytes()
+        return Document(**json.loads(row))
+
+    @functools.cached_property
+    def metadata(self) -> list[Mapping[str, str | int | float | bool]]:
+        """Each document's metadata."""
+        return [self.document(number).metadata for number in range(len(self))]
+
+    def content(self, alive: NDArray[np.bool_]) -> Content:
+        """What the segment was written from, without the documents that are no longer alive ([documents])."""
+        kept = np.flatnonzero(alive)
+        passages = np.flatnonzero(alive[self.owners.of])
+        renumbered = np.cumsum(alive) - 1
+        moved = self.passages[passages].copy()
+        moved[:, 0] = renumbered[moved[:, 0]]
+        return Content(
+            [self.document(int(number)) for number in kept],
+            self.words.take(kept),
+            moved,
+            self.arrays.take(passages) if self.arrays is not None else None,
+        )

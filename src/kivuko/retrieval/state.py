@@ -1,0 +1,84 @@
+"""What an index folder says it is: its segments, which of their documents are alive, and how vectors are kept."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kivuko.artifact import Manifest
+from kivuko.errors import ArtifactError
+from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
+from kivuko.retrieval.segment import Segment
+
+KIND = "index"
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class State:
+    """One state of an index folder, with everything it names opened.
+
+    Attributes:
+        manifest: what it was read from.
+        kind: how vectors are kept.
+        storage: the same, as what does it; None in an index of words alone.
+        names: of the segments' folders, in the order in which they were added.
+        segments: opened.
+        alive: [documents] of each segment, which of them were not deleted.
+    """
+
+    manifest: Manifest
+    kind: Kind
+    storage: Storage | None
+    names: list[str]
+    segments: list[Segment]
+    alive: list[NDArray[np.bool_]]
+
+    @classmethod
+    def read(cls, path: Path, manifest: Manifest) -> State:
+        """Open what a manifest names.
+
+        Raises:
+            ArtifactError: an earlier version of Kivuko wrote the index.
+            FileNotFoundError: a writer has replaced this state meanwhile.
+        """
+        meta = manifest.meta
+        if meta.get("format") != FORMAT:
+            raise ArtifactError(
+                "an earlier version of Kivuko wrote this index",
+                where=path,
+                expected=f"index format {FORMAT}",
+                got=f"format {meta.get('format', 1)}",
+                remedy="build it again with 'kivuko index build'",
+            )
+        kind = check_kind(str(meta["kind"]))
+        names = [str(entry["name"]) for entry in meta["segments"]]
+        segments = [Segment(path / name) for name in names]
+        deleted: dict[str, list[int]] = {}
+        if meta["deleted"]:
+            deleted = json.loads((path / meta["deleted"]).read_text(encoding="utf-8"))
+        alive = [np.ones(len(segment), dtype=bool) for segment in segments]
+        for name, mask in zip(names, alive, strict=True):
+            mask[deleted.get(name, [])] = False
+        kept_as = storage(kind, path / meta["codec"] if meta["codec"] else None)
+        return cls(manifest, kind, kept_as, names, segments, alive)
+
+    @functools.cached_property
+    def places(self) -> dict[str, tuple[int, int]]:
+        """Id of each document that is alive → segment and number in it, in the order in which they were added."""
+        return {
+            segment.ids[document]: (number, document)
+            for number, (segment, mask) in enumerate(zip(self.segments, self.alive, strict=True))
+            for document in np.flatnonzero(mask).tolist()
+        }
+
+    def total(self, what: str) -> int:
+        """Sum over segments of their ``"documents"``, ``"passages"`` or ``"tokens"``, deleted ones included."""
+        entries: list[dict[str, Any]] = self.manifest.meta["segments"]
+        return sum(int(entry[what]) for entry in entries)
