@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.search import LEXICON, METHOD, MODEL, WEIGHT, WHERE, default_method
+from kivuko.cli.search import (
+    LEXICON,
+    METHOD,
+    MODEL,
+    RERANK,
+    RERANK_DEPTH,
+    WEIGHT,
+    WHERE,
+    default_method,
+    reranked,
+)
 
 
 def command(
@@ -19,6 +29,8 @@ def command(
     method: METHOD = None,
     weight: WEIGHT = 0.5,
     where: WHERE = None,
+    rerank: RERANK = None,
+    rerank_depth: RERANK_DEPTH = 50,
     depth: Annotated[int, typer.Option(min=1, help="Documents kept a query.")] = 100,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
@@ -31,9 +43,10 @@ def command(
 
     asked = read_queries(queries)
     chosen = method or default_method(model, lexicon)
+    opened = Index.open(index)
     with bars() as progress:
         run = search(
-            Index.open(index),
+            opened,
             asked,
             method=chosen,  # type: ignore[arg-type]
             model=model,
@@ -43,6 +56,8 @@ def command(
             where=parse_filter(where or ()),
             progress=progress,
         )
+        if rerank is not None:
+            run = reranked(opened, run, asked, rerank, rerank_depth, progress)
     write_run(output, run, tag=chosen)
     empty = sum(not documents for documents in run.values())
     console.print(f"{output}: {len(asked):,} queries by {chosen}; {empty:,} found nothing", soft_wrap=True)

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from kivuko.ranking import Run
+    from kivuko.retrieval.index import Index
 
 MODEL = Annotated[
     Path | None, typer.Option(help="Model folder that encodes queries: a student, or the teacher.")
@@ -23,6 +30,13 @@ WHERE = Annotated[
         help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives."
     ),
 ]
+RERANK = Annotated[
+    str | None,
+    typer.Option(help="Cross-encoder that puts the best documents into a new order: folder or hub id."),
+]
+RERANK_DEPTH = Annotated[
+    int, typer.Option(min=1, help="Documents that the cross-encoder reads for each query.")
+]
 WEIGHT = Annotated[float, typer.Option(min=0, max=1, help="The model's share in the fusion.")]
 
 
@@ -34,6 +48,8 @@ def command(
     method: METHOD = None,
     weight: WEIGHT = 0.5,
     where: WHERE = None,
+    rerank: RERANK = None,
+    rerank_depth: RERANK_DEPTH = 50,
     top: Annotated[int, typer.Option(min=1, help="Documents to show.")] = 5,
     explain: Annotated[
         bool, typer.Option(help="Show which query token matched which document token (needs --model).")
@@ -65,7 +81,8 @@ def command(
         weight=weight,
         where=parse_filter(where or ()),
     )
-    scores, spans = found.run["query"], found.spans.get("query", {})
+    run = found.run if rerank is None else reranked(opened, found.run, {"query": query}, rerank, rerank_depth)
+    scores, spans = run["query"], found.spans.get("query", {})
     hits = ranked(scores)[:top]
     if not hits:
         console.print("Nothing found: no word of the query leads to a document.")
@@ -83,6 +100,32 @@ def command(
 
             matches = explain_match(opened, model, query, name)
             show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
+
+
+def reranked(
+    index: Index,
+    run: Run,
+    queries: Mapping[str, str],
+    model: str,
+    depth: int,
+    progress: Progress | None = None,
+) -> Run:
+    """A run with its best documents in the order of a cross-encoder, and a line on what was left as it was."""
+    from kivuko.cli.display import console
+    from kivuko.retrieval.reranking import RerankReport, rerank
+
+    report = RerankReport()
+
+    def text(name: str) -> str:
+        return index.document(name).full_text
+
+    found = rerank(run, queries, text, model, depth=depth, report=report, progress=progress)
+    console.print(
+        f"re-ranked {report.pairs:,} documents by {model}; {report.cut:,} longer than it reads, "
+        f"{report.documents_without_text + report.queries_without_text:,} without text left as they were",
+        soft_wrap=True,
+    )
+    return found
 
 
 def default_method(model: Path | None, lexicon: Path | None) -> str:

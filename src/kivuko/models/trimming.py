@@ -1,0 +1,225 @@
+"""A smaller copy of an encoder for the languages that are searched: the pieces their texts use, and no others.
+
+Of the 118 million weights of multilingual-e5-small 96 million are the embeddings of 250,000 pieces in a hundred
+languages. The copy gives a text of the counted ones the same pieces and the same vectors (see
+:mod:`kivuko.models.trimmed_tokenizer` for why), so that it can search an index that the original built.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kivuko.artifact import check_replaceable, hash_file, is_complete, read_manifest, write_artifact
+from kivuko.errors import InputError
+from kivuko.models.convert import KIND
+from kivuko.models.late_interaction import space_of
+from kivuko.models.loading import _transformer_root, check_folder, load_transformer, quiet
+from kivuko.models.tokenizer_file import FILE, open_tokenizer
+from kivuko.models.trimmed_folder import WEIGHTS, copy_parts, renumbered, trim_weights
+from kivuko.models.trimmed_tokenizer import (
+    kept_pieces,
+    piece_ids,
+    pieces_changed,
+    tokenizer_body,
+    trim_tokenizer,
+)
+
+HELD_OUT_EVERY = 10
+_COMPARED_TEXTS = 32
+_COMPARED_LENGTH = 128
+
+
+@dataclass(frozen=True)
+class TrimReport:
+    """What :func:`trim_vocabulary` did; the manifest has it under ``trimming``.
+
+    Attributes:
+        texts: different texts that were counted.
+        pieces_before, pieces_kept: pieces of the tokenizer.
+        pieces_used: those of the kept that the texts use.
+        tokens: pieces that the texts have in all.
+        tokens_kept: share of them that the trimmed tokenizer cuts out as before: 1.0, else nothing is written.
+        held_out_changed: share of the pieces of every tenth text that a vocabulary counted on the other nine would
+            have changed: what to expect of new text from the same sources. None where those have no piece.
+        vectors_difference: greatest difference of a number in the token vectors of some counted texts between both
+            models; what adding the same numbers in another order can make.
+        bytes_before, bytes_after: of the folders' files.
+        left_out: files of the original's folder that the copy does not have.
+    """
+
+    texts: int
+    pieces_before: int
+    pieces_kept: int
+    pieces_used: int
+    tokens: int
+    tokens_kept: float
+    held_out_changed: float | None
+    vectors_difference: float
+    bytes_before: int
+    bytes_after: int
+    left_out: tuple[str, ...]
+
+
+def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimReport:
+    """Write a copy of a model folder that has only the pieces which texts use, and those to spell new words with.
+
+    Any folder of a Transformer with the usual modules can be trimmed: late interaction, one vector, a cross-encoder,
+    a plain Hugging Face folder; the copy is of the same kind. Its space is the original's.
+
+    Args:
+        model: the folder, as ``kivuko.models.get`` returns it.
+        output: the folder to write.
+        texts: what shall keep its pieces; better too much than too little, of queries as of documents.
+
+    Raises:
+        InputError: the tokenizer is neither Unigram nor WordPiece or not in one file; weights or modules are not of
+            the usual kind; no text has a piece; pieces or vectors of a text would change.
+        ArtifactError: ``output`` holds something else, or ``model`` is ours and damaged.
+        StorageError: the disk refused a write.
+        MissingExtraError: tokenizers or sentence-transformers is not installed.
+
+    References:
+        Abdaoui, Pradel & Sigel, "Load What You Need: Smaller Versions of Multilingual BERT", SustaiNLP 2020.
+    """
+    check_folder(model)
+    check_replaceable(output, KIND)
+    root = _transformer_root(model)
+    tokenizer, body = open_tokenizer(root), tokenizer_body(root)
+    texts = list(dict.fromkeys([*texts, *_prompts(model)]))
+    before = list(piece_ids(tokenizer, texts))
+    used = _counts(before)
+    if not used:
+        raise InputError("no text to count pieces on", expected="texts with words", got=f"{len(texts)} texts")
+    kept = kept_pieces(tokenizer, body, used, texts)
+    held_out = _changed_when_held_out(tokenizer, body, used, texts)
+    new_ids = {old: new for new, old in enumerate(kept)}
+    meta, parents = _descent(model)
+    with write_artifact(output, KIND, parents=parents, meta=meta) as building:
+        left_out = copy_parts(model, root, building, new_ids)
+        target = building / root.relative_to(model)
+        (target / FILE).write_text(
+            json.dumps(trim_tokenizer(body, kept), ensure_ascii=False, separators=(",", ":")),
+            encoding="utf-8",
+        )
+        config = json.loads((root / "config.json").read_text(encoding="utf-8"))
+        trim_weights(root, target / WEIGHTS, kept, config)
+        config = renumbered(config, new_ids) | {"vocab_size": len(kept)}
+        (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        _check_same_pieces(before, open_tokenizer(target), texts, kept, model)
+        difference = _check_same_vectors(model, building, texts)
+        report = TrimReport(
+            texts=len(texts),
+            pieces_before=tokenizer.get_vocab_size(),
+            pieces_kept=len(kept),
+            pieces_used=len(used),
+            tokens=used.total(),
+            tokens_kept=1.0,
+            held_out_changed=held_out,
+            vectors_difference=difference,
+            bytes_before=_bytes(model),
+            bytes_after=_bytes(building),
+            left_out=tuple(left_out),
+        )
+        meta["trimming"] = asdict(report)
+    return report
+
+
+def _prompts(model: Path) -> list[str]:
+    """What the model puts before texts by itself."""
+    file = model / "config_sentence_transformers.json"
+    settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return [prompt for prompt in (settings.get("prompts") or {}).values() if prompt]
+
+
+def _descent(model: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Metadata and parents of the copy."""
+    if not is_complete(model):
+        weights = hash_file(_transformer_root(model) / WEIGHTS)
+        return {"space": None}, {"weights": weights}
+    manifest = read_manifest(model, KIND)
+    return {**manifest.meta, "space": space_of(model)}, {"model": manifest.hash}
+
+
+def _counts(ids: Iterable[NDArray[np.int32]]) -> Counter[int]:
+    counts: Counter[int] = Counter()
+    for some in ids:
+        counts.update(some.tolist())
+    return counts
+
+
+def _changed_when_held_out(
+    tokenizer: Any, body: dict[str, Any], used: Counter[int], texts: Sequence[str]
+) -> float | None:
+    """See :attr:`TrimReport.held_out_changed`."""
+    from tokenizers import Tokenizer
+
+    held_out = texts[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+    others = [text for number, text in enumerate(texts, start=1) if number % HELD_OUT_EVERY]
+    used_by_others = used - _counts(piece_ids(tokenizer, held_out))
+    trimmed = trim_tokenizer(body, kept_pieces(tokenizer, body, used_by_others, others))
+    return pieces_changed(tokenizer, Tokenizer.from_str(json.dumps(trimmed)), held_out)
+
+
+def _check_same_pieces(
+    before: Sequence[np.ndarray[Any, Any]],
+    trimmed: Any,
+    texts: Sequence[str],
+    kept: Sequence[int],
+    model: Path,
+) -> None:
+    former = np.array(kept)
+    for old, new in zip(before, piece_ids(trimmed, texts), strict=True):
+        if not np.array_equal(old, former[new]):
+            raise InputError(
+                "this tokenizer cuts texts in another way when it has fewer pieces",
+                where=model / FILE,
+                expected="the same pieces for every counted text",
+                remedy="use the model as it is, and report which one it is",
+            )
+
+
+def _check_same_vectors(model: Path, trimmed: Path, texts: Sequence[str]) -> float:
+    """Greatest difference between the two models' token vectors on some of the texts.
+
+    Raises:
+        InputError: it is more than rounding.
+    """
+    some = texts[:: max(1, len(texts) // _COMPARED_TEXTS)][:_COMPARED_TEXTS]
+    old, new = (_token_vectors(folder, some) for folder in (model, trimmed))
+    difference = float((old - new).abs().max())
+    allowed = 64 * torch.finfo(old.dtype).eps * max(1.0, float(old.abs().max()))
+    if not difference <= allowed:
+        raise InputError(
+            "this model gives texts other vectors when it has fewer pieces",
+            where=model,
+            expected=f"differences up to {allowed:.1e}",
+            got=f"{difference:.1e}",
+            remedy="use the model as it is, and report which one it is",
+        )
+    return difference
+
+
+def _token_vectors(folder: Path, texts: Sequence[str]) -> torch.Tensor:
+    """[pieces of all texts, dim], what the Transformer gives, before other modules."""
+    config = json.loads((_transformer_root(folder) / "config.json").read_text(encoding="utf-8"))
+    length = min(_COMPARED_LENGTH, config.get("max_position_embeddings", _COMPARED_LENGTH))
+    with quiet(warnings=False), torch.inference_mode():
+        module: Any = load_transformer(folder, length).eval()
+        features = module.preprocess(list(texts))
+        vectors: torch.Tensor = module.auto_model(
+            input_ids=features["input_ids"], attention_mask=features["attention_mask"]
+        )[0]
+        return vectors[features["attention_mask"].bool()]
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
