@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import bm25s
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from kivuko.languages import resolve
 from kivuko.ranking import ranked
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translate import QueryTranslator
+from kivuko.text import words
 
 DOCUMENTS = [
     Document("d3", "Frames", "insert a frame around text"),
@@ -32,6 +34,18 @@ def test_scores_by_hand() -> None:
     rarity = math.log(1 + (4 - 1 + 0.5) / (1 + 0.5))
     expected = rarity * 1 / (1 + 1.2 * (1 - 0.75 + 0.75 * lengths / average))
     assert LexicalIndex(DOCUMENTS, title_weight=1).search("frame") == pytest.approx({"d3": expected})
+
+
+@given(WORDS)
+def test_scores_are_those_of_bm25s(query: list[str]) -> None:
+    peer = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    peer.index([words(document.full_text) for document in DOCUMENTS], show_progress=False)
+    known = [word for word in query if word in peer.vocab_dict]
+    scores = peer.get_scores(known) if known else [0.0] * len(DOCUMENTS)
+    expected = {
+        document.id: float(score) for document, score in zip(DOCUMENTS, scores, strict=True) if score > 0
+    }
+    assert LexicalIndex(DOCUMENTS, title_weight=1).search(" ".join(query)) == pytest.approx(expected)
 
 
 def test_word_given_twice_counts_twice() -> None:

@@ -42,7 +42,22 @@ class System:
 
 
 OUR_SCRIPT = "our_index.py"
-_OUR_SOURCES = tuple(sorted(ENGINE.glob("*.py")))
+_OUR_SOURCES = tuple(
+    ENGINE / f"{name}.py"
+    for name in (
+        *(
+            "candidates",
+            "coded_vectors",
+            "codec",
+            "compressed_search",
+            "exact_search",
+            "index",
+            "int8_scan",
+            "kinds",
+        ),
+        *("passage_arrays", "searching", "segment", "state", "store", "writing"),
+    )
+)
 
 FLAT = "flat torch, float32"
 EXACT, COMPRESSED, CODES = "kivuko exact", "kivuko compressed", "kivuko codes"

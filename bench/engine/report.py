@@ -34,8 +34,9 @@ may run on no more cores than that; threads that a library starts beyond them sh
 `recall@k` is the share of the k best documents of the exact ranking (float32 MaxSim of the float16 vectors) that the
 first k hold; a document whose exact score equals the k-th best counts. `own@10`: the share of queries whose own
 document, the one they are a translation of a title of, is among the first 10. `B/token`: what searching needs on the
-disk (of flat torch, which has no index, in memory) for each token vector; `index B/token` of LanceDB's index without
-the vectors that it refines with. Settings of peers are from cheap to thorough, theirs by default among them.
+disk (of flat torch, which has no index, in memory) for each token vector; `index B/token` is without the vectors that
+rank what was found, of which a query reads a few: LanceDB's index, and of ours what every query reads through.
+Settings are from cheap to thorough, the default among them (of `kivuko compressed`, factor 8).
 
 fast-plaid is the engine of PyLate's PLAID index. The index of packages has the torch it is bound to for Linux only
 as the build for CUDA; this environment has it with empty stand-ins for the CUDA libraries, which a search on the CPU
@@ -150,7 +151,11 @@ def targets(cells: Cells) -> list[dict[str, Any]]:
             _ratio(cost.get(COMPRESSED), cost.get(best) if best else None),
         ),
         _target(
-            f"bytes a token, {COMPRESSED}", "at most", 40.0,
+            f"bytes a token that every query reads, {COMPRESSED}", "at most", 40.0,
+            at[COMPRESSED]["build"]["parts"]["index alone"] / at[COMPRESSED]["tokens"] if ours else None,
+        ),
+        _target(
+            f"bytes a token with the vectors that rank, {COMPRESSED}", "at most", 40.0,
             at[COMPRESSED]["build"]["bytes"] / at[COMPRESSED]["tokens"] if ours else None,
         ),
         _target(of_build, "at most", 0.1, _ratio(ours, plaid)),

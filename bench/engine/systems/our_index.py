@@ -23,13 +23,7 @@ from kivuko.retrieval.searching import EFFORT, Effort
 from kivuko.retrieval.writing import build as build_index
 
 DOCUMENTS_A_SHARD = 65_536
-EFFORTS = [
-    Effort(32, 1024, 200),
-    Effort(64, 2048, 400),
-    Effort(),
-    Effort(64, 8192, 800),
-    Effort(128, 16384, 1600),
-]
+EFFORTS = [Effort(factor=factor) for factor in (4, 8, 16, 32)]
 
 
 def build(inputs: Inputs) -> Built:

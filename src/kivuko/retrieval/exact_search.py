@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.int8_scan import Int8Scan, chunks_of, quantise
 from kivuko.retrieval.passage_arrays import PassageArrays, rows_of
-from kivuko.retrieval.searching import Effort, Owners, Scored, best_passages
+from kivuko.retrieval.searching import Effort, Owners, Scored, lowest_of_best
 
 Precision = Literal["float16", "int8"]
 #: Query tokens scanned together: more would not fit the processor's tiles any better.
@@ -122,7 +122,7 @@ class ExactSearcher:
             group = queries[first:last]
             rough, bound = self._scan.scores(group)
             for query, scores, error in zip(group, rough[:, among], bound[:, among], strict=True):
-                lowest = best_passages(scores - error, self._owners.of[among], depth)
+                lowest = lowest_of_best(scores - error, self._owners, among, depth)
                 possible = among[scores + error >= lowest]
                 found.append(Scored(possible, self._vectors.maxsim(query, possible)))
         return found

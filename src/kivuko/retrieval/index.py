@@ -29,7 +29,7 @@ from kivuko.retrieval.state import KIND, State
 from kivuko.retrieval.word_counts import WordCounts
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
-_SEARCHED = {"token-code", "token-centroid", "list-passages", "list-offsets", "lengths", "passages"}
+_SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
 
 
 class Index:

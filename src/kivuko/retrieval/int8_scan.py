@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 #: Similarities computed at once (tokens × query tokens, 4 bytes each): what the second-level cache holds.
 _AT_ONCE = 1 << 17
 #: Integer matrix products are laid out for multiples of this many columns.
-_COLUMNS = 16
+COLUMNS = 16
 
 
 def quantise(
@@ -113,7 +113,7 @@ class Int8Scan:
         steps = np.abs(tokens).max(axis=1) / 127
         steps[steps == 0] = 1.0
         rounded = np.rint(tokens / steps[:, None])
-        columns = np.zeros((tokens.shape[1], -(-len(tokens) // _COLUMNS) * _COLUMNS), dtype=np.int8)
+        columns = np.zeros((tokens.shape[1], -(-len(tokens) // COLUMNS) * COLUMNS), dtype=np.int8)
         columns[:, : len(tokens)] = rounded.T
         owner = np.zeros((columns.shape[1], len(queries)), dtype=np.float32)
         owner[np.arange(len(tokens)), np.repeat(np.arange(len(queries)), lengths)] = steps

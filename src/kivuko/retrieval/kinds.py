@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,8 @@ Kind = Literal["exact", "exact-int8", "compressed", "codes", "lexical"]
 KINDS: dict[Kind, str] = {
     "exact": "every passage is scored; two bytes a number (and one to scan)",
     "exact-int8": "every passage is scored; one byte a number",
-    "compressed": "some 36 bytes a token are searched; vectors of one byte a number rank what was found",
-    "codes": "some 36 bytes a token and no vectors: smallest, and rankings are only roughly the exact ones",
+    "compressed": "one vector a passage proposes, vectors of one byte a number rank what was proposed",
+    "codes": "one vector a passage and 34 bytes a token: smallest, and rankings are only roughly the exact ones",
     "lexical": "words alone: needs no model",
 }
 
@@ -41,9 +41,6 @@ class Searcher(Protocol):
 class Storage(Protocol):
     """How one index keeps vectors: the same for all of its segments."""
 
-    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
-        """What a search needs beside the passages' arrays."""
-
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """What is kept of passages."""
 
@@ -56,10 +53,6 @@ class ExactStorage:
 
     def __init__(self, precision: Literal["float16", "int8"]) -> None:
         self._precision: Literal["float16", "int8"] = precision
-
-    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
-        """Nothing: every passage is read."""
-        return {}
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
@@ -75,30 +68,44 @@ class ExactStorage:
 
 
 class CompressedStorage:
-    """Codes of a codec that was trained when the index was built, with or without vectors beside them."""
-
-    def __init__(self, codec_folder: Path, *, keep_vectors: bool) -> None:
-        from kivuko.retrieval.codec import Codec
-
-        self._codec, self._keep_vectors = Codec.open(codec_folder), keep_vectors
-
-    def lists(self, arrays: PassageArrays) -> dict[str, NDArray[Any]]:
-        """Passages by centroid."""
-        from kivuko.retrieval.compressed_search import lists_of
-
-        return lists_of(arrays, len(self._codec.centroids))
+    """A mean a passage, and vectors at a byte a number."""
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed_search import compress
 
-        return compress(vectors, self._codec, keep_vectors=self._keep_vectors)
+        return compress(vectors, None)
 
     def searcher(self, segment: Segment) -> Searcher:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed_search import CompressedSearcher
+        from kivuko.retrieval.exact_search import Vectors
 
-        return CompressedSearcher(_arrays(segment), segment.lists, self._codec, segment.owners)
+        arrays = _arrays(segment)
+        return CompressedSearcher(arrays, Vectors(arrays), segment.owners)
+
+
+class CodedStorage:
+    """A mean a passage, and codes of a codec that was trained when the index was built."""
+
+    def __init__(self, codec_folder: Path) -> None:
+        from kivuko.retrieval.codec import Codec
+
+        self._codec = Codec.open(codec_folder)
+
+    def compress(self, vectors: TokenVectors) -> PassageArrays:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.compressed_search import compress
+
+        return compress(vectors, self._codec)
+
+    def searcher(self, segment: Segment) -> Searcher:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.coded_vectors import CodedVectors
+        from kivuko.retrieval.compressed_search import CompressedSearcher
+
+        arrays = _arrays(segment)
+        return CompressedSearcher(arrays, CodedVectors(arrays, self._codec), segment.owners)
 
 
 def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:
@@ -106,7 +113,9 @@ def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:
     if kind == "lexical":
         return None
     if codec_folder is not None:
-        return CompressedStorage(codec_folder, keep_vectors=kind == "compressed")
+        return CodedStorage(codec_folder)
+    if kind == "compressed":
+        return CompressedStorage()
     return ExactStorage("int8" if kind == "exact-int8" else "float16")
 
 

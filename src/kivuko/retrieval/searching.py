@@ -10,17 +10,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Effort:
-    """How far a compressed search looks; more costs time and finds more of the exact ranking.
+    """How far a compressed search looks: more costs time and finds more of the exact ranking.
 
     Attributes:
-        probes: lists that each query token looks into.
-        candidates: passages scored by their codes.
-        rescored: passages scored from their vectors, where the index keeps them; 4 × the depth if that is more.
+        least: documents scored by their token vectors or codes, at least.
+        factor: the same for each document wanted.
     """
 
-    probes: int = 64
-    candidates: int = 4096
-    rescored: int = 400
+    least: int = 256
+    factor: int = 8
+
+    def candidates(self, depth: int) -> int:
+        """Documents to score where ``depth`` are wanted."""
+        return max(self.least, self.factor * depth)
 
 
 EFFORT = Effort()
@@ -62,15 +64,20 @@ class Owners:
         return len(passages) if self.single else len(np.unique(self.of[passages]))
 
 
-def best_passages(scores: NDArray[np.float32], owners: NDArray[np.int64], depth: int) -> np.float32:
+def lowest_of_best(
+    scores: NDArray[np.float32], owners: Owners, passages: NDArray[np.int64], depth: int
+) -> np.float32:
     """The ``depth``-th best score of documents, each scored by its best passage (Dai & Callan's MaxP, SIGIR 2019).
 
     Args:
         scores: [passages].
-        owners: [passages], document of each.
-        depth: at most the number of documents.
+        owners: of the segment.
+        passages: numbers of the scored passages.
+        depth: at most the number of documents that they belong to.
     """
-    best = np.full(int(owners.max()) + 1, -np.inf, dtype=np.float32)
-    np.maximum.at(best, owners, scores)
+    best = scores
+    if not owners.single:
+        best = np.full(int(owners.of.max()) + 1, -np.inf, dtype=np.float32)
+        np.maximum.at(best, owners.of[passages], scores)
     lowest: np.float32 = np.partition(best, len(best) - depth)[len(best) - depth]
     return lowest

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,6 @@ from kivuko.retrieval.searching import Owners
 from kivuko.retrieval.word_counts import WordCounts
 
 _DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
-_LIST = "list-"
 
 
 @dataclass(frozen=True)
@@ -52,15 +50,12 @@ class Content:
         )
 
 
-def write_segment(
-    folder: Path, content: Content, lists: Callable[[PassageArrays], dict[str, NDArray[Any]]] | None
-) -> None:
+def write_segment(folder: Path, content: Content) -> None:
     """Write a segment into a new folder; its passages are put into ascending order of length.
 
     Args:
         folder: is made.
         content: what to write.
-        lists: makes what a search needs beside the arrays, once the passages are in order.
     """
     folder.mkdir(parents=True)
     positions = [0]
@@ -77,8 +72,6 @@ def write_segment(
         order = np.lexsort((passages[:, 1], passages[:, 0], arrays.lengths))
         passages, arrays = passages[order], arrays.take(order)
         arrays.save(folder)
-        for name, array in (lists(arrays) if lists else {}).items():
-            np.save(folder / f"{_LIST}{name}.npy", array)
     np.save(folder / _SPANS, passages)
 
 
@@ -93,10 +86,6 @@ class Segment:
         self.owners = Owners.from_numbers(self.passages[:, 0])
         has_vectors = any(folder.glob("lengths.npy"))
         self.arrays = PassageArrays.open(folder) if has_vectors else None
-        self.lists: Mapping[str, NDArray[Any]] = {
-            file.stem.removeprefix(_LIST): np.load(file, mmap_mode="r")
-            for file in folder.glob(f"{_LIST}*.npy")
-        }
         self._positions = np.load(folder / _POSITIONS)
         text = folder / _DOCUMENTS
         self._text = (

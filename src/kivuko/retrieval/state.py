@@ -17,7 +17,7 @@ from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.segment import Segment
 
 KIND = "index"
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def build(
     if not seen:
         raise InputError("there is nothing to index", expected="at least one document", got="none")
     with change(path, KIND, anew=True) as now:
-        codec = now.folder / _CODEC if kind in ("compressed", "codes") else None
+        codec = now.folder / _CODEC if kind == "codes" else None
         if codec is not None:
             codec.mkdir()
             _train_codec(shards, seed, codec)
@@ -73,7 +73,7 @@ def build(
             "space": space,
             "dimension": dimension,
             "codec": now.name(codec) if codec else None,
-            "segments": _write(now, (_content(shard, kept_as) for shard in shards), kept_as),
+            "segments": _write(now, (_content(shard, kept_as) for shard in shards)),
             "deleted": None,
             **facts,
         }
@@ -155,7 +155,7 @@ def _commit(
 ) -> None:
     """Make a state of the first ``kept`` segments, their documents ``alive``, and new ones."""
     meta = dict(state.manifest.meta)
-    meta["segments"] = meta["segments"][:kept] + _write(now, new, state.storage)
+    meta["segments"] = meta["segments"][:kept] + _write(now, new)
     dead = {
         name: np.flatnonzero(~mask).tolist()
         for name, mask in zip(state.names[:kept], alive[:kept], strict=True)
@@ -173,13 +173,13 @@ def _commit(
     )
 
 
-def _write(now: Change, contents: Iterable[Content], kept_as: Storage | None) -> list[dict[str, Any]]:
+def _write(now: Change, contents: Iterable[Content]) -> list[dict[str, Any]]:
     """Write segments and say what each holds; one without documents is left out."""
     entries = []
     for number, content in enumerate(contents):
         if content.documents:
             folder = now.folder / f"segment-{number:03d}"
-            write_segment(folder, content, kept_as.lists if kept_as else None)
+            write_segment(folder, content)
             entries.append(
                 {
                     "name": now.name(folder),
