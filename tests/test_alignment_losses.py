@@ -17,7 +17,7 @@ from torch import Tensor
 
 from kivuko import transport
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.models import late_interaction
+from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.training import best_documents as best_documents_module
 from kivuko.training.alignment import AlignedBatch, AlignmentLoss
@@ -151,7 +151,7 @@ def test_batch_without_content_is_refused() -> None:
 def test_loss_trains_a_student_beside_any_companion(name: str, tiny_teacher: Path) -> None:
     student = late_interaction.load(tiny_teacher)
     texts = ["open the file", "save", "a big red table", "close"]
-    vectors = late_interaction.encode(student, texts, task="document")
+    vectors = encoding.encode(student, texts, task="document")
     teacher = cache_of(*(torch.from_numpy(vectors[i].astype(np.float32)) for i in range(PAIRS)))
     if name == "scores":
         loss: AlignmentLoss = ScoreDistillationLoss(

@@ -13,7 +13,7 @@ from kivuko.artifact import read_manifest
 from kivuko.data import Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
-from kivuko.models import late_interaction
+from kivuko.models import encoding
 from kivuko.retrieval import segment as segment_module
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.indexing import build_index
@@ -47,9 +47,7 @@ def test_index_counts_what_it_holds_and_leaves_out(index: Index, tiny_teacher: P
     lengths = {d.id: [len(vectors) for _, vectors in index.vectors_of(d.id)] for d in index.documents}
     assert lengths["long"] == [158]
     assert held["tokens"] == sum(sum(each) for each in lengths.values())
-    direct = late_interaction.encode(
-        late_interaction.load(tiny_teacher), [DOCUMENTS[4].full_text], task="document"
-    )
+    direct = encoding.encode(encoding.open_encoder(tiny_teacher), [DOCUMENTS[4].full_text], task="document")
     np.testing.assert_allclose(index.vectors_of("colour")[0][1], direct[0].astype(float), atol=0.02)
 
 
@@ -62,8 +60,8 @@ def test_search_ranks_by_maxsim_with_ties_by_id(index: Index, tiny_teacher: Path
     assert next(iter(run["q2"])) == "colour"
     assert "empty" not in run["q1"]
     assert list(run["q1"].values()) == sorted(run["q1"].values(), reverse=True)
-    encoder = late_interaction.load(tiny_teacher)
-    vectors = late_interaction.encode(encoder, ["red tables"], task="query").vectors.astype(float)
+    encoder = encoding.open_encoder(tiny_teacher)
+    vectors = encoding.encode(encoder, ["red tables"], task="query").vectors.astype(float)
     similarity = vectors @ index.vectors_of("colour")[0][1].T
     assert run["q2"]["colour"] == pytest.approx(similarity.max(axis=1).sum(), abs=0.02)
     # A tie that straddles the depth is cut by id too.
@@ -92,8 +90,8 @@ def test_odd_queries_do_not_break_search(query: str, finds: bool, index: Index, 
 
 def test_explain_tells_each_token_s_match(index: Index, tiny_teacher: Path) -> None:
     query = "Open (xyz) ក page"
-    encoder = late_interaction.load(tiny_teacher)
-    tokens = late_interaction.encode(encoder, [query], task="query").lengths[0]
+    encoder = encoding.open_encoder(tiny_teacher)
+    tokens = encoding.encode(encoder, [query], task="query").lengths[0]
     for document in index.documents:
         matches = explain(index, tiny_teacher, query, document.id)
         assert len(matches) == tokens
@@ -152,7 +150,7 @@ def test_folder_of_somebody_else_is_refused_before_encoding(
 ) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    monkeypatch.setattr(late_interaction, "encode", lambda *_, **__: pytest.fail("encoded"))
+    monkeypatch.setattr(encoding, "encode", lambda *_, **__: pytest.fail("encoded"))
     with pytest.raises(ArtifactError, match="will not replace"):
         build_index(DOCUMENTS, tiny_teacher, tmp_path / "thesis")
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
@@ -164,7 +162,7 @@ def test_interrupted_build_leaves_no_index(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    for target, name in ((late_interaction, "encode"), (segment_module, "asdict")):
+    for target, name in ((encoding, "encode"), (segment_module, "asdict")):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, interrupted)
             with pytest.raises(KeyboardInterrupt):
@@ -174,7 +172,7 @@ def test_interrupted_build_leaves_no_index(
     # What was encoded stays for the next attempt, and is gone after it.
     assert [path.name for path in (tmp_path / "indexes").iterdir()] == [".mine.encoding"]
     with monkeypatch.context() as patch:
-        patch.setattr(late_interaction, "encode", interrupted)
+        patch.setattr(encoding, "encode", interrupted)
         build_index(DOCUMENTS, tiny_teacher, tmp_path / "indexes" / "mine")
     assert len(Index.open(tmp_path / "indexes" / "mine").documents) == 4
     assert [path.name for path in (tmp_path / "indexes").iterdir()] == ["mine"]

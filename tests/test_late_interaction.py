@@ -11,7 +11,8 @@ import torch
 
 from kivuko.data import Collection, Document, build_collection
 from kivuko.errors import ArtifactError, InputError
-from kivuko.models import get, late_interaction
+from kivuko.models import centring, encoding, get, late_interaction
+from kivuko.models.encoder import Task
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import best
 from kivuko.retrieval.index import Index
@@ -28,25 +29,25 @@ def test_specials_get_no_vector_and_the_unknown_piece_does(tiny_encoder: Path) -
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
     pieces = late_interaction.pieces_of(encoder, TEXTS)
     assert encoder.tokenizer.unk_token_id in pieces[3]
-    found = late_interaction.encode(encoder, TEXTS, task="query")
+    found = encoding.encode(encoder, TEXTS, task="query")
     assert found.lengths.tolist() == [len(ids) - 2 for ids in pieces]
     assert found.lengths.tolist()[1:4] == [0, 0, 1]
 
 
 def test_document_and_query_side_give_the_same_vectors(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
-    query = late_interaction.encode(encoder, TEXTS, task="query")
-    document = late_interaction.encode(encoder, TEXTS, task="document")
+    query = encoding.encode(encoder, TEXTS, task="query")
+    document = encoding.encode(encoder, TEXTS, task="document")
     np.testing.assert_array_equal(query.vectors, document.vectors)
 
 
 def test_vectors_have_unit_length_and_are_centred(tiny_encoder: Path) -> None:
     raw = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
-    plain = late_interaction.encode(raw, TEXTS, task="document").vectors.astype(np.float64)
-    mean = late_interaction.mean_token_vector(late_interaction.encode(raw, TEXTS, task="document"))
+    plain = encoding.encode(raw, TEXTS, task="document").vectors.astype(np.float64)
+    mean = centring.mean_token_vector(encoding.encode(raw, TEXTS, task="document"))
     np.testing.assert_allclose(mean.numpy(), plain.mean(axis=0), atol=1e-6)
     centred = late_interaction.assemble(tiny_encoder, mean=mean, max_length=16)
-    found = late_interaction.encode(centred, TEXTS, task="document").vectors.astype(np.float64)
+    found = encoding.encode(centred, TEXTS, task="document").vectors.astype(np.float64)
     np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=5e-3)
     expected = plain - plain.mean(axis=0)
     expected /= np.linalg.norm(expected, axis=1, keepdims=True)
@@ -55,9 +56,9 @@ def test_vectors_have_unit_length_and_are_centred(tiny_encoder: Path) -> None:
 
 def test_batching_and_order_change_nothing(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
-    together = late_interaction.encode(encoder, TEXTS, task="document")
-    alone = late_interaction.encode(encoder, TEXTS, task="document", batch_size=1)
-    turned = late_interaction.encode(encoder, TEXTS[::-1], task="document")
+    together = encoding.encode(encoder, TEXTS, task="document")
+    alone = encoding.encode(encoder, TEXTS, task="document", tokens_a_batch=1)
+    turned = encoding.encode(encoder, TEXTS[::-1], task="document")
     for i in range(len(TEXTS)):
         np.testing.assert_allclose(together[i].astype(float), alone[i].astype(float), atol=0.02)
         np.testing.assert_array_equal(together[i], turned[len(TEXTS) - 1 - i])
@@ -65,16 +66,16 @@ def test_batching_and_order_change_nothing(tiny_encoder: Path) -> None:
 
 def test_no_texts_give_no_vectors(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
-    found = late_interaction.encode(encoder, [], task="query")
+    found = encoding.encode(encoder, [], task="query")
     assert (len(found), found.vectors.shape) == (0, (0, 32))
     with pytest.raises(InputError, match="mean token vector"):
-        late_interaction.mean_token_vector(found)
+        centring.mean_token_vector(found)
 
 
 def test_long_texts_are_cut_and_counted(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=6)
     texts = ["open close save print", "open close save print big", "open"]
-    assert late_interaction.encode(encoder, texts, task="document").lengths.tolist() == [4, 4, 1]
+    assert encoding.encode(encoder, texts, task="document").lengths.tolist() == [4, 4, 1]
     assert late_interaction.truncated(encoder, texts) == 1
 
 
@@ -83,7 +84,7 @@ def test_each_vector_has_its_word_of_the_text(tiny_encoder: Path) -> None:
     text = "  Open   (xyz) ក, 7"
     words = late_interaction.words_of_tokens(encoder, text)
     assert words == ["Open", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "ក,", "ក,", "7"]
-    assert len(words) == late_interaction.encode(encoder, [text], task="query").lengths[0]
+    assert len(words) == encoding.encode(encoder, [text], task="query").lengths[0]
     assert late_interaction.words_of_tokens(encoder, "") == []
 
 
@@ -123,13 +124,11 @@ def test_saved_model_gives_the_same_vectors_and_a_space_of_its_own(
 ) -> None:
     path = untrained_teacher(str(tiny_encoder), ["open the file"])
     raw = late_interaction.assemble(tiny_encoder, mean=None, max_length=160)
-    mean = late_interaction.mean_token_vector(
-        late_interaction.encode(raw, ["open the file"], task="document")
-    )
+    mean = centring.mean_token_vector(encoding.encode(raw, ["open the file"], task="document"))
     encoder = late_interaction.assemble(tiny_encoder, mean=mean, max_length=160)
     np.testing.assert_array_equal(
-        late_interaction.encode(late_interaction.load(path), TEXTS, task="query").vectors,
-        late_interaction.encode(encoder, TEXTS, task="query").vectors,
+        encoding.encode(late_interaction.load(path), TEXTS, task="query").vectors,
+        encoding.encode(encoder, TEXTS, task="query").vectors,
     )
     raw_space = untrained_teacher(str(tiny_encoder), [], centred=False)
     other = untrained_teacher(str(other_tiny_encoder), ["open the file"])
@@ -148,21 +147,17 @@ def test_recentring_takes_out_the_mean_that_training_moved(tiny_teacher: Path, t
         encoder[2].linear.weight.add_(0.1 * torch.randn(32, 32, generator=random))
 
     def length_of_the_mean() -> float:
-        return float(
-            late_interaction.mean_token_vector(
-                late_interaction.encode(encoder, texts, task="document")
-            ).norm()
-        )
+        return float(centring.mean_token_vector(encoding.encode(encoder, texts, task="document")).norm())
 
     before = length_of_the_mean()
-    late_interaction.recentre(encoder, texts)
+    centring.recentre(encoder, texts)
     assert before > 0.4
     assert length_of_the_mean() < 0.15 * before
     # The same as assembling the moved transformer anew with its own mean.
     assert torch.equal(encoder[2].linear.weight, torch.eye(32))
     raw = late_interaction.assemble(tiny_encoder, mean=None, max_length=160)
     raw[0].auto_model.load_state_dict(transformer.state_dict())
-    own = late_interaction.encode(raw, texts, task="document").vectors.astype(np.float64)
+    own = encoding.encode(raw, texts, task="document").vectors.astype(np.float64)
     np.testing.assert_allclose(encoder[2].linear.bias.detach(), -own.mean(axis=0), atol=2e-3)
     # The subtraction is exact; only the normalisation after it moves the mean off 0.
     centred = own + encoder[2].linear.bias.detach().numpy()
@@ -171,18 +166,18 @@ def test_recentring_takes_out_the_mean_that_training_moved(tiny_teacher: Path, t
 
 def test_recentring_twice_changes_nothing(tiny_teacher: Path) -> None:
     encoder = late_interaction.load(tiny_teacher)
-    late_interaction.recentre(encoder, TEXTS)
+    centring.recentre(encoder, TEXTS)
     first = encoder[2].linear.bias.detach().clone()
-    late_interaction.recentre(encoder, TEXTS)
+    centring.recentre(encoder, TEXTS)
     assert torch.equal(encoder[2].linear.bias, first)
 
 
 def test_what_cannot_be_centred_is_refused(tiny_encoder: Path, tiny_teacher: Path) -> None:
     uncentred = late_interaction.assemble(tiny_encoder, mean=None, max_length=16)
     with pytest.raises(InputError, match=r"cannot be centred[\s\S]*MultiVectorMask"):
-        late_interaction.recentre(uncentred, TEXTS)
+        centring.recentre(uncentred, TEXTS)
     with pytest.raises(InputError, match="mean token vector"):
-        late_interaction.recentre(late_interaction.load(tiny_teacher), ["", " "])
+        centring.recentre(late_interaction.load(tiny_teacher), ["", " "])
 
 
 def stacked(texts: list[list[list[float]]]) -> TokenVectors:
@@ -201,9 +196,9 @@ def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     build(tmp_path / "index", [shard], kind="exact", space="space", parents={}, facts={})
     index = Index.open(tmp_path / "index")
     monkeypatch.setattr(late_interaction, "space_of", lambda path: "space")
-    monkeypatch.setattr(late_interaction, "load", lambda path: path)
+    monkeypatch.setattr(encoding, "open_encoder", lambda path: path)
     monkeypatch.setattr(
-        late_interaction, "encode", lambda _, texts, *, task: stacked([queries[text] for text in texts])
+        encoding, "encode", lambda _, texts, *, task: stacked([queries[text] for text in texts])
     )
     asked = {name: name for name in queries}
     run = search_single_vector(index, Path("model"), asked, depth=3)
@@ -229,11 +224,11 @@ def test_one_vector_search_is_the_cosine_of_means_in_the_index_of_maxsim(
     index = Index.open(build_index(documents, tiny_teacher, tmp_path / "index"))
     queries = {"1": "print the red file", "2": " ", "3": "table"}
     run = search_single_vector(index, tiny_teacher, queries)
-    encoder = late_interaction.load(tiny_teacher)
+    encoder = encoding.open_encoder(tiny_teacher)
     encoder.max_seq_length = int(index.manifest.meta["max_length"])
 
-    def mean(text: str, task: late_interaction.Task) -> np.ndarray:  # type: ignore[type-arg]
-        found = late_interaction.encode(encoder, [text], task=task).vectors.astype(np.float64).mean(axis=0)
+    def mean(text: str, task: Task) -> np.ndarray:  # type: ignore[type-arg]
+        found = encoding.encode(encoder, [text], task=task).vectors.astype(np.float64).mean(axis=0)
         return found / np.linalg.norm(found)
 
     assert list(run) == ["1", "2", "3"]
@@ -273,13 +268,13 @@ def test_centred_real_model_finds_the_page_of_an_english_title() -> None:
     texts = [document.full_text[:400] for document in training[:60]]
     base = get("multilingual-e5-small")
     raw = late_interaction.assemble(base, mean=None, max_length=64)
-    mean = late_interaction.mean_token_vector(late_interaction.encode(raw, texts, task="document"))
+    mean = centring.mean_token_vector(encoding.encode(raw, texts, task="document"))
     encoder = late_interaction.assemble(base, mean=mean, max_length=64)
     # The title is not part of the page here, so the words alone do not give it away.
     pages = [document.text[:400] for document in training[:60]]
     queries = [document.title for document in training[:60:6]]
-    asked = late_interaction.encode(encoder, queries, task="query")
-    held = late_interaction.encode(encoder, pages, task="document")
+    asked = encoding.encode(encoder, queries, task="query")
+    held = encoding.encode(encoder, pages, task="document")
     scores = np.array(
         [
             [(q @ held[d].astype(np.float32).T).max(axis=1).sum() for d in range(60)]
@@ -289,4 +284,4 @@ def test_centred_real_model_finds_the_page_of_an_english_title() -> None:
     ids = [document.id for document in training[:60]]
     hits = sum(training[6 * i].id in best(scores[i], ids, 3) for i in range(len(queries)))
     assert hits >= 7, f"{hits} of {len(queries)} titles found their page among the first 3 of 60"
-    assert isinstance(late_interaction.encode(encoder, [], task="query"), TokenVectors)
+    assert isinstance(encoding.encode(encoder, [], task="query"), TokenVectors)

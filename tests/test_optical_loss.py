@@ -12,7 +12,7 @@ from torch import Tensor
 
 from kivuko import transport
 from kivuko.errors import UnknownNameError
-from kivuko.models import late_interaction
+from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.training.optical import OpticalLoss
 from kivuko.training.similarity import in_batch_contrast
@@ -170,7 +170,7 @@ def test_equal_english_sides_are_no_negatives() -> None:
 def test_loss_takes_tokenised_texts_and_names_its_parts(tiny_teacher: Path) -> None:
     student = late_interaction.load(tiny_teacher)
     texts = ["open the file", "save", "a big red table"]
-    vectors = late_interaction.encode(student, texts, task="document")
+    vectors = encoding.encode(student, texts, task="document")
     teacher = cache_of(*(torch.from_numpy(vectors[i].astype(np.float32)) for i in range(3)))
     features = student.preprocess(texts, task="query")
     labels = torch.tensor([0, 1, 2])

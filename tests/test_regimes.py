@@ -20,7 +20,7 @@ from kivuko.artifact import hash_json, read_manifest
 from kivuko.codeswitch import EnglishTable
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import Language, resolve
-from kivuko.models import late_interaction
+from kivuko.models import centring, encoding, late_interaction
 from kivuko.training import regimes
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.ranking_loss import RankingLoss
@@ -167,7 +167,7 @@ def test_regime_trains_and_says_what_it_did(name: str, start: Models, own_cache:
     )
     assert weights_of(models.student) != weights_of(start.student)
     encoder = late_interaction.load(models.student)
-    vectors = late_interaction.encode(encoder, [*LONG, "open 7 files"], task="query").vectors
+    vectors = encoding.encode(encoder, [*LONG, "open 7 files"], task="query").vectors
     assert torch.isfinite(torch.from_numpy(vectors)).all()
     if regime.slot == Slot.ALIGN:
         assert models.teacher == start.teacher
@@ -222,8 +222,8 @@ def test_the_space_after_mlm_is_centred_anew(start: Models) -> None:
     def mean_of(model: Path, like: Path) -> float:
         encoder, centred = late_interaction.load(model), late_interaction.load(like)
         encoder[2].load_state_dict(centred[2].state_dict())
-        vectors = late_interaction.encode(encoder, RESOURCES.english_texts, task="document")
-        return float(late_interaction.mean_token_vector(vectors).norm())
+        vectors = encoding.encode(encoder, RESOURCES.english_texts, task="document")
+        return float(centring.mean_token_vector(vectors).norm())
 
     assert mean_of(models.student, models.student) < 0.5 * mean_of(models.student, start.student)
 

@@ -20,6 +20,7 @@ from kivuko.retrieval.filters import parse_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.searching import Effort
 from kivuko.retrieval.writing import build
 
 DIM = 24
@@ -123,6 +124,53 @@ def test_every_kind_that_keeps_vectors_agrees_with_exact_on_a_small_index(kind: 
     hits = index.search([query], depth=10)[0]
     assert [hit.score for hit in hits] == pytest.approx([expected[hit.id] for hit in hits], abs=0.05)
     assert [hit.score for hit in hits] == pytest.approx(list(expected.values())[:10], abs=0.05)
+
+
+def topical(names: list[str], topics: int) -> EncodedDocuments:
+    """Documents of two passages whose tokens lie around the vector of one topic each."""
+    shard, centres = encoded(names, passages=2), unit(np.random.default_rng(11), topics)
+    owners = np.repeat([hash_of(name) % topics for name in names for _ in range(2)], shard.vectors.lengths)
+    vectors = shard.vectors.vectors + 1.5 * centres[owners]
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return EncodedDocuments(
+        shard.documents, shard.passages, TokenVectors(vectors.astype(np.float16), shard.vectors.offsets)
+    )
+
+
+def hash_of(name: str) -> int:
+    return int(name[1:]) * 7919
+
+
+@pytest.mark.parametrize("kind", ["exact", "compressed"])
+def test_how_documents_lie_in_segments_changes_no_ranking(kind: Kind, tmp_path: Path) -> None:
+    names = [f"d{number}" for number in range(600)]
+    whole = made(tmp_path / "whole", [topical(names, 40)], kind)
+    parts = made(tmp_path / "parts", [topical(names[at : at + 100], 40) for at in range(0, 600, 100)], kind)
+    exact = made(tmp_path / "exact", [topical(names, 40)])
+    centres, random = unit(np.random.default_rng(11), 40), np.random.default_rng(5)
+    queries = [(centres[topic] + 0.3 * unit(random, 6)).astype(np.float32) for topic in range(40)]
+    effort = Effort(least=60, factor=4)
+    found = [[(hit.id, hit.span) for hit in hits] for hits in whole.search(queries, depth=10, effort=effort)]
+    again = [[(hit.id, hit.span) for hit in hits] for hits in parts.search(queries, depth=10, effort=effort)]
+    assert found == again
+    shares = [
+        len({name for name, _ in hits} & {hit.id for hit in best}) / 10
+        for hits, best in zip(found, exact.search(queries, depth=10), strict=True)
+    ]
+    assert np.mean(shares) > 0.9  # a tenth was scored, which by chance would hold a tenth of them
+
+
+def test_more_effort_ends_at_the_exact_ranking(tmp_path: Path) -> None:
+    shard = encoded([f"d{number}" for number in range(300)], passages=2)
+    index, query = made(tmp_path / "i", [shard], "compressed"), unit(np.random.default_rng(5), 7)
+    asked = [query.astype(np.float32)]
+    everything = index.search(asked, depth=300)[0]
+    for factor, least in ((1, 20), (4, 20), (30, 20)):
+        hits = index.search(asked, depth=10, effort=Effort(least=least, factor=factor))[0]
+        assert {hit.id: hit.score for hit in hits}.items() <= {
+            hit.id: hit.score for hit in everything
+        }.items()
+    assert hits == everything[:10]
 
 
 def test_codes_alone_rank_roughly_and_are_small(tmp_path: Path) -> None:

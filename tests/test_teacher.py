@@ -12,7 +12,7 @@ import pytest
 from kivuko.artifact import read_manifest
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import resolve
-from kivuko.models import late_interaction
+from kivuko.models import centring, encoding, late_interaction
 from kivuko.training import teacher_cache as module
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
@@ -31,9 +31,9 @@ def shards(cache: Path) -> dict[Path, list[str]]:
 def test_vectors_equal_direct_encoding_in_the_order_asked_for(own_cache: Path, tiny_teacher: Path) -> None:
     asked = [TEXTS[3], TEXTS[0], "", TEXTS[3]]
     cache = teacher_cache(tiny_teacher, asked, max_length=16)
-    encoder = late_interaction.load(tiny_teacher)
+    encoder = encoding.open_encoder(tiny_teacher)
     encoder.max_seq_length = 16
-    direct = late_interaction.encode(encoder, asked, task="document")
+    direct = encoding.encode(encoder, asked, task="document")
     assert len(cache) == 4
     np.testing.assert_array_equal(cache.lengths, direct.lengths)
     assert cache.lengths[2] == 0
@@ -75,7 +75,7 @@ def test_killed_encoding_goes_on_after_its_complete_shards(
     own_cache: Path, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TEXTS_PER_SHARD", 5)
-    plain, calls = late_interaction.encode, []
+    plain, calls = encoding.encode, []
 
     def failing(*arguments: object, **options: object) -> object:
         calls.append(len(arguments[1]))  # type: ignore[arg-type]
@@ -83,7 +83,7 @@ def test_killed_encoding_goes_on_after_its_complete_shards(
             raise KeyboardInterrupt
         return plain(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(late_interaction, "encode", failing)
+    monkeypatch.setattr(encoding, "encode", failing)
     with pytest.raises(KeyboardInterrupt):
         teacher_cache(tiny_teacher, TEXTS, max_length=16)
     assert len(shards(own_cache)) == 2
@@ -132,8 +132,8 @@ def test_untrained_teacher_says_how_it_was_made(own_cache: Path, tiny_encoder: P
     manifest = read_manifest(teacher, "model", verify=True)
     assert (manifest.meta["centred"], manifest.meta["centred_on_texts"]) == (True, 20)
     encoder = late_interaction.load(teacher)
-    mean = late_interaction.mean_token_vector(
-        late_interaction.encode(
+    mean = centring.mean_token_vector(
+        encoding.encode(
             late_interaction.load(untrained_teacher(str(tiny_encoder), [], centred=False)),
             TEXTS,
             task="document",

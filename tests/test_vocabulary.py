@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 
 from kivuko.errors import InputError
-from kivuko.models import late_interaction
+from kivuko.models import encoding, late_interaction
 from kivuko.models.new_pieces import only_new_pieces
 from kivuko.models.vocabulary import extend_vocabulary
 from kivuko.training.fit import FitSettings, fit
@@ -78,7 +78,7 @@ def table(encoder: Any) -> torch.Tensor:
 
 
 def vectors(encoder: Any, texts: list[str]) -> torch.Tensor:
-    return torch.from_numpy(late_interaction.encode(encoder, texts, task="query").vectors)
+    return torch.from_numpy(encoding.encode(encoder, texts, task="query").vectors)
 
 
 def row_of(encoder: Any, piece: str) -> torch.Tensor:

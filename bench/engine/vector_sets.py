@@ -202,17 +202,17 @@ def _encode_chunks(
     model: Path, texts: Sequence[str], pieces: int | None, folder: Path, progress: Progress
 ) -> Path:
     """Files of ``CHUNK`` texts' vectors each, named by the first text; those that are there are kept."""
-    from kivuko.models import late_interaction
+    from kivuko.models import encoding, late_interaction
 
     folder.mkdir(parents=True, exist_ok=True)
-    encoder = late_interaction.load(model)
+    encoder = encoding.open_encoder(model)
     encoder.max_seq_length = pieces or late_interaction.length_limit(encoder)
     bar = progress.add_task("encoding documents", total=len(texts))
     for first in range(0, len(texts), CHUNK):
         chunk = texts[first : first + CHUNK]
         file = folder / f"{first:06d}.npz"
         if not file.is_file():
-            encoded = late_interaction.encode(encoder, chunk, task="document")
+            encoded = encoding.encode(encoder, chunk, task="document")
             with write_atomically(file) as temporary, temporary.open("wb") as stream:
                 np.savez(stream, vectors=encoded.vectors, offsets=encoded.offsets)
         progress.advance(bar, len(chunk))
@@ -248,7 +248,7 @@ def _with_queries(
     name: str, documents: Path, models: Models, queries: Sequence[tuple[str, int]], note: str
 ) -> VectorSet:
     """The set of encoded documents and of (text, number of its own document) queries, encoded here."""
-    from kivuko.models import late_interaction
+    from kivuko.models import encoding, late_interaction
 
     texts = [text for text, _ in queries]
     home = _home() / f"queries-{hash_json([models.hashes()[1], list(queries)])[:16]}"
@@ -260,7 +260,7 @@ def _with_queries(
                 expected=f"a student of {models.documents}",
                 remedy="give --student a student of --model",
             )
-        encoded = late_interaction.encode(late_interaction.load(models.queries), texts, task="query")
+        encoded = encoding.encode(encoding.open_encoder(models.queries), texts, task="query")
         with write_artifact(home, QUERY_KIND) as folder:
             np.save(folder / "queries.npy", encoded.vectors)
             np.save(folder / "query_offsets.npy", encoded.offsets)

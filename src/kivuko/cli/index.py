@@ -36,6 +36,12 @@ def build(
     passages: Annotated[
         bool, typer.Option(help="Split documents longer than the model reads; without, they are cut.")
     ] = True,
+    pooling: Annotated[
+        float,
+        typer.Option(
+            help="Tokens of a document that become one vector on average, 1 to 16: a smaller index."
+        ),
+    ] = 1.0,
     threads: THREADS = None,
 ) -> None:
     """Encode documents once; every student of the same teacher can search them."""
@@ -49,7 +55,9 @@ def build(
     found = _read(documents)
     with bars() as progress:
         encoder = None if chosen == "lexical" else _encoder(model, progress)
-        build_index(found, encoder, output, kind=chosen, passages=passages, progress=progress)
+        build_index(
+            found, encoder, output, kind=chosen, passages=passages, pooling=pooling, progress=progress
+        )
     index = Index.open(output, verify=False)
     facts, meta = index.info(), index.manifest.meta
     said = f"{output}: {facts['documents']:,} documents"

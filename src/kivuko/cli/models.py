@@ -8,12 +8,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from kivuko.cli import trim
+from kivuko.cli import export, trim
 from kivuko.models import CatalogueEntry, catalogue, get
 from kivuko.models.convert import cached_folder, is_converted
 from kivuko.models.hub import find_in_hub_cache
 
 app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
+app.command("export")(export.command)
 app.command("trim")(trim.command)
 
 

@@ -10,8 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGES = (
-    "kivuko", "numpy", "scipy", "bm25s", "ir_measures", "pytrec-eval-terrier", "torch", "transformers",
-    "sentence-transformers", "tokenizers", "POT",
+    "kivuko", "numpy", "scipy", "ir_measures", "pytrec-eval-terrier", "torch", "transformers",
+    "sentence-transformers", "tokenizers", "onnxruntime", "POT",
 )  # fmt: skip
 
 

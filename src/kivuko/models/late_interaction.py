@@ -15,23 +15,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from kivuko.artifact import is_complete, read_manifest, write_artifact
 from kivuko.errors import ArtifactError, InputError
+from kivuko.models.encoder import Encoder
 from kivuko.models.loading import check_folder, load_transformer, quiet
-from kivuko.models.token_vectors import TokenVectors
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from sentence_transformers import MultiVectorEncoder
 
 KIND = "model"
-Task = Literal["query", "document"]
 
 
 def assemble(base: Path, *, mean: Tensor | None, max_length: int) -> MultiVectorEncoder:
@@ -70,7 +67,9 @@ def assemble(base: Path, *, mean: Tensor | None, max_length: int) -> MultiVector
 
 
 def load(path: Path) -> MultiVectorEncoder:
-    """Open a late-interaction encoder's folder, ours or another tool's.
+    """Open a late-interaction encoder's folder, ours or another tool's, to train it.
+
+    To read texts with it, :func:`kivuko.models.encoding.open_encoder` is faster.
 
     Raises:
         InputError: the folder lacks tokenizer, weights or configuration, or is no late-interaction model.
@@ -141,100 +140,23 @@ def uses_bfloat16() -> bool:
     return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
 
 
-def encode(
-    encoder: MultiVectorEncoder,
-    texts: Sequence[str],
-    *,
-    task: Task,
-    progress: Progress | None = None,
-    label: str = "encoding",
-    batch_size: int = 32,
-) -> TokenVectors:
-    """Content-token vectors of texts; special tokens are left out and long texts are cut.
-
-    Args:
-        encoder: a late-interaction encoder.
-        texts: any number of texts; one without content tokens gets none.
-        task: the side the texts stand on.
-        progress: a rich display to add a bar to.
-        label: what the bar says.
-        batch_size: texts encoded at once; texts of like length go together.
-    """
-    order = sorted(range(len(texts)), key=lambda text: (len(texts[text]), text))
-    found: list[Any] = [None] * len(texts)
-    bar = progress.add_task(label, total=len(texts)) if progress else None
-    with torch.inference_mode(), torch.autocast(device(), torch.bfloat16, enabled=uses_bfloat16()):
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            batch = [texts[text] for text in chosen]
-            encoded = encoder.encode(batch, task=task, batch_size=len(batch), show_progress_bar=False)
-            for text, vectors in zip(chosen, encoded, strict=True):
-                found[text] = vectors.float().cpu().numpy().astype(np.float16)
-            if progress and bar is not None:
-                progress.advance(bar, len(chosen))
-    return TokenVectors.stack(found, dimension(encoder))
-
-
-def dimension(encoder: MultiVectorEncoder) -> int:
+def dimension(encoder: Encoder) -> int:
     """Numbers in one token vector."""
     return int(encoder.get_embedding_dimension() or 0)
 
 
-def length_limit(encoder: MultiVectorEncoder) -> int:
+def length_limit(encoder: Encoder) -> int:
     """Pieces of a text that the encoder reads, special ones included."""
     return int(encoder.max_seq_length or 512)
 
 
-def mean_token_vector(vectors: TokenVectors) -> Tensor:
-    """[dim] float32, the mean over all tokens."""
-    if not len(vectors.vectors):
-        raise InputError(
-            "cannot estimate a mean token vector", expected="at least one text with content", got="no token"
-        )
-    return torch.from_numpy(np.mean(vectors.vectors, axis=0, dtype=np.float64).astype(np.float32))
-
-
-def recentre(encoder: MultiVectorEncoder, texts: Sequence[str]) -> None:
-    """Make an encoder of :func:`assemble` subtract the mean token vector it has now.
-
-    Args:
-        encoder: one whose transformer was trained since, in place; its Dense layer starts anew.
-        texts: English texts to estimate the mean on.
-
-    Raises:
-        InputError: the encoder has no centring layer, or the texts no content.
-    """
-    layer = centring_layer(encoder)
-    with torch.no_grad():
-        layer.weight.copy_(torch.eye(len(layer.bias)))
-        layer.bias.zero_()
-        layer.bias.copy_(-mean_token_vector(encode(encoder, texts, task="document")))
-
-
-def centring_layer(encoder: MultiVectorEncoder) -> torch.nn.Linear:
-    """The layer that subtracts the mean token vector.
-
-    Raises:
-        InputError: the encoder has none.
-    """
-    layer = getattr(encoder[2], "linear", None) if len(encoder) > 2 else None
-    if not isinstance(layer, torch.nn.Linear):
-        raise InputError(
-            "this encoder cannot be centred",
-            expected="one assembled with a mean to subtract",
-            got=[type(module).__name__ for module in encoder],
-            remedy="start from a centred encoder (`kivuko.training.teacher.centred_encoder`)",
-        )
-    return layer
-
-
-def truncated(encoder: MultiVectorEncoder, texts: Sequence[str]) -> int:
+def truncated(encoder: Encoder, texts: Sequence[str]) -> int:
     """How many texts are longer than the encoder reads."""
     limit = length_limit(encoder)
     return sum(len(pieces) > limit for pieces in pieces_of(encoder, texts))
 
 
-def pieces_of(encoder: MultiVectorEncoder, texts: Sequence[str]) -> list[list[int]]:
+def pieces_of(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
     """Piece ids of each text, special ones included and nothing cut."""
     if not texts:
         return []
@@ -242,26 +164,26 @@ def pieces_of(encoder: MultiVectorEncoder, texts: Sequence[str]) -> list[list[in
     return [list(row) for row in ids]
 
 
-def words_of_tokens(encoder: MultiVectorEncoder, text: str, max_length: int | None = None) -> list[str]:
+def words_of_tokens(encoder: Encoder, text: str, max_length: int | None = None) -> list[str]:
     """For each content token of a text, the white-space delimited word around it, as a reader would see it.
 
     Args:
-        encoder: the encoder whose tokens :func:`encode` gives vectors for.
+        encoder: the encoder whose tokens :func:`kivuko.models.encoding.encode` gives vectors for.
         text: the text as it was encoded.
         max_length: pieces read of the text; the encoder's own limit by default.
     """
     return [_word_around(text, *span) for span in _spans(encoder, text, max_length)]
 
 
-def pieces_of_tokens(encoder: MultiVectorEncoder, text: str) -> list[str]:
-    """For each content token of a text that :func:`encode` gives a vector for, the characters it stands for.
+def pieces_of_tokens(encoder: Encoder, text: str) -> list[str]:
+    """For each content token of a text, as :func:`kivuko.models.encoding.encode` gives vectors for, its characters.
 
     A piece of white space alone, as before a word or between Khmer phrases, is shown as ``▁``.
     """
     return [text[start:end].strip(" \u200b") or "▁" for start, end in _spans(encoder, text, None)]
 
 
-def _spans(encoder: MultiVectorEncoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
+def _spans(encoder: Encoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
     """Where each content token begins and ends in a text."""
     limit = max_length or length_limit(encoder)
     encoded = encoder.tokenizer(text, truncation=True, max_length=limit, return_offsets_mapping=True)

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
 
-_TOKENIZERS = (
+#: What the manifest of an exported model tells of the graph.
+EXPORTED = "onnx"
+TOKENIZER_FILES = (
     "tokenizer.json",
     "vocab.txt",
     "sentencepiece.bpe.model",
@@ -61,8 +63,12 @@ def get(name: str | Path) -> Path:
     return folder
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Path, *, exported: bool = False) -> None:
     """Refuse a model folder that lacks something, before a library fails on it in its own words.
+
+    Args:
+        folder: the model's folder.
+        exported: whether one of ``kivuko models export`` will do, which has no weights to train.
 
     Raises:
         InputError: configuration, safetensors weights or tokenizer are missing.
@@ -70,14 +76,26 @@ def check_folder(folder: Path) -> None:
     """
     if is_complete(folder):
         read_manifest(folder, KIND)
-    root = _transformer_root(folder)
+    if is_exported(folder) and not exported:
+        raise InputError(
+            "an exported model cannot be trained or changed, it only reads texts",
+            where=folder,
+            expected="a model with weights (model.safetensors)",
+            remedy="train the model that it was exported from, and export that again",
+        )
+    root = transformer_root(folder)
     names = sorted(file.name for file in root.iterdir()) if root.is_dir() else []
     if "config.json" not in names:
         raise _lacks("configuration", root, "config.json", names)
-    if not any(name.endswith(".safetensors") for name in names):
+    if not is_exported(folder) and not any(name.endswith(".safetensors") for name in names):
         raise _lacks("weights", root, "model.safetensors (pickled weights are not opened)", names)
-    if not any(name in names for name in _TOKENIZERS):
-        raise _lacks("tokenizer", root, f"one of {', '.join(_TOKENIZERS)}", names)
+    if not any(name in names for name in TOKENIZER_FILES):
+        raise _lacks("tokenizer", root, f"one of {', '.join(TOKENIZER_FILES)}", names)
+
+
+def is_exported(folder: Path) -> bool:
+    """Whether a folder is one of ``kivuko models export``: a graph for ONNX Runtime in place of weights."""
+    return is_complete(folder) and EXPORTED in read_manifest(folder, KIND).meta
 
 
 def load_dense(path: Path) -> SentenceTransformer:
@@ -106,7 +124,7 @@ def load_transformer(path: Path, max_length: int) -> Transformer:
         MissingExtraError: sentence-transformers is not installed.
     """
     check_folder(path)
-    root = _transformer_root(path)
+    root = transformer_root(path)
     positions = json.loads((root / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
     if max_length < 3 or (positions is not None and max_length > positions):
         raise InputError(
@@ -153,7 +171,7 @@ def quiet(*, warnings: bool = True) -> Iterator[None]:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
-def _transformer_root(folder: Path) -> Path:
+def transformer_root(folder: Path) -> Path:
     """Where configuration and weights lie: older sentence-transformers folders keep them in a subfolder."""
     modules = folder / "modules.json"
     if not modules.is_file():

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kivuko.errors import InputError, MissingExtraError
+from kivuko.errors import InputError
+from kivuko.models.tokenizer_file import open_tokenizer
 from kivuko.text import script_share, words
 from kivuko.text.scripts import UNKNOWN, character_script
 
@@ -67,24 +68,7 @@ class TokenizerProfile:
     """
 
     def __init__(self, name: str, folder: Path) -> None:
-        try:
-            from tokenizers import Tokenizer
-        except ImportError as error:
-            raise MissingExtraError("tokenizers", "train") from error
-        file = folder / "tokenizer.json"
-        if not file.is_file():
-            raise InputError(
-                "this encoder has no tokenizer in one file",
-                where=file,
-                expected="tokenizer.json, as a fast tokenizer is saved",
-                remedy="save it again with transformers: AutoTokenizer.from_pretrained(…).save_pretrained(FOLDER)",
-            )
-        try:
-            self._tokenizer: Any = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises nothing more exact
-            raise InputError("this tokenizer cannot be read", where=file, got=str(error)) from error
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer: Any = open_tokenizer(folder)
         model = json.loads(self._tokenizer.to_str())["model"]
         unknown = model.get("unk_id")
         self._unknown = (

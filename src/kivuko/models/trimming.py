@@ -22,7 +22,7 @@ from kivuko.artifact import check_replaceable, hash_file, is_complete, read_mani
 from kivuko.errors import InputError
 from kivuko.models.convert import KIND
 from kivuko.models.late_interaction import space_of
-from kivuko.models.loading import _transformer_root, check_folder, load_transformer, quiet
+from kivuko.models.loading import transformer_root, check_folder, load_transformer, quiet
 from kivuko.models.tokenizer_file import FILE, open_tokenizer
 from kivuko.models.trimmed_folder import WEIGHTS, copy_parts, renumbered, trim_weights
 from kivuko.models.trimmed_tokenizer import (
@@ -92,7 +92,7 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
     """
     check_folder(model)
     check_replaceable(output, KIND)
-    root = _transformer_root(model)
+    root = transformer_root(model)
     tokenizer, body = open_tokenizer(root), tokenizer_body(root)
     texts = list(dict.fromkeys([*texts, *_prompts(model)]))
     before = list(piece_ids(tokenizer, texts))
@@ -143,7 +143,7 @@ def _prompts(model: Path) -> list[str]:
 def _descent(model: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Metadata and parents of the copy."""
     if not is_complete(model):
-        weights = hash_file(_transformer_root(model) / WEIGHTS)
+        weights = hash_file(transformer_root(model) / WEIGHTS)
         return {"space": None}, {"weights": weights}
     manifest = read_manifest(model, KIND)
     return {**manifest.meta, "space": space_of(model)}, {"model": manifest.hash}
@@ -210,7 +210,7 @@ def _check_same_vectors(model: Path, trimmed: Path, texts: Sequence[str]) -> flo
 
 def _token_vectors(folder: Path, texts: Sequence[str]) -> torch.Tensor:
     """[pieces of all texts, dim], what the Transformer gives, before other modules."""
-    config = json.loads((_transformer_root(folder) / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((transformer_root(folder) / "config.json").read_text(encoding="utf-8"))
     length = min(_COMPARED_LENGTH, config.get("max_position_embeddings", _COMPARED_LENGTH))
     with quiet(warnings=False), torch.inference_mode():
         module: Any = load_transformer(folder, length).eval()

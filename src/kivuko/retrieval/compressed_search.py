@@ -13,9 +13,7 @@ from kivuko.retrieval.candidates import MeanScan, means_of
 from kivuko.retrieval.codec import Codec
 from kivuko.retrieval.int8_scan import quantise
 from kivuko.retrieval.passage_arrays import PassageArrays
-from kivuko.retrieval.searching import Effort, Owners, Scored, lowest_of_best
-
-_QUERIES_AT_ONCE = 64
+from kivuko.retrieval.searching import Effort, Owners
 
 
 class Scorer(Protocol):
@@ -37,41 +35,27 @@ def compress(vectors: TokenVectors, codec: Codec | None) -> PassageArrays:
     return PassageArrays(vectors.lengths, by_token, by_passage)
 
 
-class CompressedSearcher:
-    """Search in one segment.
+class CompressedPart:
+    """A segment of compressed search, see :class:`kivuko.retrieval.searching.Part`.
 
     Args:
-        arrays: of :func:`compress`.
+        arrays: of :func:`compress`, passages in ascending order of length.
         scorer: MaxSim with these passages.
         owners: which document each passage belongs to.
     """
 
     def __init__(self, arrays: PassageArrays, scorer: Scorer, owners: Owners) -> None:
+        self.owners = owners
+        self.maxsim = scorer.maxsim
         self._scan = MeanScan(arrays.by_passage["mean"], arrays.by_passage["mean-step"])
-        self._scorer, self._owners = scorer, owners
 
-    def search(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        depth: int,
-        allowed: NDArray[np.bool_],
-        effort: Effort,
-    ) -> list[Scored]:
-        """Passages that may be among the ``depth`` best documents', with their scores.
+    def needed(self, depth: int, effort: Effort) -> int:
+        """Several for each one that is wanted, for means are no bounds."""
+        return effort.candidates(depth)
 
-        Args:
-            queries: [query tokens, dim] of each query, at least one token.
-            depth: documents wanted a query.
-            allowed: [passages], which may be found.
-            effort: how far to look.
-        """
-        allowed_ones, wanted = np.flatnonzero(allowed), effort.candidates(depth)
-        if self._owners.count(allowed_ones) <= wanted:
-            return [Scored(allowed_ones, self._scorer.maxsim(query, allowed_ones)) for query in queries]
-        found = []
-        for first in range(0, len(queries), _QUERIES_AT_ONCE):
-            group = queries[first : first + _QUERIES_AT_ONCE]
-            for query, scores in zip(group, self._scan.scores(group)[:, allowed_ones], strict=True):
-                among = allowed_ones[scores >= lowest_of_best(scores, self._owners, allowed_ones, wanted)]
-                found.append(Scored(among, self._scorer.maxsim(query, among)))
-        return found
+    def rough(
+        self, queries: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarity with passages' means, which only orders them."""
+        scores = self._scan.scores(queries)
+        return scores, np.broadcast_to(np.float32(0), scores.shape)

@@ -7,7 +7,6 @@ cannot rule out are scored again from their own vectors in float32. The ranking 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,11 +16,9 @@ from numpy.typing import NDArray
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.int8_scan import Int8Scan, chunks_of, quantise
 from kivuko.retrieval.passage_arrays import PassageArrays, rows_of
-from kivuko.retrieval.searching import Effort, Owners, Scored, lowest_of_best
+from kivuko.retrieval.searching import Effort, Owners
 
 Precision = Literal["float16", "int8"]
-#: Query tokens scanned together: more would not fit the processor's tiles any better.
-_QUERY_TOKENS_AT_ONCE = 64
 _TOKENS_RESCORED_AT_ONCE = 1 << 15
 
 
@@ -84,8 +81,8 @@ def compress_exact(vectors: TokenVectors, precision: Precision) -> PassageArrays
     return PassageArrays(vectors.lengths, by_token, {"step": steps, "error": errors})
 
 
-class ExactSearcher:
-    """Exact search in one segment.
+class ExactPart:
+    """A segment of exact search, see :class:`kivuko.retrieval.searching.Part`.
 
     Args:
         arrays: of :func:`compress_exact`, passages in ascending order of length.
@@ -93,36 +90,12 @@ class ExactSearcher:
     """
 
     def __init__(self, arrays: PassageArrays, owners: Owners) -> None:
-        self._owners = owners
-        self._vectors = Vectors(arrays)
-        self._scan = Int8Scan(
+        self.owners = owners
+        self.maxsim = Vectors(arrays).maxsim
+        self.rough = Int8Scan(
             arrays.by_token["int8"], arrays.by_passage["step"], arrays.by_passage["error"], arrays.lengths
-        )
+        ).scores
 
-    def search(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        depth: int,
-        allowed: NDArray[np.bool_],
-        effort: Effort,
-    ) -> list[Scored]:
-        """Passages with their exact scores, the best ones of the ``depth`` best documents among them.
-
-        Args:
-            queries: [query tokens, dim] of each query, at least one token.
-            depth: documents wanted a query.
-            allowed: [passages], which may be found.
-            effort: of no meaning here, where nothing is left out.
-        """
-        among = np.flatnonzero(allowed)
-        if self._owners.count(among) <= depth:  # all of them are wanted: nothing to rule out
-            return [Scored(among, self._vectors.maxsim(query, among)) for query in queries]
-        found = []
-        for first, last in chunks_of(np.array([len(query) for query in queries]), _QUERY_TOKENS_AT_ONCE):
-            group = queries[first:last]
-            rough, bound = self._scan.scores(group)
-            for query, scores, error in zip(group, rough[:, among], bound[:, among], strict=True):
-                lowest = lowest_of_best(scores - error, self._owners, among, depth)
-                possible = among[scores + error >= lowest]
-                found.append(Scored(possible, self._vectors.maxsim(query, possible)))
-        return found
+    def needed(self, depth: int, effort: Effort) -> int:
+        """As many as are wanted: the bounds leave everything that may be among them."""
+        return depth

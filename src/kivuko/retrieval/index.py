@@ -21,10 +21,10 @@ from kivuko.errors import ArtifactError
 from kivuko.ranking import ranked
 from kivuko.retrieval import writing
 from kivuko.retrieval.filters import Filter, check_fields, fitting
-from kivuko.retrieval.kinds import Kind, Searcher
+from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.protocol import EncodedDocuments, Hit
-from kivuko.retrieval.searching import EFFORT, Effort
+from kivuko.retrieval.searching import EFFORT, Effort, Part, search
 from kivuko.retrieval.state import KIND, State
 from kivuko.retrieval.word_counts import WordCounts
 
@@ -141,16 +141,17 @@ class Index:
         allowed = self._allowed(where)
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
-        for segment, searcher, alive in zip(self._state.segments, self._searchers, allowed, strict=True):
-            may_be_found = alive[segment.owners.of]
-            if not asked or not may_be_found.any():
-                continue
-            results = searcher.search([queries[each] for each in asked], depth, may_be_found, effort)
-            for query, result in zip(asked, results, strict=True):
+        passages = [
+            alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
+        ]
+        found_by = search(self._parts, [queries[each] for each in asked], depth, passages, effort)
+        for query, results in zip(asked, found_by, strict=True):
+            for segment, result in zip(self._state.segments, results, strict=True):
                 # The best first, so that a document keeps its best passage, the earlier one of equals.
-                for at in np.lexsort((result.passages, -result.scores)).tolist():
-                    document, begin, end = segment.passages[result.passages[at]].tolist()
-                    best[query].setdefault(segment.ids[document], (float(result.scores[at]), (begin, end)))
+                order = np.lexsort((result.passages, -result.scores))
+                spans = segment.passages[result.passages[order]].tolist()
+                for (document, begin, end), score in zip(spans, result.scores[order].tolist(), strict=True):
+                    best[query].setdefault(segment.ids[document], (score, (begin, end)))
         return [
             [
                 Hit(name, *found[name])
@@ -288,10 +289,10 @@ class Index:
         return "searched" if scanned else "vectors"
 
     @functools.cached_property
-    def _searchers(self) -> list[Searcher]:
+    def _parts(self) -> list[Part]:
         if self._state.storage is None:
             raise self._lacks_vectors()
-        return [self._state.storage.searcher(segment) for segment in self._state.segments]
+        return [self._state.storage.part(segment) for segment in self._state.segments]
 
     def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
@@ -312,7 +313,7 @@ class Index:
 
     def _reopen(self) -> None:
         self._state = State.read(self.path, read_manifest(self.path, KIND))
-        for name in ("documents", "lexical", "_searchers"):
+        for name in ("documents", "lexical", "_parts"):
             self.__dict__.pop(name, None)
 
 

@@ -35,6 +35,7 @@ def build_index(
     *,
     kind: Kind = "exact",
     passages: bool = False,
+    pooling: float = 1.0,
     progress: Progress | None = None,
 ) -> Path:
     """Encode documents and write an index folder; one that stands there with the same inputs is kept.
@@ -48,6 +49,8 @@ def build_index(
         kind: how vectors are kept, see :data:`kivuko.retrieval.kinds.KINDS`.
         passages: whether a document longer than the model reads is split into passages, and found by its best one;
             without, it is cut.
+        pooling: tokens that become one vector on average, 1 to 16, see :func:`kivuko.models.encoding.encode`; also of
+            documents that are added later.
         progress: a rich display for the bar.
 
     Returns:
@@ -55,7 +58,8 @@ def build_index(
         that were cut at the model's length.
 
     Raises:
-        InputError: no document, or a repeated id; a model that is missing, or that the kind has no use for.
+        InputError: no document, or a repeated id; a model that is missing, or that the kind has no use for;
+            ``pooling`` is out of range, or there is no model whose vectors it could pool.
         ArtifactError: ``model`` does not name its space, or ``output`` holds something else.
         StorageError: the disk is full; a former index at ``output`` stays.
     """
@@ -67,10 +71,19 @@ def build_index(
             remedy="give a model with every kind but lexical",
         )
     parents = {"documents": hash_json([_row(document) for document in documents])}
-    settings: dict[str, Any] = {"kind": kind, "split": passages}
+    settings: dict[str, Any] = {"kind": kind, "split": passages, "pooling": float(pooling)}
     space = None
+    if model is None and pooling != 1:
+        raise InputError(
+            "an index of words has no vectors to pool",
+            got=pooling,
+            remedy="leave pooling out, or give another kind",
+        )
     if model is not None:
         from kivuko.models import late_interaction
+        from kivuko.models.encoding import check_pooling
+
+        check_pooling(pooling)
 
         space = late_interaction.space_of(model)
         parents["model"] = read_manifest(model, late_interaction.KIND).hash
@@ -84,7 +97,10 @@ def build_index(
         shards, facts = [EncodedDocuments.words_only(documents)], dict(settings)
         writing.build(output, shards, kind=kind, space=None, parents=parents, facts=facts)
         return output
-    with encoded(documents, model, output, passages=passages, progress=progress) as (shards, facts):
+    with encoded(documents, model, output, passages=passages, pooling=pooling, progress=progress) as (
+        shards,
+        facts,
+    ):
         if not shards:
             raise InputError(
                 "no document has any content", expected="documents with text", got=f"{len(documents)} empty"
@@ -118,8 +134,12 @@ def add_documents(
     if model is None:
         raise InputError("this index needs a model", where=index.path, remedy="give the model that built it")
     index.require_space(model)
-    split = bool(index.manifest.meta["split"])
-    with encoded(documents, model, index.path, passages=split, progress=progress) as (shards, facts):
+    meta = index.manifest.meta
+    split, pooling = bool(meta["split"]), float(meta["pooling"])
+    with encoded(documents, model, index.path, passages=split, pooling=pooling, progress=progress) as (
+        shards,
+        facts,
+    ):
         index.add(shards, replace=replace)
     return {name: facts[name] for name in ("documents_without_content", "documents_truncated")}
 
@@ -131,17 +151,18 @@ def encoded(
     output: Path,
     *,
     passages: bool,
+    pooling: float,
     progress: Progress | None,
 ) -> Iterator[tuple[list[EncodedDocuments], dict[str, int]]]:
     """Documents in encoded shards, and what there is to say of them; kept beside ``output`` while the block runs.
 
-    Shards that a killed run left there are used again when they are of the same documents and model; after the block
-    they are removed.
+    Shards that a killed run left there are used again when they are of the same documents, model and settings; after
+    the block they are removed.
     """
-    from kivuko.models import late_interaction
+    from kivuko.models import encoding, late_interaction
 
     folder = output.with_name(f".{output.name}.encoding")
-    encoder = late_interaction.load(model)
+    encoder = encoding.open_encoder(model)
     limit = late_interaction.length_limit(encoder)
     key = {"model": read_manifest(model, late_interaction.KIND).hash}
     facts = {"max_length": limit, "documents_without_content": 0, "documents_truncated": 0}
@@ -149,11 +170,16 @@ def encoded(
     for number, begin in enumerate(range(0, len(documents), DOCUMENTS_A_SHARD)):
         chunk = documents[begin : begin + DOCUMENTS_A_SHARD]
         path = folder / f"{number:06d}"
-        parents = key | {"documents": hash_json([passages, limit, *map(_row, chunk)])}
+        parents = key | {"documents": hash_json([passages, limit, float(pooling), *map(_row, chunk)])}
         if not is_complete(path) or read_manifest(path, _SHARD, verify=True).parents != parents:
             texts, table = _texts(encoder, chunk, passages)
-            vectors = late_interaction.encode(
-                encoder, texts, task="document", progress=progress, label="indexing documents"
+            vectors = encoding.encode(
+                encoder,
+                texts,
+                task="document",
+                pooling=pooling,
+                progress=progress,
+                label="indexing documents",
             )
             cut = 0 if passages else late_interaction.truncated(encoder, texts)
             with write_artifact(path, _SHARD, parents=parents, meta={"cut": cut}) as building:

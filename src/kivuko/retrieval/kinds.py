@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, Protocol, get_args
-
-import numpy as np
-from numpy.typing import NDArray
 
 from kivuko.errors import UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.passage_arrays import PassageArrays
-from kivuko.retrieval.searching import Effort, Scored
+from kivuko.retrieval.searching import Part
 from kivuko.retrieval.segment import Segment
 
 Kind = Literal["exact", "exact-int8", "compressed", "codes", "lexical"]
@@ -25,27 +21,14 @@ KINDS: dict[Kind, str] = {
 }
 
 
-class Searcher(Protocol):
-    """Search in one segment, see :class:`kivuko.retrieval.exact_search.ExactSearcher`."""
-
-    def search(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        depth: int,
-        allowed: NDArray[np.bool_],
-        effort: Effort,
-    ) -> list[Scored]:
-        """Passages with scores, the ``depth`` best documents' among them."""
-
-
 class Storage(Protocol):
     """How one index keeps vectors: the same for all of its segments."""
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """What is kept of passages."""
 
-    def searcher(self, segment: Segment) -> Searcher:
-        """A search over a segment of passages kept so."""
+    def part(self, segment: Segment) -> Part:
+        """A segment of passages kept so, to search in."""
 
 
 class ExactStorage:
@@ -60,11 +43,11 @@ class ExactStorage:
 
         return compress_exact(vectors, self._precision)
 
-    def searcher(self, segment: Segment) -> Searcher:
+    def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.exact_search import ExactSearcher
+        from kivuko.retrieval.exact_search import ExactPart
 
-        return ExactSearcher(_arrays(segment), segment.owners)
+        return ExactPart(_arrays(segment), segment.owners)
 
 
 class CompressedStorage:
@@ -76,13 +59,13 @@ class CompressedStorage:
 
         return compress(vectors, None)
 
-    def searcher(self, segment: Segment) -> Searcher:
+    def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.compressed_search import CompressedSearcher
+        from kivuko.retrieval.compressed_search import CompressedPart
         from kivuko.retrieval.exact_search import Vectors
 
         arrays = _arrays(segment)
-        return CompressedSearcher(arrays, Vectors(arrays), segment.owners)
+        return CompressedPart(arrays, Vectors(arrays), segment.owners)
 
 
 class CodedStorage:
@@ -99,13 +82,13 @@ class CodedStorage:
 
         return compress(vectors, self._codec)
 
-    def searcher(self, segment: Segment) -> Searcher:
+    def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
         from kivuko.retrieval.coded_vectors import CodedVectors
-        from kivuko.retrieval.compressed_search import CompressedSearcher
+        from kivuko.retrieval.compressed_search import CompressedPart
 
         arrays = _arrays(segment)
-        return CompressedSearcher(arrays, CodedVectors(arrays, self._codec), segment.owners)
+        return CompressedPart(arrays, CodedVectors(arrays, self._codec), segment.owners)
 
 
 def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:

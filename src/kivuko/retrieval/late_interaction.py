@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-from kivuko.models import late_interaction
+from kivuko.models import encoding, late_interaction
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index
@@ -58,7 +58,7 @@ def hits_by_model(
 ) -> dict[str, list[Hit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
     index.require_space(model)
-    encoded = late_interaction.encode(late_interaction.load(model), list(queries.values()), task="query")
+    encoded = encoding.encode(encoding.open_encoder(model), list(queries.values()), task="query")
     vectors = [encoded[number].astype(np.float32) for number in range(len(encoded))]
     bar = progress.add_task("searching", total=len(queries)) if progress else None
     found: list[list[Hit]] = []
@@ -82,7 +82,7 @@ def search_single_vector(
     The index is the same: a text's one vector is the mean of its token vectors, which are of unit length.
     """
     index.require_space(model)
-    encoded = late_interaction.encode(late_interaction.load(model), list(queries.values()), task="query")
+    encoded = encoding.encode(encoding.open_encoder(model), list(queries.values()), task="query")
     ids = [document.id for document in index.documents]
     means = np.empty((len(ids), encoded.vectors.shape[1]), dtype=np.float32)
     bar = progress.add_task("one vector a text", total=len(ids)) if progress else None
@@ -120,13 +120,15 @@ class Match:
 def explain(index: Index, model: Path, query: str, document_id: str) -> list[Match]:
     """For each content token of a query, the token that MaxSim counted in the document's best passage.
 
+    Where the index keeps pooled tokens, it is the passage's token, by ``model``, nearest to the vector that counted.
+
     Raises:
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
         KeyError: the index has no such document.
     """
     index.require_space(model)
-    encoder = late_interaction.load(model)
-    asked = late_interaction.encode(encoder, [query], task="query").vectors.astype(np.float32)
+    encoder = encoding.open_encoder(model)
+    asked = encoding.encode(encoder, [query], task="query").vectors.astype(np.float32)
     if not len(asked):
         return []
     span, vectors = max(
@@ -134,7 +136,12 @@ def explain(index: Index, model: Path, query: str, document_id: str) -> list[Mat
     )
     text = index.document(document_id).full_text[slice(*span)]
     query_words = late_interaction.words_of_tokens(encoder, query)
-    document_words = late_interaction.words_of_tokens(encoder, text, int(index.manifest.meta["max_length"]))
+    limit = int(index.manifest.meta["max_length"])
+    document_words = late_interaction.words_of_tokens(encoder, text, limit)
+    if index.manifest.meta["pooling"] != 1:
+        encoder.max_seq_length = limit
+        tokens = encoding.encode(encoder, [text], task="document").vectors.astype(np.float32)
+        document_words = [document_words[j] for j in (vectors @ tokens.T).argmax(axis=1)]
     similarity = asked @ vectors.T
     return [
         Match(word, document_words[j], float(similarity[i, j]))

@@ -17,7 +17,7 @@ from kivuko.data.drops import DropReport
 from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
-from kivuko.models import get, late_interaction
+from kivuko.models import centring, encoding, get, late_interaction
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.regimes import english
 from kivuko.training.regimes.regime import Models
@@ -100,10 +100,10 @@ def untrained_teacher(
     raw = late_interaction.assemble(folder, mean=None, max_length=DOCUMENT_LENGTH)
     mean = None
     if centred:
-        vectors = late_interaction.encode(
+        vectors = encoding.encode(
             raw, texts, task="document", progress=progress, label="mean English token vector"
         )
-        mean = late_interaction.mean_token_vector(vectors)
+        mean = centring.mean_token_vector(vectors)
     encoder = late_interaction.assemble(folder, mean=mean, max_length=DOCUMENT_LENGTH) if centred else raw
     meta = {"regime": "zero-shot", "base": base, "centred": centred, "centred_on_texts": len(texts)}
     return late_interaction.save(encoder, path, space=None, parents={"base": base_hash}, meta=meta)

@@ -18,7 +18,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
-from kivuko.models import late_interaction
+from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors, pad
 
 KIND = "teacher-cache"
@@ -74,7 +74,7 @@ def teacher_cache(
     held = _held(folder)
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
     if missing:
-        encoder = late_interaction.load(teacher)
+        encoder = encoding.open_encoder(teacher)
         encoder.max_seq_length = max_length
         wanted = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
         bar = progress.add_task("teacher vectors", total=len(wanted)) if progress else None
@@ -82,7 +82,7 @@ def teacher_cache(
             chunk = wanted[start : start + TEXTS_PER_SHARD]
             names = [key for key, _ in chunk]
             with write_artifact(folder / hash_json(names)[:16], KIND, parents={"teacher": space}) as shard:
-                late_interaction.encode(encoder, [text for _, text in chunk], task="document").save(shard)
+                encoding.encode(encoder, [text for _, text in chunk], task="document").save(shard)
                 (shard / "texts.json").write_text(json.dumps(names), encoding="utf-8")
             if progress and bar is not None:
                 progress.advance(bar, len(chunk))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +14,8 @@ from kivuko.artifact import cache_folder, is_complete, read_manifest
 from kivuko.experiment.page.drawing import INK, Chart, rendered
 from kivuko.experiment.report_cells import HELP_TITLES, Measurements, Values
 from kivuko.experiment.scoring import TestBed
-from kivuko.models import late_interaction
-
-if TYPE_CHECKING:
-    from sentence_transformers import MultiVectorEncoder
+from kivuko.models import encoding, late_interaction
+from kivuko.models.encoder import Encoder
 
 #: Pairs of fewer tokens show little, of more cannot be read.
 FEWEST, MOST = 4, 10
@@ -94,7 +91,7 @@ def plans(models: Mapping[str, tuple[Path, Path]], bed: TestBed) -> list[Plan]:
     asked = [t for t in bed.topics if t.collection == HELP_TITLES.collection and t.language.tag in models]
     found = []
     for topics in asked:
-        readers = [late_interaction.load(folder) for folder in models[topics.language.tag]]
+        readers = [encoding.open_encoder(folder) for folder in models[topics.language.tag]]
         pairs = [
             (text, topics.english["development"][name])
             for name, text in topics.queries["development"].items()
@@ -105,9 +102,7 @@ def plans(models: Mapping[str, tuple[Path, Path]], bed: TestBed) -> list[Plan]:
     return found
 
 
-def _longest(
-    language: str, readers: Sequence[MultiVectorEncoder], pairs: Sequence[tuple[str, str]]
-) -> Plan | None:
+def _longest(language: str, readers: Sequence[Encoder], pairs: Sequence[tuple[str, str]]) -> Plan | None:
     """The plan of the longest pair whose sides have between FEWEST and MOST tokens; None without one."""
     best: tuple[tuple[str, str], list[tuple[str, ...]]] | None = None
     for pair in pairs:
@@ -122,9 +117,7 @@ def _longest(
         return None
     texts, (foreign, english) = best
     vectors = [
-        torch.from_numpy(late_interaction.encode(reader, [text], task="query").vectors.astype(np.float32))[
-            None
-        ]
+        torch.from_numpy(encoding.encode(reader, [text], task="query").vectors.astype(np.float32))[None]
         for reader, text in zip(readers, texts, strict=True)
     ]
     cost = transport.cosine_cost(*vectors)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from datasets import Dataset
 
-from kivuko.models import late_interaction
+from kivuko.models import centring, late_interaction
 from kivuko.training.examples import distinct, draw
 from kivuko.training.fit import FitSettings
 from kivuko.training.masked_language_model import MaskedLanguageModelLoss
@@ -26,7 +26,7 @@ class MlmSettings(FitSettings):
 def train(start: Models, resources: Resources, settings: MlmSettings, job: Job) -> Trained:
     """Predict masked pieces of each language's text, then centre the changed space anew on English text."""
     encoder = late_interaction.load(start.student)
-    late_interaction.centring_layer(encoder)  # refused here what could not be centred after training
+    centring.centring_layer(encoder)  # refused here what could not be centred after training
     drawn = draw(resources.monolingual, settings.steps * settings.batch_size, settings.seed)
     texts = [example.item for example in drawn]
     lengths = [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, texts)]
@@ -39,7 +39,7 @@ def train(start: Models, resources: Resources, settings: MlmSettings, job: Job) 
         settings,
         distinct=distinct(resources.monolingual),
     )
-    late_interaction.recentre(encoder, resources.english_texts)
+    centring.recentre(encoder, resources.english_texts)
     facts = {"texts": {language.tag: len(found) for language, found in resources.monolingual.items()}}
     return Trained(encoder, {"examples": len(texts), **facts})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kivuko.models import late_interaction
+from kivuko.models import encoding
 from kivuko.training.align import AlignSettings, train_aligned
 from kivuko.training.best_documents import best_documents
 from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
@@ -36,9 +36,9 @@ class ScoreDistillationSettings(AlignSettings):
 
 def train(start: Models, resources: Resources, settings: ScoreDistillationSettings, job: Job) -> Trained:
     """Imitate the teacher's scores; a batch's candidates are the best document of each of its English sides."""
-    teacher = late_interaction.load(start.teacher)
+    teacher = encoding.open_encoder(start.teacher)
     teacher.max_seq_length = settings.document_length
-    pool = late_interaction.encode(
+    pool = encoding.encode(
         teacher, resources.documents[: settings.documents], task="document", progress=job.progress
     )
 
