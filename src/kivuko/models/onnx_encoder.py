@@ -11,7 +11,7 @@ import torch
 
 from kivuko.errors import ArtifactError, MissingExtraError
 from kivuko.models.encoder import Task
-from kivuko.models.loading import transformer_root, quiet
+from kivuko.models.loading import quiet, transformer_root
 
 GRAPH = "model.onnx"
 

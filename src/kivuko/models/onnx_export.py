@@ -17,7 +17,7 @@ from kivuko.artifact import MANIFEST, check_replaceable, read_manifest, write_ar
 from kivuko.errors import InputError, MissingExtraError
 from kivuko.models.encoding import batch_vectors
 from kivuko.models.late_interaction import KIND, length_limit, load, space_of
-from kivuko.models.loading import TOKENIZER_FILES, EXPORTED, transformer_root
+from kivuko.models.loading import EXPORTED, TOKENIZER_FILES, transformer_root
 from kivuko.models.onnx_encoder import GRAPH, OnnxEncoder
 from kivuko.models.onnx_graph import quantise, write_graph
 

@@ -22,7 +22,7 @@ from kivuko.artifact import check_replaceable, hash_file, is_complete, read_mani
 from kivuko.errors import InputError
 from kivuko.models.convert import KIND
 from kivuko.models.late_interaction import space_of
-from kivuko.models.loading import transformer_root, check_folder, load_transformer, quiet
+from kivuko.models.loading import check_folder, load_transformer, quiet, transformer_root
 from kivuko.models.tokenizer_file import FILE, open_tokenizer
 from kivuko.models.trimmed_folder import WEIGHTS, copy_parts, renumbered, trim_weights
 from kivuko.models.trimmed_tokenizer import (
