@@ -76,8 +76,6 @@ def _session(graph: Path) -> Any:
     options.intra_op_num_threads = torch.get_num_threads()
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors; what is warned of here is of its own making
-    # Numbers near 0 cost many times the others, and mean nothing here.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # Threads that wait actively take the time of other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
