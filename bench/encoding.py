@@ -1,9 +1,9 @@
 """Encoding help pages on a CPU: sentence-transformers' defaults, our batches in torch, and ONNX Runtime.
 
-    OMP_NUM_THREADS=1 python bench/encoding.py TEACHER STUDENT [--folder docs/results/encoding]
+    OMP_NUM_THREADS=1 python bench/encoding.py [TEACHER STUDENT] [--folder docs/results/encoding]
 
 TEACHER encodes the pages and STUDENT, of the same space, the titles that ask for them; both are model folders of
-Kivuko's cache. About 25 CPU-minutes.
+Kivuko's cache; by default the English teacher is both. About 25 CPU-minutes.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from kivuko.models.onnx_export import export
 from kivuko.models.onnx_graph import quantise, write_graph
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import best
+from kivuko.training.teacher import default_teacher
 
 LANGUAGES = ("om", "km", "eu", "hi", "et")
 PEER = "encode_document, its defaults"
@@ -246,10 +247,12 @@ encoding, once for each page.
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("teacher", type=Path)
-    parser.add_argument("student", type=Path)
+    parser.add_argument("teacher", type=Path, nargs="?")
+    parser.add_argument("student", type=Path, nargs="?")
     parser.add_argument("--folder", type=Path, default=Path("docs/results/encoding"))
     options = parser.parse_args()
+    options.teacher = options.teacher or default_teacher()
+    options.student = options.student or options.teacher
     torch.set_num_threads(1)
     documents = Collection.open(build_collection(resolve(LANGUAGES[0]))).documents
     texts = [document.full_text for document in documents]
