@@ -14,7 +14,7 @@ import pytest
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import run
 from kivuko.training.teacher import untrained_teacher
-from tiny import made_up_pairs
+from tiny import build_cross_encoder, made_up_pairs
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,26 @@ def test_from_own_pairs_and_documents_to_an_explained_search(
     assert done.code == 0, done.err
     assert "Print [red]pages[/red]" in done.out
     assert "[/b]" in done.out
+
+
+def test_search_and_rank_put_a_cross_encoder_behind(
+    kivuko: Kivuko, documents_file: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    index, run, queries = tmp_path / "index", tmp_path / "run", tmp_path / "queries.tsv"
+    model = build_cross_encoder(tmp_path / "cross-encoder")
+    kivuko("index", "build", documents_file, "--output", index, "--model", tiny_teacher)
+    queries.write_text("q\topen pages\n", encoding="utf-8")
+    done = kivuko("search", index, "open pages", "--model", tiny_teacher, "--rerank", model, "--top", 3)
+    assert done.code == 0, done.err
+    assert "re-ranked 3 documents" in done.out
+    shown = {
+        line.split()[-1]: float(line.split()[-2]) for line in done.out.splitlines() if line[:1].isdigit()
+    }
+    done = kivuko("rank", index, queries, "--output", run, "--model", tiny_teacher, "--rerank", model)
+    assert done.code == 0, done.err
+    written = {line.split()[2]: float(line.split()[4]) for line in run.read_text().splitlines()}
+    assert list(written) == list(shown)
+    assert written == pytest.approx(shown, abs=1e-3)
 
 
 def test_search_refuses_what_it_cannot_answer(

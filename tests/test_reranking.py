@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 import torch
 
+from kivuko.data import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run, ranked
-from kivuko.retrieval.reranking import RerankReport, open_cross_encoder, rerank
-from tiny import ENGLISH, build_tiny_encoder
+from kivuko.retrieval.engine import find
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
+from kivuko.retrieval.reranking import RerankReport, open_cross_encoder, rerank, what_was_found
+from tiny import ENGLISH, build_cross_encoder
 
 QUERIES = {"q1": "open the file", "q2": "red table", "blank": " "}
 DOCUMENTS = {
@@ -23,18 +27,6 @@ RUN: Run = {
     query: {document: 1 / (1 + (number * 7 + len(query)) % 20) for number, document in enumerate(DOCUMENTS)}
     for query in ("q1", "q2")
 }
-
-
-def build_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
-    from transformers import AutoConfig, BertForSequenceClassification
-
-    build_tiny_encoder(folder, seed=0)
-    config = AutoConfig.from_pretrained(folder)
-    config.num_labels = labels
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        BertForSequenceClassification(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +81,7 @@ def test_what_has_no_text_stays_where_it_was_and_is_counted(encoder: Any) -> Non
     }
     report = RerankReport()
     texts = DOCUMENTS | {"empty": "\n"}
-    found = rerank(run, QUERIES | {"only": "page"}, texts.get, encoder, depth=2, report=report)
+    found = rerank(run, QUERIES | {"only": "page"}, texts, encoder, depth=2, report=report)
     assert report == RerankReport(pairs=1, queries_without_text=1, documents_without_text=2)
     assert found["blank"] == run["blank"]
     assert found["only"] == run["only"]
@@ -100,6 +92,29 @@ def test_what_has_no_text_stays_where_it_was_and_is_counted(encoder: Any) -> Non
 def test_nothing_to_do_needs_no_model() -> None:
     assert rerank({}, {}, {}, "no-such-model") == {}
     assert rerank({"q": {}}, {"q": "x"}, {}, "no-such-model") == {"q": {}}
+
+
+def test_a_long_document_is_read_where_it_was_found(encoder: Any, tiny_teacher: Path, tmp_path: Path) -> None:
+    pages = [
+        Document("long", "Print", "page " * 300 + "open the red window"),
+        Document("short", "Open", "the file in a table"),
+        Document("untitled", "", "green page"),
+    ]
+    index = Index.open(build_index(pages, tiny_teacher, tmp_path / "index", passages=True))
+    found = find(index, {"q1": "open the red window"}, method="late-interaction", model=tiny_teacher)
+    begin, end = found.spans["q1"]["long"]
+    assert end - begin < 1000 < begin  # it was found by its end
+    read = what_was_found(index, found.spans)
+    last = pages[0].full_text[begin:end]
+    texts = {"long": f"Print\n{last}", "short": "Open\nthe file in a table", "untitled": "green page"}
+    assert {name: read("q1", name).strip() for name in texts} == texts
+    assert read("another query", "long") == pages[0].full_text
+    report = RerankReport()
+    new = rerank(found.run, QUERIES, read, encoder, report=report)["q1"]
+    assert report == RerankReport(pairs=3)
+    assert new == pytest.approx(
+        {name: alone(encoder, QUERIES["q1"], texts[name]) for name in texts}, abs=1e-5
+    )
 
 
 def test_long_pairs_are_counted(encoder: Any) -> None:

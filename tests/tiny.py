@@ -75,3 +75,17 @@ def build_tiny_encoder(folder: Path, *, seed: int) -> Path:
         torch.manual_seed(seed)
         BertModel(config).save_pretrained(folder)
     return folder
+
+
+def build_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
+    """A BERT of two layers with a random layer for pairs."""
+    import torch
+    from transformers import AutoConfig, BertForSequenceClassification
+
+    build_tiny_encoder(folder, seed=0)
+    config = AutoConfig.from_pretrained(folder)
+    config.num_labels = labels
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        BertForSequenceClassification(config).save_pretrained(folder)
+    return folder

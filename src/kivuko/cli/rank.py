@@ -37,7 +37,7 @@ def command(
     from kivuko.cli.display import bars, console
     from kivuko.data import read_queries
     from kivuko.evaluation.run import write_run
-    from kivuko.retrieval.engine import search
+    from kivuko.retrieval.engine import find
     from kivuko.retrieval.filters import parse_filter
     from kivuko.retrieval.index import Index
 
@@ -45,7 +45,7 @@ def command(
     chosen = method or default_method(model, lexicon)
     opened = Index.open(index)
     with bars() as progress:
-        run = search(
+        found = find(
             opened,
             asked,
             method=chosen,  # type: ignore[arg-type]
@@ -56,8 +56,7 @@ def command(
             where=parse_filter(where or ()),
             progress=progress,
         )
-        if rerank is not None:
-            run = reranked(opened, run, asked, rerank, rerank_depth, progress)
+        run = found.run if rerank is None else reranked(opened, found, asked, rerank, rerank_depth, progress)
     write_run(output, run, tag=chosen)
     empty = sum(not documents for documents in run.values())
     console.print(f"{output}: {len(asked):,} queries by {chosen}; {empty:,} found nothing", soft_wrap=True)

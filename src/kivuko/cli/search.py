@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from kivuko.ranking import Run
+    from kivuko.retrieval.engine import Found
     from kivuko.retrieval.index import Index
 
 MODEL = Annotated[
@@ -81,7 +82,7 @@ def command(
         weight=weight,
         where=parse_filter(where or ()),
     )
-    run = found.run if rerank is None else reranked(opened, found.run, {"query": query}, rerank, rerank_depth)
+    run = found.run if rerank is None else reranked(opened, found, {"query": query}, rerank, rerank_depth)
     scores, spans = run["query"], found.spans.get("query", {})
     hits = ranked(scores)[:top]
     if not hits:
@@ -104,28 +105,25 @@ def command(
 
 def reranked(
     index: Index,
-    run: Run,
+    found: Found,
     queries: Mapping[str, str],
     model: str,
     depth: int,
     progress: Progress | None = None,
 ) -> Run:
-    """A run with its best documents in the order of a cross-encoder, and a line on what was left as it was."""
+    """What was found with the best of it in the order of a cross-encoder, and a line on what was left as it was."""
     from kivuko.cli.display import console
-    from kivuko.retrieval.reranking import RerankReport, rerank
+    from kivuko.retrieval.reranking import RerankReport, rerank, what_was_found
 
     report = RerankReport()
-
-    def text(name: str) -> str:
-        return index.document(name).full_text
-
-    found = rerank(run, queries, text, model, depth=depth, report=report, progress=progress)
+    texts = what_was_found(index, found.spans)
+    run = rerank(found.run, queries, texts, model, depth=depth, report=report, progress=progress)
     console.print(
         f"re-ranked {report.pairs:,} documents by {model}; {report.cut:,} longer than it reads, "
         f"{report.documents_without_text + report.queries_without_text:,} without text left as they were",
         soft_wrap=True,
     )
-    return found
+    return run
 
 
 def default_method(model: Path | None, lexicon: Path | None) -> str:

@@ -20,6 +20,7 @@ from kivuko.models import get
 from kivuko.models.late_interaction import device
 from kivuko.models.loading import quiet
 from kivuko.ranking import Run, ranked
+from kivuko.retrieval.protocol import SearchIndex
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -86,7 +87,7 @@ def open_cross_encoder(model: str | Path) -> CrossEncoder:
 def rerank(
     run: Run,
     queries: Mapping[str, str],
-    documents: Mapping[str, str] | Callable[[str], str | None],
+    texts: Mapping[str, str] | Callable[[str, str], str | None],
     model: str | Path | CrossEncoder,
     *,
     depth: int = 50,
@@ -99,7 +100,8 @@ def rerank(
     Args:
         run: what was found; a query with no document keeps none.
         queries: query id → text, for every query of the run.
-        documents: document id → text, for every document that is re-ranked; a mapping or a function.
+        texts: document id → text, for every document that is re-ranked; or a function that is given the query's id
+            and the document's and says what is read of it for this query (:func:`what_was_found`).
         model: see :func:`open_cross_encoder`, or what it gave.
         depth: documents of a query to re-rank.
         batch_size: pairs scored at once, in order of their length. It changes scores by rounding only.
@@ -121,7 +123,7 @@ def rerank(
             got=f"depth {depth}, batch size {batch_size}",
         )
     report = RerankReport() if report is None else report
-    text_of = documents if callable(documents) else documents.get
+    text_of = texts if callable(texts) else lambda _, document: texts.get(document)
     chosen: dict[str, dict[str, Pair]] = {}
     for query, found in run.items():
         if query not in queries:
@@ -131,7 +133,7 @@ def rerank(
             continue
         chosen[query] = {}
         for document in ranked(found)[:depth]:
-            text = text_of(document)
+            text = text_of(query, document)
             if text is None:
                 raise _unknown("document", document)
             if text.strip():
@@ -150,6 +152,26 @@ def rerank(
         reranked[query] = {document: new[document] for document in ranked(new)}
         reranked[query] |= {document: lowest - place for place, document in enumerate(others, start=1)}
     return reranked
+
+
+def what_was_found(
+    index: SearchIndex, spans: Mapping[str, Mapping[str, tuple[int, int]]]
+) -> Callable[[str, str], str]:
+    """For :func:`rerank`: a document's title and the passage by which it was found, short enough to be read whole.
+
+    Args:
+        index: what was searched.
+        spans: query id → document id → place of the passage in the full text; without one it is all of the text.
+    """
+
+    def text(query: str, name: str) -> str:
+        document = index.document(name)
+        begin, end = spans.get(query, {}).get(name, (0, len(document.full_text)))
+        passage = document.full_text[begin:end]
+        # The first passage begins with the title, or with a part of a very long one.
+        return passage if begin < len(document.title) else f"{document.title}\n{passage}".strip()
+
+    return text
 
 
 def _scores(
