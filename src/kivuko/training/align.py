@@ -33,7 +33,7 @@ class AlignSettings(FitSettings):
         english_share: share of every language's examples whose student side is the English text itself, in [0, 1).
     """
 
-    steps: int = 1000
+    steps: int = 2000
     learning_rate: float = 3e-4
     contrast_weight: float = 0.0
     contrast_scale: float = 20.0
