@@ -16,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.int8_scan import COLUMNS, chunks_of
+from kivuko.retrieval.int8_scan import chunks_of
 
 _TOKENS_AT_ONCE = 1 << 16
+#: The fewest columns of an integer matrix product: one query needs one, and time goes with their number.
+_COLUMNS = 8
 
 
 def means_of(vectors: TokenVectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -64,7 +66,7 @@ class MeanScan:
         """
         sums = np.stack([query.sum(axis=0) for query in queries])
         largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
-        columns = np.zeros((sums.shape[1], -(-len(sums) // COLUMNS) * COLUMNS), dtype=np.int8)
+        columns = np.zeros((sums.shape[1], -(-len(sums) // _COLUMNS) * _COLUMNS), dtype=np.int8)
         columns[:, : len(sums)] = np.rint(sums / largest * 127).T
         products = torch._int_mm(self._means, torch.from_numpy(columns))
         return np.asarray(products[:, : len(sums)].T.float().numpy() * self._steps)
