@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -95,6 +96,41 @@ def test_batch_and_order_change_vectors_by_rounding_alone(
         found = encode(encoder, [TEXTS[number] for number in order], task="document", tokens_a_batch=budget)
     for place, number in enumerate(order):
         np.testing.assert_allclose(found[place], plain[number], atol=2e-3)
+
+
+def test_threads_share_out_batches_without_changing_a_vector(
+    tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = TEXTS * 8
+    encoder = open_encoder(tiny_teacher)
+    encoders: list[tuple[int, str]] = []
+    whole = encoding.batch_vectors
+
+    def seen(*arguments: object) -> list[torch.Tensor]:
+        encoders.append((torch.get_num_threads(), threading.current_thread().name))
+        return whole(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(encoding, "batch_vectors", seen)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        by_one = encode(encoder, texts, task="document", tokens_a_batch=40)
+        assert {name for _, name in encoders} == {threading.current_thread().name}
+        encoders.clear()
+        torch.set_num_threads(3)
+        by_three = encode(encoder, texts, task="document", tokens_a_batch=40)
+        assert torch.get_num_threads() == 3
+        assert {threads for threads, _ in encoders} == {1}
+        assert threading.current_thread().name not in {name for _, name in encoders}
+        np.testing.assert_array_equal(by_one.vectors, by_three.vectors)
+        np.testing.assert_array_equal(by_one.offsets, by_three.offsets)
+
+        monkeypatch.setattr(encoding, "pooled", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            encode(encoder, texts, task="document", tokens_a_batch=40)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @given(lengths=st.lists(st.integers(0, 40)), budget=st.integers(1, 200))

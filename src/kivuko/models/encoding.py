@@ -1,17 +1,21 @@
 """Texts to token vectors: texts of like length together, in batches of a budget of tokens.
 
 On a CPU most of the time goes into multiplying matrices, and most of what can be saved is not to multiply pads and
-not to multiply in float32 where the processor has instructions for bfloat16 (docs/results/encoding).
+not to multiply in float32 where the processor has instructions for bfloat16 (docs/results/encoding). Of several
+threads each encodes batches of its own: the products are too small to be shared.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from kivuko.artifact import read_manifest
@@ -28,6 +32,9 @@ if TYPE_CHECKING:
 #: Pads included. More is no faster: the numbers of a batch no longer fit the processor's cache.
 TOKENS_A_BATCH = 2048
 MOST_POOLING = 16.0
+_Vectors = list[NDArray[np.float16]]
+#: A tokenizer of transformers cannot be used by two threads at once.
+_tokenizing = threading.Lock()
 
 
 def open_encoder(path: Path) -> Encoder:
@@ -104,15 +111,38 @@ def encode(
     lengths = [min(len(ids), limit) for ids in late_interaction.pieces_of(encoder, texts)]
     found: list[Any] = [None] * len(texts)
     bar = progress.add_task(label, total=len(texts)) if progress else None
-    autocast = torch.autocast(encoder.device.type, torch.bfloat16, enabled=_multiplies_float32(encoder))
-    with torch.inference_mode(), autocast:
-        for chosen in batches(lengths, tokens_a_batch):
+
+    def vectors_of(chosen: list[int]) -> _Vectors:
+        autocast = torch.autocast(encoder.device.type, torch.bfloat16, enabled=_multiplies_float32(encoder))
+        with torch.inference_mode(), autocast:
             vectors = batch_vectors(encoder, [texts[text] for text in chosen], task)
-            for text, own in zip(chosen, vectors, strict=True):
-                found[text] = pooled(own.float().cpu(), pooling).numpy().astype(np.float16)
-            if progress and bar is not None:
-                progress.advance(bar, len(chosen))
+            return [pooled(own.float().cpu(), pooling).numpy().astype(np.float16) for own in vectors]
+
+    together = list(batches(lengths, tokens_a_batch))
+    on_cpu = isinstance(encoder, torch.nn.Module) and encoder.device.type == "cpu"
+    encoded = _by_threads(vectors_of, together) if on_cpu else map(vectors_of, together)
+    for chosen, vectors in zip(together, encoded, strict=True):
+        for text, own in zip(chosen, vectors, strict=True):
+            found[text] = own
+        if progress and bar is not None:
+            progress.advance(bar, len(chosen))
     return TokenVectors.stack(found, late_interaction.dimension(encoder))
+
+
+def _by_threads(
+    vectors_of: Callable[[list[int]], _Vectors], together: Sequence[list[int]]
+) -> Iterator[_Vectors]:
+    """Vectors of each batch, in order, by as many threads as torch has; by it alone where batches are fewer."""
+    threads = torch.get_num_threads()
+    if threads == 1 or len(together) < threads:
+        yield from map(vectors_of, together)
+        return
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        yield from pool.map(vectors_of, together)
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(threads)  # theirs became what further threads begin with
 
 
 def batches(lengths: Sequence[int], tokens_a_batch: int) -> Iterator[list[int]]:
@@ -129,7 +159,8 @@ def batches(lengths: Sequence[int], tokens_a_batch: int) -> Iterator[list[int]]:
 
 def batch_vectors(encoder: Encoder, texts: list[str], task: Task) -> list[Tensor]:
     """[content tokens, dim] of each text, all encoded at once."""
-    features = encoder.preprocess(texts, task=task)
+    with _tokenizing:
+        features = encoder.preprocess(texts, task=task)
     features = {
         name: value.to(encoder.device) if isinstance(value, Tensor) else value
         for name, value in features.items()
