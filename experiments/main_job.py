@@ -29,6 +29,7 @@ OUTPUT = Path("docs/results/main-job")
 CLAIMS = {
     "OPTICAL against centred zero-shot": ("optical", "zero-shot-centred"),
     "OPTICAL against its teacher, zero-shot": ("optical", "zero-shot-teacher"),
+    "OPTICAL against lexicon BM25": ("optical", "lexicon-bm25"),
     "fusion against OPTICAL": ("fusion", "optical"),
     "fusion against lexicon BM25": ("fusion", "lexicon-bm25"),
 }
