@@ -144,10 +144,7 @@ def _facts(job: MainJob) -> dict[str, Any]:
         "development titles": len(job.qrels("title", "development")),
         "test titles": len(job.qrels("title", "test")),
         "test paragraphs": len(job.qrels("paragraph", "test")),
-        **{
-            f"fusion on {kind}s": f"student's weight {job.fusion(kind).weight:g}, k {job.fusion(kind).k}"
-            for kind in QUERY_KINDS
-        },
+        **{f"fusion on {kind}s": f"student's weight {job.fusion(kind).weight:g}" for kind in QUERY_KINDS},
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -159,11 +159,11 @@ def results(root: Path, experiment: Experiment) -> Path:
     choosing: list[bool] = []
     choose, score = scoring.choose_weight, scoring.evaluate
 
-    def guarded_choice(first: Run, second: Run, *rest: Any, **more: Any) -> Any:
-        assert first.keys() | second.keys() <= development, "a fusion weight was chosen on test queries"
+    def guarded_choice(fuse: Callable[[float], Run], *rest: Any, **more: Any) -> Any:
+        assert fuse(0.5).keys() <= development, "a fusion weight was chosen on test queries"
         choosing.append(True)
         try:
-            return choose(first, second, *rest, **more)
+            return choose(fuse, *rest, **more)
         finally:
             choosing.pop()
 

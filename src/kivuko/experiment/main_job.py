@@ -21,7 +21,7 @@ from kivuko.evaluation.run import read_run, write_run
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.ranking import Qrels, Run
-from kivuko.retrieval.fusion import FusionChoice, choose_weight, reciprocal_rank_fusion
+from kivuko.retrieval.fusion import WeightChoice, choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
@@ -62,7 +62,8 @@ class MainJob:
         student: model folder that encodes the queries.
         index: index folder in the teacher's space.
         lexicon: lexicon folder.
-        runs: query kind → folder with a TREC run for each split and system.
+        runs: query kind → folder with a TREC run for each split and system but the fusion.
+        fusions: query kind → folder with a TREC run of the fusion for each split.
     """
 
     language: Language
@@ -72,14 +73,16 @@ class MainJob:
     index: Path
     lexicon: Path
     runs: dict[str, Path]
+    fusions: dict[str, Path]
 
     def run(self, system: str, kind: str = "title", split: str = "test") -> Run:
         """A system's ranking of one kind of queries, ``split`` being ``"development"`` or ``"test"``."""
-        return read_run(self.runs[kind] / _run_name(split, system))
+        folder = (self.fusions if system == "fusion" else self.runs)[kind]
+        return read_run(folder / _run_name(split, system))
 
-    def fusion(self, kind: str = "title") -> FusionChoice:
-        """What was chosen for the fusion on development queries of this kind; its weight is the student's."""
-        return FusionChoice(**read_manifest(self.runs[kind], "runs").meta)
+    def fusion(self, kind: str = "title") -> WeightChoice:
+        """The student's weight in the fusion, as chosen on development queries of this kind."""
+        return WeightChoice(**read_manifest(self.fusions[kind], "runs").meta)
 
     def systems(self, kind: str = "title") -> list[str]:
         """The systems that ranked this kind of queries."""
@@ -134,21 +137,19 @@ def run_main_job(
         **{system: _hashes(model, searched) for system, (model, searched) in encoders.items()},
     }
     runs = {kind: home / "runs" / kind for kind in kinds}
+    fusions = {kind: home / "fusions" / kind for kind in kinds}
     for kind, folder in runs.items():
-        if is_complete(folder) and read_manifest(folder, "runs").parents == parents:
-            continue
-        translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
-        found = {split: _search(collection, kind, split, encoders, translator, progress) for split in SPLITS}
-        chosen = _choose_fusion(collection, kind, found["development"])
-        for split_runs in found.values():
-            split_runs["fusion"] = reciprocal_rank_fusion(
-                *(split_runs[part] for part in PARTS), k=chosen.k, weight=chosen.weight, depth=DEPTH
-            )
-        with write_artifact(folder, "runs", parents=parents, meta=asdict(chosen)) as building:
-            for split, split_runs in found.items():
-                for system, run in split_runs.items():
-                    write_run(building / _run_name(split, system), run, tag=system)
-    return MainJob(language, collection, teacher, student, index, lexicon, runs)
+        if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
+            translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
+            found = {
+                split: _search(collection, kind, split, encoders, translator, progress) for split in SPLITS
+            }
+            with write_artifact(folder, "runs", parents=parents, meta={}) as building:
+                for split, split_runs in found.items():
+                    for system, run in split_runs.items():
+                        write_run(building / _run_name(split, system), run, tag=system)
+        _fuse(collection, kind, folder, fusions[kind])
+    return MainJob(language, collection, teacher, student, index, lexicon, runs, fusions)
 
 
 def _search(
@@ -178,11 +179,21 @@ def _search(
     return runs
 
 
-def _choose_fusion(collection: Collection, kind: str, runs: Mapping[str, Run]) -> FusionChoice:
-    """Weight and rank constant of the fusion for one kind of queries, on its development queries."""
+def _fuse(collection: Collection, kind: str, runs: Path, output: Path) -> None:
+    """Fuse the student's and the lexicon's rankings, by the weight that is best on development queries."""
+    parents = {"runs": read_manifest(runs, "runs").hash, "fusion": "heights of scores"}
+    if is_complete(output) and read_manifest(output, "runs").parents == parents:
+        return
+    parts = {split: [read_run(runs / _run_name(split, part)) for part in PARTS] for split in SPLITS}
     qrels = collection.qrels(kind, "development")
-    first, second = (runs[part] for part in PARTS)
-    return choose_weight(first, second, lambda run: evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10"))
+    chosen = choose_weight(
+        lambda weight: score_fusion(*parts["development"], weight=weight, depth=DEPTH),
+        lambda run: evaluate(run, qrels, ["nDCG@10"]).mean("nDCG@10"),
+    )
+    with write_artifact(output, "runs", parents=parents, meta=asdict(chosen)) as building:
+        for split, (student, lexicon) in parts.items():
+            fused = score_fusion(student, lexicon, weight=chosen.weight, depth=DEPTH)
+            write_run(building / _run_name(split, "fusion"), fused, tag="fusion")
 
 
 def collection_index(collection: Collection, model: Path, progress: Progress | None) -> Path:

@@ -13,7 +13,7 @@ from kivuko.codeswitch import Lexicon
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run
 from kivuko.retrieval.filters import Filter
-from kivuko.retrieval.fusion import reciprocal_rank_fusion
+from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.translate import QueryTranslator
 from kivuko.text import words
@@ -42,7 +42,6 @@ def search(
     model: Path | None = None,
     lexicon: Path | None = None,
     weight: float = 0.5,
-    k: int = 10,
     depth: int = 100,
     where: Filter | None = None,
     progress: Progress | None = None,
@@ -55,7 +54,6 @@ def search(
         model=model,
         lexicon=lexicon,
         weight=weight,
-        k=k,
         depth=depth,
         where=where,
         progress=progress,
@@ -70,7 +68,6 @@ def find(
     model: Path | None = None,
     lexicon: Path | None = None,
     weight: float = 0.5,
-    k: int = 10,
     depth: int = 100,
     where: Filter | None = None,
     progress: Progress | None = None,
@@ -85,7 +82,6 @@ def find(
         model: the model folder that encodes queries.
         lexicon: a lexicon folder.
         weight: the model's share in the fusion, 0 to 1.
-        k: rank constant of the fusion.
         depth: documents kept a query.
         where: which documents may be found.
         progress: a rich display for the bar.
@@ -98,19 +94,22 @@ def find(
     if method not in get_args(Method):
         raise UnknownNameError("search method", method, get_args(Method))
 
+    # Fusion needs more of each side than it returns.
+    searched = max(depth, SCALE_DEPTH) if method == "fusion" else depth
+
     def by_model() -> Found:
         from kivuko.retrieval.late_interaction import hits_by_model
 
         if model is None:
             raise _lacks(method, "model")
-        hits = hits_by_model(index, model, queries, depth=depth, where=where, progress=progress)
+        hits = hits_by_model(index, model, queries, depth=searched, where=where, progress=progress)
         return Found(
             {query: {hit.id: hit.score for hit in found} for query, found in hits.items()},
             {query: {hit.id: hit.span for hit in found if hit.span} for query, found in hits.items()},
         )
 
     def by_words(structured: Mapping[str, list[dict[str, float]]]) -> Run:
-        hits = index.search_words(list(structured.values()), depth=depth, where=where)
+        hits = index.search_words(list(structured.values()), depth=searched, where=where)
         return {
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
         }
@@ -130,7 +129,7 @@ def find(
             by_words({query: [{word: 1.0} for word in words(text)] for query, text in queries.items()})
         )
     found = by_model()
-    fused = reciprocal_rank_fusion(found.run, by_lexicon(), k=k, weight=weight, depth=depth)
+    fused = score_fusion(found.run, by_lexicon(), weight=weight, depth=depth)
     return Found(fused, found.spans)
 
 
