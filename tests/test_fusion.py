@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kivuko.codeswitch import induce
+from kivuko.data import Document
 from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
+from kivuko.languages import resolve
 from kivuko.ranking import Run, ranked
+from kivuko.retrieval.engine import Method, search
 from kivuko.retrieval.fusion import SCALE_DEPTH, choose_weight, reciprocal_rank_fusion, score_fusion
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.indexing import build_index
+from tiny import ENGLISH, made_up_pairs
 
 RUNS = st.dictionaries(
     st.sampled_from(["q1", "q2"]),
@@ -68,6 +77,29 @@ def test_scores_of_one_run_only_and_depth() -> None:
 def test_senseless_weights_are_refused(weight: float) -> None:
     with pytest.raises(InputError):
         score_fusion({}, {}, weight=weight)
+
+
+def test_search_fuses_a_hundred_of_each_side_however_few_are_asked_for(
+    tiny_teacher: Path, tmp_path: Path
+) -> None:
+    texts = [[ENGLISH[(n * 5 + i) % len(ENGLISH)] for i in range(1 + n % 9)] for n in range(150)]
+    documents = [Document(f"d{n:03}", "", " ".join(words)) for n, words in enumerate(texts)]
+    index = Index.open(build_index(documents, tiny_teacher, tmp_path / "index"))
+    lexicon = tmp_path / "lexicon"
+    induce(made_up_pairs(200), resolve("om")).save(lexicon)
+    queries = {"q": made_up_pairs(1)[0].foreign}
+
+    def found(method: Method, depth: int) -> Run:
+        return search(index, queries, method=method, model=tiny_teacher, lexicon=lexicon, depth=depth)
+
+    by_model, by_lexicon = found("late-interaction", 100), found("lexicon-bm25", 100)
+    assert len(by_model["q"]) == len(by_lexicon["q"]) == 100
+    assert by_model["q"].keys() != by_lexicon["q"].keys()
+    expected = score_fusion(by_model, by_lexicon)["q"]
+    for depth in (3, 100):
+        fused = found("fusion", depth)["q"]
+        assert list(fused) == list(expected)[:depth]
+        assert fused == pytest.approx({name: expected[name] for name in fused})
 
 
 def test_ranks_by_hand() -> None:
