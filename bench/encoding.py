@@ -211,7 +211,7 @@ def targets(speed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> 
         kept = mean(rows, name, "test") / mean(rows, PEER, "test")
         for target, measured, asked in (
             *(
-                (f"passages a CPU s, of encode_document, {threads} threads", ratio, ASKED_SPEED)
+                (f"passages a CPU s, of encode_document, threads: {threads}", ratio, ASKED_SPEED)
                 for threads, ratio in ratios.items()
             ),
             ("mean nDCG@10 on test titles, of fp32", kept, ASKED_QUALITY),
