@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -464,6 +464,17 @@ def test_names_and_comments_of_an_experiment_change_nothing(
     (tmp_path / "changed.toml").write_text(changed, encoding="utf-8")
     names = measured(monkeypatch)
     run_grid(read_experiment(tmp_path / "changed.toml"), copy, say=lambda _: None)
+    assert names == []
+
+
+def test_what_is_not_searched_changes_nothing(
+    copy: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Collection.documents.func
+    with_a_year = property(lambda c: [replace(d, metadata={"year": 2020}) for d in read(c)])
+    monkeypatch.setattr(Collection, "documents", with_a_year)
+    names = measured(monkeypatch)
+    run_grid(experiment, copy, say=lambda _: None)
     assert names == []
 
 
