@@ -2,8 +2,10 @@
 
     python experiments/development.py [--choice training-length] [--only NAME …]
 
-Each cell trains one student on one language and scores its development titles and paragraphs. Finished cells are kept
-in the cache, so a stopped run goes on. Results: docs/results/development/ and docs/results/training-length/.
+Each cell trains one student on one language and scores its development titles and paragraphs. The teacher is the
+regime `english` at its defaults, simpler than that of the main job, which was found later (docs/results/teachers).
+Finished cells are kept in the cache, so a stopped run goes on. Results: docs/results/development/ and
+docs/results/training-length/.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from kivuko.experiment.materials import pairs_of
 from kivuko.languages import resolve
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
+from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import centred_encoder, help_pairs, train_teacher
 
@@ -90,7 +93,7 @@ def measure(
     teacher = centred_encoder(progress)
     if (queries_of_teacher := options.pop("teacher", "titles and paragraphs")) is not None:
         english_pairs = help_pairs(paragraphs=queries_of_teacher != "titles")
-        teacher = train_teacher(teacher, english_pairs, progress=progress)
+        teacher = train_teacher(teacher, english_pairs, settings=ContrastiveSettings(), progress=progress)
     budget: Budget = options.pop("budget", "all")
     pairs = pairs_of(language, budget, seed=0)
     settings = OpticalSettings(**options)

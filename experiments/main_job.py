@@ -36,9 +36,8 @@ CLAIMS = {
 NOTES = """Queries are page titles (and, harder, first paragraphs) of LibreOffice help in the language; the relevant
 document is the one English page of the same name, among all 2,560 pages. Splits are by page; training pairs
 whose English or foreign side occurs as a title or paragraph of a development or test page were removed.
-Everything was chosen on development pages, with one confession: that a teacher trained on titles alone
-forgets long queries was noticed on Hindi test paragraphs of an earlier run; its remedy was chosen and checked
-on development pages (docs/results/teachers).
+Everything was chosen on development pages, with one confession: that teachers forget long queries was noticed on
+test paragraphs of earlier runs; the remedies were chosen and checked on development pages (docs/results/teachers).
 
 Limits: the bitext is software help and interface text of the same domain as the test pages, and the teacher
 was trained on English titles and paragraphs of the training pages, so expect less elsewhere; titles count

@@ -20,6 +20,7 @@ from kivuko.errors import InputError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
 from kivuko.training.contrastive import ContrastiveSettings
+from kivuko.training.hard_negatives import CANDIDATES, with_hard_negatives
 from kivuko.training.ranking_loss import RankingLoss
 from kivuko.training.regimes import codeswitch, english, translate_train
 from kivuko.training.regimes.codeswitch import CodeswitchSettings
@@ -38,6 +39,43 @@ EXAMPLES = [
     (text.split()[0], text, TEXTS[(i + 5) % len(TEXTS)], TEXTS[(i + 9) % len(TEXTS)])
     for i, text in enumerate(TEXTS)
 ]
+
+
+PAGES = [f"{name}\n{text}" for name, text in (
+    ("Page Margins", "Set the margins of the page."),
+    ("Page Numbers", "Insert a number on every page."),
+    ("Rows", "Insert a row above the cursor."),
+    ("Zoom", "Enlarges the view."),
+)]  # fmt: skip
+
+
+def test_a_mined_negative_shares_words_with_the_query_and_is_not_its_page() -> None:
+    # "page" stands on one other page, "a" and "on" on one, "Numbers" on none.
+    pairs = [("Page Margins", PAGES[0]), ("cursor on a row", PAGES[2]), ("Numbers", PAGES[1])]
+    for seed in range(8):
+        first, second, third = with_hard_negatives([*pairs, ("Zoom", PAGES[3])], seed=seed)[:3]
+        assert first == (*pairs[0], PAGES[1])
+        assert second == (*pairs[1], PAGES[1])
+        assert third[2] in {PAGES[0], PAGES[2], PAGES[3]}
+
+
+def test_negatives_are_drawn_from_the_best_few() -> None:
+    rows = [(f"Row {i}", f"Row {i}\nThe row number {i}.") for i in range(30)]
+    drawn = {with_hard_negatives([("the row 7", rows[7][1]), *rows], seed=seed)[0][2] for seed in range(99)}
+    assert len(drawn) == CANDIDATES
+    assert rows[7][1] not in drawn
+
+
+def test_where_no_page_shares_a_word_another_one_is_drawn() -> None:
+    pairs = [("Zoom", page) for page in PAGES[3:]] + [("Rows", page) for page in PAGES[:3]]
+    drawn = {with_hard_negatives(pairs, seed=seed)[0][2] for seed in range(40)}
+    assert drawn == set(PAGES[:3])
+    assert with_hard_negatives(pairs, seed=3) == with_hard_negatives(pairs, seed=3)
+
+
+def test_one_page_has_no_negatives() -> None:
+    with pytest.raises(InputError, match="two different documents"):
+        with_hard_negatives([("Zoom", PAGES[3]), ("View", PAGES[3])])
 
 
 def loss_of(negatives: list[Any], labels: list[list[int]], **options: Any) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 
@@ -26,7 +26,6 @@ from kivuko.ranking import Qrels, ranked
 from kivuko.retrieval.fusion import choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.training import teacher
-from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.regimes.optical import OpticalSettings
 from tiny import build_tiny_encoder
 
@@ -82,7 +81,7 @@ def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPa
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
         patch.setattr(main_job, "BASE", base)
         patch.setattr(teacher, "BASE", base)
-        patch.setattr(teacher, "ContrastiveSettings", lambda: ContrastiveSettings(steps=4))
+        patch.setattr(teacher, "SETTINGS", replace(teacher.SETTINGS, steps=4))
         yield root / "cache"
 
 

@@ -58,6 +58,10 @@ def test_two_queries_and_two_documents_by_hand() -> None:
     # MaxSim: the first query 1 + 0 and .6 + .8, the second 0 and .8.
     own = [math.log(1 + math.exp(1.4 - 1.0)), math.log(1 + math.exp(0.0 - 0.8))]
     assert loss_of(QUERIES, DOCUMENTS, [0, 1]) == pytest.approx(sum(own) / 2, abs=1e-6)
+    # Their means over the query's tokens: .5 and .7, 0 and .8.
+    own = [math.log(1 + math.exp(20 * 0.2)), math.log(1 + math.exp(-20 * 0.8))]
+    found = loss_of(QUERIES, DOCUMENTS, [0, 1], similarity="mean-maxsim", scale=20.0)
+    assert found == pytest.approx(sum(own) / 2, abs=1e-5)
     # Cosines of means: the first query √½ and 1.4 · √½, the second 0 and .8.
     own = [math.log(1 + math.exp(20 * 0.4 * math.sqrt(0.5))), math.log(1 + math.exp(-20 * 0.8))]
     found = loss_of(QUERIES, DOCUMENTS, [0, 1], similarity="single-vector", scale=20.0)
@@ -87,7 +91,7 @@ def test_a_document_that_stands_twice_is_no_negative_of_itself() -> None:
     lengths=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=6),
     pads=st.integers(0, 4),
     fill=st.sampled_from([0.0, 3.0, -3.0]),
-    similarity=st.sampled_from(["maxsim", "single-vector"]),
+    similarity=st.sampled_from(["maxsim", "mean-maxsim", "single-vector"]),
     seed=st.integers(0, 99),
 )
 def test_padding_changes_nothing(
@@ -105,8 +109,11 @@ def test_padding_changes_nothing(
     scores = torch.empty(len(lengths), len(lengths))
     for i, query in enumerate(queries):
         for j, document in enumerate(documents):
+            best = (query @ document.T).amax(dim=1)
             if similarity == "maxsim":
-                scores[i, j] = (query @ document.T).amax(dim=1).sum()
+                scores[i, j] = best.sum()
+            elif similarity == "mean-maxsim":
+                scores[i, j] = best.mean()
             else:
                 scores[i, j] = functional.cosine_similarity(query.mean(dim=0), document.mean(dim=0), dim=0)
     expected = functional.cross_entropy(scores, torch.arange(len(lengths))).item()

@@ -99,26 +99,30 @@ def optical(
 def teacher(
     documents: Annotated[Path, typer.Argument(help="English documents: TSV (id, title, text) or JSONL.")],
     output: Annotated[Path, typer.Option(help="Model folder to write.")],
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps; many more than 120 did harm.")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; 160 by default.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
 ) -> None:
-    """Train an English teacher to find your documents by their titles, for students with --teacher."""
+    """Train an English teacher to find your documents by their titles, for students with --teacher.
+
+    Each title has a hard negative: another of your documents that BM25 ranks high for it.
+    """
+    from dataclasses import replace
+
     import torch
 
     from kivuko.cli.display import bars, console
     from kivuko.data import read_documents
-    from kivuko.training.contrastive import ContrastiveSettings
-    from kivuko.training.teacher import centred_encoder, train_teacher
+    from kivuko.training.hard_negatives import with_hard_negatives
+    from kivuko.training.teacher import SETTINGS, centred_encoder, train_teacher
 
     if threads:
         torch.set_num_threads(threads)
     read = read_documents(documents)
     pairs = [(document.title, document.full_text) for document in read if document.title and document.text]
-    settings = ContrastiveSettings(steps=steps) if steps else ContrastiveSettings()
+    triples = with_hard_negatives(pairs)
+    settings = replace(SETTINGS, steps=steps) if steps else SETTINGS
     with bars() as progress:
-        train_teacher(centred_encoder(progress), pairs, output, settings=settings, progress=progress)
+        train_teacher(centred_encoder(progress), triples, output, settings=settings, progress=progress)
     console.print(
         f"{output}: teacher trained on {len(pairs):,} documents; {len(read) - len(pairs):,} without title or text "
         "were left out",

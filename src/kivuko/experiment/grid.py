@@ -42,10 +42,11 @@ from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.machine_translation.apertium import ApertiumTranslator
 from kivuko.retrieval.machine_translation.baselines import search_translated_queries, translate_documents
 from kivuko.retrieval.machine_translation.translator import Skipped, open_or_skip
+from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.regimes.regime import Models, Slot
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Cost, Stage, cost_of, run_stage
-from kivuko.training.teacher import BASE, centred_encoder, untrained_teacher
+from kivuko.training.teacher import BASE, centred_encoder, help_pairs, train_teacher, untrained_teacher
 
 #: What every cell file has beside its scores' details; a file without them is not one of ours.
 FIELDS = frozenset({"key", "regime", "budget", "seed", "scores"})
@@ -263,9 +264,10 @@ def _baseline(
     skipped: dict[str, str] = {}
     match cell.line.baseline:
         case "ceiling":
-            from kivuko.training.teacher import default_teacher
-
-            teacher = default_teacher(progress)
+            # What every line with a trained teacher starts from: simpler than the main job's, so as to be a regime.
+            teacher = train_teacher(
+                centred_encoder(progress), help_pairs(), settings=ContrastiveSettings(), progress=progress
+            )
             runs = student_runs(bed, Models(teacher, teacher), "maxsim", progress, in_english=True)
         case "bm25-untranslated":
             runs = lexical_runs(

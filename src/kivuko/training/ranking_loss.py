@@ -14,7 +14,7 @@ from kivuko.training.similarity import contrast, mean_maxsim, sentence_vectors
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
-Similarity = Literal["maxsim", "single-vector"]
+Similarity = Literal["maxsim", "mean-maxsim", "single-vector"]
 
 
 class RankingLoss(nn.Module):
@@ -27,9 +27,10 @@ class RankingLoss(nn.Module):
 
     Args:
         model: a ``MultiVectorEncoder``; both sides are trained.
-        similarity: ``"maxsim"`` (summed over the query's tokens) or ``"single-vector"`` (cosine of mean token
-            vectors).
-        scale: inverse temperature; about 1 for MaxSim, which grows with the query, about 20 for cosines.
+        similarity: ``"maxsim"`` (summed over the query's tokens), ``"mean-maxsim"`` (their mean, which ranks alike
+            but lets long queries teach as much as short ones: their sums lie so far apart that the loss has nothing
+            left to say) or ``"single-vector"`` (cosine of mean token vectors).
+        scale: inverse temperature; about 1 for MaxSim's sum, which grows with the query, about 20 for the others.
 
     Requirements:
         Text columns query, document and any number of hard negatives, and a label column: a number for the document,
@@ -85,10 +86,10 @@ class RankingLoss(nn.Module):
     def _scores(
         self, queries: Tensor, query_mask: Tensor, documents: Tensor, document_mask: Tensor
     ) -> Tensor:
-        if self.similarity == "maxsim":
-            mean = mean_maxsim(queries, query_mask, documents, document_mask)
-            return mean * query_mask.sum(dim=1, keepdim=True)
-        return sentence_vectors(queries, query_mask) @ sentence_vectors(documents, document_mask).T
+        if self.similarity == "single-vector":
+            return sentence_vectors(queries, query_mask) @ sentence_vectors(documents, document_mask).T
+        mean = mean_maxsim(queries, query_mask, documents, document_mask)
+        return mean if self.similarity == "mean-maxsim" else mean * query_mask.sum(dim=1, keepdim=True)
 
     def _encode(self, features: dict[str, Tensor], task: str) -> tuple[Tensor, Tensor]:
         output = self.model(dict(features), task=task)

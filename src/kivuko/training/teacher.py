@@ -1,7 +1,8 @@
 """English late-interaction teachers.
 
 The first teacher is an encoder as it is, in a centred space. The trained one starts there and learns on English
-query–document pairs: titles of training pages against the pages (contrastive, in-batch negatives, MaxSim).
+query–document pairs: titles and paragraphs of training pages against the pages, each with a hard negative beside the
+other documents of its batch.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
 from kivuko.models import centring, encoding, get, late_interaction
 from kivuko.training.contrastive import ContrastiveSettings
+from kivuko.training.hard_negatives import with_hard_negatives
 from kivuko.training.regimes import english
 from kivuko.training.regimes.regime import Models
 from kivuko.training.resources import Resources
@@ -27,6 +29,8 @@ from kivuko.training.stages import run_stage
 BASE = "multilingual-e5-small"
 DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
+#: How a teacher is trained: what did best for its cost on development pages (docs/results/teachers).
+SETTINGS = ContrastiveSettings(similarity="mean-maxsim", scale=20.0)
 
 
 def centred_encoder(progress: Progress | None = None) -> Path:
@@ -52,13 +56,13 @@ def centring_texts() -> list[str]:
 def default_teacher(progress: Progress | None = None) -> Path:
     """The teacher of every student: :func:`centred_encoder`, trained to find English training pages.
 
-    Its queries are titles and, as many, paragraphs: a teacher trained on titles alone forgets how to use long
-    queries (docs/results/development).
+    Its queries are titles and, as many, paragraphs, each with a hard negative, and their lengths do not count in the
+    loss: otherwise it forgets how to use long queries (docs/results/teachers).
 
     Raises:
         FetchError: the model or the pages cannot be brought.
     """
-    return train_teacher(centred_encoder(progress), help_pairs(), progress=progress)
+    return train_teacher(centred_encoder(progress), with_hard_negatives(help_pairs()), progress=progress)
 
 
 def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
@@ -111,19 +115,20 @@ def untrained_teacher(
 
 def train_teacher(
     start: Path,
-    pairs: Sequence[tuple[str, str]],
+    pairs: Sequence[tuple[str, ...]],
     output: Path | None = None,
     *,
-    settings: ContrastiveSettings | None = None,
+    settings: ContrastiveSettings = SETTINGS,
     progress: Progress | None = None,
 ) -> Path:
     """Train an English teacher on (query, document) pairs: the ``english`` regime.
 
     Args:
         start: the late-interaction model folder to start from.
-        pairs: English queries and the documents they should find; no held-out page may be among them.
+        pairs: English queries and the documents they should find, best with hard negatives after them
+            (:func:`~kivuko.training.hard_negatives.with_hard_negatives`); no held-out page may be among them.
         output: the model folder to write; one in the cache, shared by all who train the same, by default.
-        settings: how to train; the default is what did best for its cost on development pages.
+        settings: how to train.
         progress: a rich display for the bar.
 
     Returns:
@@ -131,7 +136,7 @@ def train_teacher(
     """
     models = run_stage(
         english.REGIME,
-        settings or ContrastiveSettings(),
+        settings,
         Models(start, start),
         Resources(english_pairs=pairs),
         output=output,

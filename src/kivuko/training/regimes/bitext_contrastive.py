@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from kivuko.errors import InputError
 from kivuko.training.align import AlignSettings, train_aligned
-from kivuko.training.bitext_contrast import BitextContrastLoss
-from kivuko.training.ranking_loss import Similarity
+from kivuko.training.bitext_contrast import BitextContrastLoss, Similarity
 from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
