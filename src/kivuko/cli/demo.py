@@ -30,7 +30,7 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     console.print(
-        f"[bold]{spoken.name}[/bold] questions, English help pages. Up to 20 minutes on two cores the first time; "
+        f"[bold]{spoken.name}[/bold] questions, English help pages. About half an hour on two cores the first time; "
         "seconds when repeated."
     )
     with bars() as progress:
