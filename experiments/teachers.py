@@ -82,7 +82,7 @@ def main() -> None:
                 rows.append({**facts, **vars(scores.summary("nDCG@10")), "seed": 0})
     write_results(
         Path("docs/results/teachers"),
-        "What to train an English teacher on",
+        "How to train an English teacher",
         rows,
         command="python experiments/teachers.py",
         notes=f"""The first {QUERIES} development queries of each kind, asked of the teacher itself (no student).
