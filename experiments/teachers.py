@@ -2,8 +2,8 @@
 
     python experiments/teachers.py [--threads N]
 
-Each teacher is asked directly, in English and (zero-shot) in two languages, on development pages. About half an
-hour on one core; trained teachers and indexes are kept in the cache. Results: docs/results/teachers/.
+Each teacher is asked directly, in English and (zero-shot) in two languages, on development pages. About three
+quarters of an hour on one core; trained teachers and indexes are kept in the cache. Results: docs/results/teachers/.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from kivuko.cli.display import bars
 from kivuko.data import Collection, build_collection
-from kivuko.data.queries import unique_paragraphs
+from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
@@ -26,6 +26,7 @@ from kivuko.languages import resolve
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.training.contrastive import ContrastiveSettings
+from kivuko.training.document_queries import title_and_sentence_pairs
 from kivuko.training.hard_negatives import with_hard_negatives
 from kivuko.training.teacher import SETTINGS, centred_encoder, help_pairs, train_teacher
 
@@ -56,6 +57,10 @@ def main() -> None:
     with bars() as progress:
         start = centred_encoder(progress)
         titles, both = help_pairs(paragraphs=False), help_pairs()
+        training = {name for _, name in training_titles(pages.values())}
+        sentences = title_and_sentence_pairs(
+            [page for page in collections[0].documents if page.id in training]
+        )
         summed, mean = ContrastiveSettings(), SETTINGS
         trained: dict[str, tuple[Sequence[tuple[str, ...]], ContrastiveSettings]] = {
             "titles": (titles, summed),
@@ -67,6 +72,8 @@ def main() -> None:
                 replace(mean, scale=12.0),
             ),
             "both, hard negatives, mean MaxSim": (with_hard_negatives(both), mean),
+            "titles, hard negatives, mean MaxSim": (with_hard_negatives(titles), mean),
+            "titles and sentences, hard negatives, mean MaxSim": (with_hard_negatives(sentences), mean),
         }
         teachers = {"untrained, centred": start} | {
             name: train_teacher(start, pairs, settings=settings, progress=progress)
@@ -90,8 +97,9 @@ English paragraphs stand word for word on their page, a quarter of them beyond t
 
 With MaxSim summed over the query's tokens a teacher forgets how to use long queries: their sums lie so far apart that
 the loss has nothing left to say, and short queries alone decide. Mean MaxSim has one scale for all lengths, 20 except
-where it says 12. A hard negative is one of the eight other pages that BM25 ranks best. The last row is the default of
-the main job; grids, which compare regimes, start from `titles and paragraphs`.""",
+where it says 12. A hard negative is one of the eight other pages that BM25 ranks best. The default of the main job is
+`both, hard negatives, mean MaxSim`; grids, which compare regimes, start from `titles and paragraphs`. The last row is
+what `kivuko train teacher` does with documents of which only titles and texts are known.""",
     )
 
 

@@ -102,9 +102,9 @@ def teacher(
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; 160 by default.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
 ) -> None:
-    """Train an English teacher to find your documents by their titles, for students with --teacher.
+    """Train an English teacher to find your documents by titles and sentences of theirs, for students with --teacher.
 
-    Each title has a hard negative: another of your documents that BM25 ranks high for it.
+    Each of them has a hard negative: another of your documents that BM25 ranks high for it.
     """
     from dataclasses import replace
 
@@ -112,19 +112,21 @@ def teacher(
 
     from kivuko.cli.display import bars, console
     from kivuko.data import read_documents
+    from kivuko.training.document_queries import title_and_sentence_pairs
     from kivuko.training.hard_negatives import with_hard_negatives
     from kivuko.training.teacher import SETTINGS, centred_encoder, train_teacher
 
     if threads:
         torch.set_num_threads(threads)
     read = read_documents(documents)
-    pairs = [(document.title, document.full_text) for document in read if document.title and document.text]
+    pairs = title_and_sentence_pairs(read)
     triples = with_hard_negatives(pairs)
     settings = replace(SETTINGS, steps=steps) if steps else SETTINGS
     with bars() as progress:
         train_teacher(centred_encoder(progress), triples, output, settings=settings, progress=progress)
+    unused = len(read) - len({document for _, document in pairs})
     console.print(
-        f"{output}: teacher trained on {len(pairs):,} documents; {len(read) - len(pairs):,} without title or text "
-        "were left out",
+        f"{output}: teacher trained on {len(pairs):,} titles and sentences of {len(read) - unused:,} documents; "
+        f"{unused:,} without either were left out",
         soft_wrap=True,
     )
