@@ -42,13 +42,13 @@ def materials(languages: Sequence[Language], budget: Budget, seed: int, needs: f
     """
     bitext = {language: pairs_of(language, budget, seed) for language in languages}
     bitext = {language: pairs for language, pairs in bitext.items() if pairs}
-    lexicons = {language: lexicon_of(language, budget, seed) for language in languages}
-    tables = {
-        language: _table(lexicon, bitext.get(language, ()))
-        for language, lexicon in lexicons.items()
-        if lexicon is not None and needs & {Need.LEXICON, Need.TRANSLATED}
-    }
-    tables = {language: table for language, table in tables.items() if table.senses}
+    tables = {}
+    if needs & {Need.LEXICON, Need.TRANSLATED}:
+        tables = {
+            language: table
+            for language in languages
+            if (table := _table(language, budget, seed)) is not None and table.senses
+        }
     english_pairs = help_pairs() if needs & {Need.ENGLISH_PAIRS, Need.TRANSLATED} else []
     return Resources(
         english_pairs=english_pairs if Need.ENGLISH_PAIRS in needs else [],
@@ -113,8 +113,15 @@ def _spelled(term: str) -> str:
     return comparison_key(" ".join(words(term)))
 
 
-def _table(lexicon: Lexicon, pairs: Sequence[Pair]) -> EnglishTable:
-    counts = Counter(word for pair in pairs for word in words(pair.foreign))
+@functools.cache
+def _table(language: Language, budget: Budget, seed: int) -> EnglishTable | None:
+    """The budget's lexicon from English, its senses weighed by how often the pairs have them."""
+    if budget == "all" and seed:
+        return _table(language, budget, 0)
+    lexicon = lexicon_of(language, budget, seed)
+    if lexicon is None:
+        return None
+    counts = Counter(word for pair in pairs_of(language, budget, seed) for word in words(pair.foreign))
     return invert(lexicon, counts=counts or None)
 
 
