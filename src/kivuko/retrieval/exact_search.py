@@ -19,7 +19,8 @@ from kivuko.retrieval.passage_arrays import PassageArrays, rows_of
 from kivuko.retrieval.searching import Effort, Owners
 
 Precision = Literal["float16", "int8"]
-_TOKENS_RESCORED_AT_ONCE = 1 << 15
+#: Few enough for the processor's cache: 32,768 at once take three times as long.
+_TOKENS_RESCORED_AT_ONCE = 1 << 12
 
 
 class Vectors:
@@ -48,7 +49,7 @@ class Vectors:
         for first, last in chunks_of(lengths, _TOKENS_RESCORED_AT_ONCE):
             rows = rows_of(self.offsets, passages[first:last])
             if self._float16 is not None:
-                tokens = torch.from_numpy(self._float16.take(rows, axis=0).astype(np.float32))
+                tokens = torch.from_numpy(self._float16.take(rows, axis=0)).float()
                 similarity = (torch.from_numpy(query) @ tokens.T).numpy()
             else:
                 similarity = _with_int8(query, self._int8.take(rows, axis=0))
