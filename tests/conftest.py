@@ -1,12 +1,17 @@
-"""Fixtures of the tests that train: a tiny encoder, and a cache of its own for each test."""
+"""Fixtures of the tests that train (a tiny encoder, a cache of its own for each test), and no deadlines."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tiny import build_tiny_encoder, made_up_pairs
+
+# Machines are shared and noisy: how long an example took says nothing of the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

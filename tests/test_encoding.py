@@ -83,7 +83,7 @@ def test_vectors_are_the_library_s(in_float32: None, tiny_teacher: Path) -> None
         np.testing.assert_allclose(found[number].astype(np.float32), vectors, atol=1e-3)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(order=st.permutations(range(len(TEXTS))), budget=st.integers(1, 1000))
 def test_batch_and_order_change_vectors_by_rounding_alone(
     exported: tuple[Path, Path, ExportReport], order: list[int], budget: int

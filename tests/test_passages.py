@@ -32,7 +32,7 @@ PARTS = st.lists(
 
 
 @given(texts=st.lists(PARTS, max_size=3), max_pieces=st.integers(8, 24), overlap=st.integers(0, 3))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_piece_is_in_a_passage_and_each_can_be_read_whole(
     encoder: object, texts: list[str], max_pieces: int, overlap: int
 ) -> None:

@@ -72,7 +72,7 @@ def passages_of(shard: EncodedDocuments) -> dict[str, list[np.ndarray]]:
     depth=st.integers(1, 45),
     at_once=st.sampled_from([64, 1 << 17]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_exact_search_is_a_loop_over_everything(
     tmp_path_factory: pytest.TempPathFactory,
     documents: int,
@@ -99,7 +99,7 @@ def test_exact_search_is_a_loop_over_everything(
 
 
 @given(tokens=st.integers(1, 30), scale=st.floats(1e-3, 1.0))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_score_is_farther_from_the_rough_one_than_the_bound(tokens: int, scale: float) -> None:
     random = np.random.default_rng(tokens)
     lengths = np.sort(random.integers(1, 9, 20))
@@ -405,4 +405,4 @@ class IndexAgainstDictionary(RuleBasedStateMachine):
 
 
 TestIndexAgainstDictionary = IndexAgainstDictionary.TestCase
-TestIndexAgainstDictionary.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+TestIndexAgainstDictionary.settings = settings(max_examples=15, stateful_step_count=12)

@@ -18,7 +18,7 @@ from kivuko.transport import TransportPlan, cost_spread, solve, uniform_marginal
 
 SOLVERS = ["sinkhorn", "ipot", "exact"]
 TIGHT: dict[str, Any] = {"tolerance": 1e-5, "max_iterations": 2000}
-invariant = settings(max_examples=40, deadline=None, derandomize=True)
+invariant = settings(max_examples=40, derandomize=True)
 
 
 class Problem(NamedTuple):

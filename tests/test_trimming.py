@@ -63,7 +63,7 @@ WORDS = st.text("abcdΩ", min_size=1, max_size=7)
 SENTENCES = st.lists(st.lists(WORDS, min_size=1, max_size=3).map(" ".join), min_size=1, max_size=4)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.text("▁abcd", min_size=1, max_size=4), st.integers(-9, -1), min_size=1, max_size=25),
     SENTENCES,
@@ -74,7 +74,7 @@ def test_unigram_cuts_counted_text_as_before(pieces: dict[str, int], texts: list
     assert cut(trimmed(tokenizer, texts), texts) == cut(tokenizer, texts)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sets(
         st.text("abcd", min_size=1, max_size=4).flatmap(lambda piece: st.sampled_from([piece, "##" + piece])),

@@ -271,7 +271,7 @@ def test_a_folder_of_aligned_files(tmp_path: Path) -> None:
 # ---- the mechanism ------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     records=st.lists(st.text(max_size=3), max_size=8),
     kills=st.lists(st.integers(1, 9), max_size=4),
