@@ -113,8 +113,8 @@ CHEAP = ["bm25-untranslated", "lexicon-bm25"]
 def forget() -> None:
     """What the process remembers of the data, for there are several caches here."""
     for function in (
-        materials.lexicon_of, materials._bitext, materials._dictionaries, materials._texts,
-        materials._translated_pages,
+        materials.lexicon_of, materials._bitext, materials._dictionaries, materials._table, materials._texts,
+        materials._translated_pages, grid._material_hash, grid._lexicons_hash,
     ):  # fmt: skip
         function.cache_clear()
 

@@ -35,7 +35,8 @@ SIZES = {"1k": 40, "5k": 120}
 def _fresh() -> Iterator[None]:
     """Nothing remembered from, or for, tests with another cache or other sizes."""
     remembering = (
-        rooms.lexicon_of, rooms._bitext, rooms._dictionaries, rooms._texts, rooms._translated_pages,
+        rooms.lexicon_of, rooms._bitext, rooms._dictionaries, rooms._table, rooms._texts,
+        rooms._translated_pages,
     )  # fmt: skip
     for function in remembering:
         function.cache_clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from kivuko.data.cleaning import drop_reason
 from kivuko.data.drops import DropReport
@@ -56,16 +56,15 @@ def paragraph_queries(
     )
     queries = {}
     for page_id in sorted(english.keys() & foreign.keys()):
-        translated = _translated_paragraphs(english[page_id], foreign[page_id], language)
-        unique = (text for text in translated if pages_with[comparison_key(text)] == 1)
-        text = next(unique, None)
-        if text is not None:
-            queries[page_id] = text
-            report.kept += 1
-        elif any(translated):
-            report.drop("every translated paragraph is on other pages too")
+        reason = f"no translated paragraph of {FEWEST_WORDS} words"
+        for text in _translated_paragraphs(english[page_id], foreign[page_id], language):
+            if pages_with[comparison_key(text)] == 1:
+                queries[page_id] = text
+                report.kept += 1
+                break
+            reason = "every translated paragraph is on other pages too"
         else:
-            report.drop(f"no translated paragraph of {FEWEST_WORDS} words")
+            report.drop(reason)
     return queries
 
 
@@ -102,13 +101,13 @@ def unique_paragraphs(english: Iterable[Page], split: Split) -> list[tuple[str, 
     return chosen
 
 
-def _translated_paragraphs(english: Page, foreign: Page, language: Language) -> list[str]:
+def _translated_paragraphs(english: Page, foreign: Page, language: Language) -> Iterator[str]:
     title = comparison_key(foreign.title)
-    return [
-        text
-        for key, text in foreign.paragraphs.items()
-        if key in english.paragraphs
-        and comparison_key(text) != title
-        and len(words(text)) >= FEWEST_WORDS
-        and drop_reason(english.paragraphs[key], text, language) is None
-    ]
+    for key, text in foreign.paragraphs.items():
+        if (
+            key in english.paragraphs
+            and comparison_key(text) != title
+            and len(words(text)) >= FEWEST_WORDS
+            and drop_reason(english.paragraphs[key], text, language) is None
+        ):
+            yield text

@@ -6,6 +6,7 @@ the hash of everything that determined it, so a grid that was stopped goes on an
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import time
@@ -21,7 +22,7 @@ from kivuko.codeswitch import Lexicon
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.provenance import commit, machine, now, package_versions
 from kivuko.experiment.config import Budget, Experiment, RegimeConfig
-from kivuko.experiment.materials import lexicon_of, materials
+from kivuko.experiment.materials import PAIRS, lexicon_of, materials
 from kivuko.experiment.scoring import (
     DEPTH,
     RECIPE,
@@ -194,10 +195,10 @@ def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:
     stages = experiment.stages_of(cell.line, cell.seed)
     needs = _needs(stages)
     data: dict[str, Any] = {"test bed": bed.hash}
-    if needs:
-        data |= materials(languages, cell.budget, cell.seed, needs).digest(needs)
-    lexicons = _lexicons(languages, cell)
-    data["lexicons"] = hash_json({tag.tag: dict(lexicon.entries) for tag, lexicon in lexicons.items()})
+    # Every cell is asked for its key, finished ones too: what many share is gathered and hashed once.
+    drawn = tuple(languages), cell.budget, cell.seed if cell.budget in PAIRS else 0
+    data |= {need.value: _material_hash(need, *drawn) for need in sorted(needs)}
+    data["lexicons"] = _lexicons_hash(*drawn)
     return {
         "recipe": RECIPE,
         "stages": [{"regime": stage.regime.name, "settings": asdict(stage.settings)} for stage in stages],
@@ -214,9 +215,20 @@ def _needs(stages: Sequence[Stage]) -> frozenset[Need]:
     return frozenset().union(*(stage.regime.needs for stage in stages)) - {Need.TEACHER}
 
 
-def _lexicons(languages: Sequence[Language], cell: Cell) -> dict[Language, Lexicon]:
-    """The lexicons that a cell's budget allows, of the languages it is trained on."""
-    found = {language: lexicon_of(language, cell.budget, cell.seed) for language in languages}
+@functools.cache
+def _material_hash(need: Need, languages: tuple[Language, ...], budget: Budget, seed: int) -> str:
+    return materials(languages, budget, seed, frozenset({need})).digest(frozenset({need}))[need.value]
+
+
+@functools.cache
+def _lexicons_hash(languages: tuple[Language, ...], budget: Budget, seed: int) -> str:
+    lexicons = _lexicons(languages, budget, seed)
+    return hash_json({language.tag: dict(lexicon.entries) for language, lexicon in lexicons.items()})
+
+
+def _lexicons(languages: Sequence[Language], budget: Budget, seed: int) -> dict[Language, Lexicon]:
+    """The lexicons that a budget allows, of those languages that have one."""
+    found = {language: lexicon_of(language, budget, seed) for language in languages}
     return {language: lexicon for language, lexicon in found.items() if lexicon is not None}
 
 
@@ -245,7 +257,7 @@ def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progres
         facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
     alone = student_runs(bed, models, cell.line.similarity, progress)
     rows = score_rows(bed, alone)
-    lexicons = _lexicons(languages, cell)
+    lexicons = _lexicons(languages, cell.budget, cell.seed)
     if lexicons:
         rows += score_rows(bed, fuse(bed, alone, lexicon_runs(bed, lexicons)), "fused")
     if not cell.line.keep:
@@ -274,7 +286,7 @@ def _baseline(
                 bed, "untranslated", lambda index, _: lambda queries: _untranslated(index, queries)
             )
         case "lexicon-bm25":
-            runs = lexicon_runs(bed, _lexicons(languages, cell))
+            runs = lexicon_runs(bed, _lexicons(languages, cell.budget, cell.seed))
         case baseline:
             runs = lexical_runs(
                 bed,
