@@ -10,7 +10,7 @@ demo: .venv/installed
 	$(BIN)/kivuko demo
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -1,7 +1,8 @@
-"""Fixtures of the tests that train (a tiny encoder, a cache of its own for each test), and no deadlines."""
+"""Fixtures of the tests that train (a tiny encoder, a cache of its own for each test), no deadlines, one width."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tiny import build_tiny_encoder, made_up_pairs
 # Machines are shared and noisy: how long an example took says nothing of the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+# The console takes its width when it is first imported, by whichever test that is.
+os.environ["COLUMNS"] = "200"
 
 
 @pytest.fixture(scope="session")

@@ -193,7 +193,6 @@ def test_demo_prints_the_table_three_queries_and_what_is_next(
     job: MainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(main_job, "run_main_job", functools.partial(run_main_job, settings=SETTINGS))
-    monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(app, ["demo", "--language", "om"], catch_exceptions=False)
     assert done.exit_code == 0
     for meaning in SYSTEMS.values():

@@ -66,6 +66,11 @@ class Cell:
         """As in file names and messages."""
         return f"{self.line.name}.{self.budget}.{self.seed}"
 
+    @property
+    def draw(self) -> int:
+        """Seed of the sample of pairs; 0 where the budget draws none, so that all seeds share one lexicon."""
+        return self.seed if self.budget in PAIRS else 0
+
     def is_called(self, name: str) -> bool:
         """Whether ``name`` is this cell's name or the beginning of it, up to a full stop."""
         return f"{self.name}.".startswith(f"{name}.")
@@ -196,9 +201,9 @@ def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:
     needs = _needs(stages)
     data: dict[str, Any] = {"test bed": bed.hash}
     # Every cell is asked for its key, finished ones too: what many share is gathered and hashed once.
-    drawn = tuple(languages), cell.budget, cell.seed if cell.budget in PAIRS else 0
-    data |= {need.value: _material_hash(need, *drawn) for need in sorted(needs)}
-    data["lexicons"] = _lexicons_hash(*drawn)
+    given = tuple(languages), cell.budget, cell.draw
+    data |= {need.value: _material_hash(need, *given) for need in sorted(needs)}
+    data["lexicons"] = _lexicons_hash(*given)
     return {
         "recipe": RECIPE,
         "stages": [{"regime": stage.regime.name, "settings": asdict(stage.settings)} for stage in stages],
@@ -239,7 +244,7 @@ def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progres
         return {"stages": [], "cost": asdict(Cost()), "facts": facts, "scores": rows}
     stages = experiment.stages_of(cell.line, cell.seed)
     needs = _needs(stages)
-    resources = materials(languages, cell.budget, cell.seed, needs) if needs else Resources()
+    resources = materials(languages, cell.budget, cell.draw, needs) if needs else Resources()
     first = centred_encoder(progress) if cell.line.centred else untrained_teacher(BASE, [], centred=False)
     models = Models(first, first)
     cost, facts = Cost(), {}
@@ -257,7 +262,7 @@ def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progres
         facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
     alone = student_runs(bed, models, cell.line.similarity, progress)
     rows = score_rows(bed, alone)
-    lexicons = _lexicons(languages, cell.budget, cell.seed)
+    lexicons = _lexicons(languages, cell.budget, cell.draw)
     if lexicons:
         rows += score_rows(bed, fuse(bed, alone, lexicon_runs(bed, lexicons)), "fused")
     if not cell.line.keep:
@@ -286,7 +291,7 @@ def _baseline(
                 bed, "untranslated", lambda index, _: lambda queries: _untranslated(index, queries)
             )
         case "lexicon-bm25":
-            runs = lexicon_runs(bed, _lexicons(languages, cell.budget, cell.seed))
+            runs = lexicon_runs(bed, _lexicons(languages, cell.budget, cell.draw))
         case baseline:
             runs = lexical_runs(
                 bed,

@@ -79,8 +79,6 @@ def lexicon_of(language: Language, budget: Budget, seed: int) -> Lexicon | None:
     """The lexicon of a budget: public dictionaries, or one induced from the pairs; None without either."""
     if budget == "lexicon":
         return _dictionaries(language)
-    if budget == "all" and seed:  # no chance in it: one lexicon serves every seed
-        return lexicon_of(language, budget, 0)
     pairs = pairs_of(language, budget, seed)
     return induce(pairs, language) if pairs else None
 
@@ -116,8 +114,6 @@ def _spelled(term: str) -> str:
 @functools.cache
 def _table(language: Language, budget: Budget, seed: int) -> EnglishTable | None:
     """The budget's lexicon from English, its senses weighed by how often the pairs have them."""
-    if budget == "all" and seed:
-        return _table(language, budget, 0)
     lexicon = lexicon_of(language, budget, seed)
     if lexicon is None:
         return None
