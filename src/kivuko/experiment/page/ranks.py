@@ -59,7 +59,7 @@ def ranks_by_language(results: Path) -> Chart | None:
     return chart(
         figure,
         "rank-by-document-language",
-        "Rank by document language",
+        f"Rank by document language (of {FOLDER}, not of these cells)",
         "One index holds every page in all these languages; each number is the median rank, in that one list, of the "
         "page's version in the language below, asked in the language at the left. A perfect list has all "
         "versions of the page first, whatever their language. Darker is better.",
