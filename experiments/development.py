@@ -22,7 +22,10 @@ import torch
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, write_atomically
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.config import Budget

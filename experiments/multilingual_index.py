@@ -20,7 +20,8 @@ import torch
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
+from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import load_pages
 from kivuko.errors import InputError
 from kivuko.evaluation.exposure import language_shares, rank_shifts
@@ -33,8 +34,8 @@ from kivuko.experiment.report_cells import read_cells
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run, ranked
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.training.teacher import centred_encoder

@@ -21,19 +21,20 @@ from multilingual_index import LANGUAGES, trained
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
-from kivuko.data import Collection, Document, build_collection
-from kivuko.data.drops import DropReport
+from kivuko.collections.collection import Collection, Document
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
+from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import load_pages
 from kivuko.data.queries import paragraph_queries
-from kivuko.data.split import split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.late_interaction import search_late_interaction
 

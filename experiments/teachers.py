@@ -16,7 +16,8 @@ from pathlib import Path
 import torch
 
 from kivuko.cli.display import bars
-from kivuko.data import Collection, build_collection
+from kivuko.collections.collection import Collection
+from kivuko.data.collection_build import build_collection
 from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.evaluation.measures import evaluate

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from kivuko.benchmarks import hugging_face, table
+from kivuko.benchmarks.catalogue import benchmarks, choose
+from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.main import app
-from kivuko.data.benchmarks import hugging_face, table
-from kivuko.data.benchmarks.catalogue import benchmarks, choose
-from kivuko.data.benchmarks.importing import import_collection
-from kivuko.data.judged_collection import JudgedCollection
-from kivuko.data.own_files import read_documents, read_queries
+from kivuko.collections.judged import JudgedCollection
 from kivuko.errors import FetchError, InputError, UnknownNameError
 from kivuko.evaluation.run import write_run
 from kivuko.languages import resolve
+from kivuko.readers.documents import read_documents, read_queries
 from kivuko.retrieval.lexical import LexicalIndex
 
 ENGLISH, OROMO = resolve("en"), resolve("om")
@@ -108,7 +108,7 @@ def test_topics_of_ir_datasets_with_several_fields(registered: Registered, tmp_p
     from ir_datasets.datasets.wikiclir import WikiClirDoc, WikiClirQuery
     from ir_datasets.formats import TsvDocs, TsvQueries
 
-    from kivuko.data.benchmarks.irds import read_ir_dataset
+    from kivuko.benchmarks.irds import read_ir_dataset
 
     (tmp_path / "docs.tsv").write_text("7\tZiwa\tNi kubwa.\n")
     (tmp_path / "queries.tsv").write_text("q1\tLake\tis a body of water\n")

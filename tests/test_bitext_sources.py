@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data import Bitext, build_bitext
+from kivuko.collections.bitext import Bitext
+from kivuko.data.bitext_build import build_bitext
 from kivuko.data.formats.icu import plain_text
 from kivuko.data.sources import django, gettext_catalogues, kolibri, udhr, wordpress
 from kivuko.data.sources.udhr import read_declaration

@@ -9,12 +9,15 @@ import pytest
 from typer.testing import CliRunner
 
 from kivuko.cli.data import app
-from kivuko.data import Collection, DropReport, Pair, build_collection, collections_for
-from kivuko.data.collection_sources import COLLECTIONS
+from kivuko.collections.bitext import Pair
+from kivuko.collections.collection import Collection
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import SPLITS, split_of
+from kivuko.data.collection_build import build_collection
+from kivuko.data.collection_sources import COLLECTIONS, collections_for
 from kivuko.data.formats.mallard import read_topic
 from kivuko.data.leakage import HeldOut, drop_leaking, held_out_terms, held_out_texts
 from kivuko.data.sources import cldr_annotations, ict_terms
-from kivuko.data.split import SPLITS, split_of
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import known, resolve
 from kivuko.text import comparison_key, words

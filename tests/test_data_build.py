@@ -10,8 +10,11 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.data import app
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.split import split_of
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import split_of
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 
 MESSAGES = "usr/share/mediawiki/languages/i18n"

@@ -7,9 +7,12 @@ import hashlib
 
 import pytest
 
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import SPLITS, split_of
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import load_pages
-from kivuko.data.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, UnknownNameError
 from kivuko.languages import resolve
 from kivuko.text import comparison_key, words

@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.formats.tables import write_jsonl, write_tsv
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import KIND as PAGES
 from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
@@ -28,14 +30,15 @@ from kivuko.experiment.grid import cells_of, finished_cells, missing_cells, run_
 from kivuko.experiment.report_cells import Variant, read_cells
 from kivuko.experiment.report_contrasts import switching_rate
 from kivuko.experiment.report_statistics import Trials
+from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
 from kivuko.ranking import Qrels, Run
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.translate import QueryTranslator
+from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.training import teacher
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.teacher import centred_encoder

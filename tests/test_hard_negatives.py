@@ -12,13 +12,12 @@ import pytest
 import torch
 
 from kivuko.artifact import read_manifest
-from kivuko.data import DropReport
-from kivuko.data.formats import mmarco, msmarco
-from kivuko.data.formats.negatives import read_msmarco_examples, with_negatives
-from kivuko.data.formats.triples import Triple
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
+from kivuko.readers import msmarco
+from kivuko.readers.msmarco import Triple, read_msmarco_examples, with_negatives
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.hard_negatives import CANDIDATES, with_hard_negatives
 from kivuko.training.ranking_loss import RankingLoss
@@ -259,7 +258,7 @@ def test_recipe_trains_translate_train_on_mmarco_s_negatives(
     tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
-    write(data / mmarco.TRIPLES, table((i, i, (i + 1) % 24) for i in range(24)))
+    write(data / msmarco.TRIPLES, table((i, i, (i + 1) % 24) for i in range(24)))
     write(
         data / "google/queries/train/hindi_queries.train.tsv",
         table((i, t.split()[0]) for i, t in enumerate(TEXTS)),

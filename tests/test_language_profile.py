@@ -13,7 +13,7 @@ from kivuko.artifact import write_artifact
 from kivuko.cli.languages import ENCODER, YARDSTICK
 from kivuko.cli.main import run
 from kivuko.data import bitext_build
-from kivuko.data.recipe import RECIPE
+from kivuko.data.recipe import COLLECTION_RECIPE as RECIPE
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment import language_profile
 from kivuko.experiment.language_profile import SAMPLE, profile
@@ -23,7 +23,7 @@ from kivuko.experiment.within_reach import BITEXT_SOURCES, within_reach
 from kivuko.languages import known, resolve
 from kivuko.models import get
 from kivuko.models.catalogue import find
-from kivuko.models.tokenizer_profile import TokenizerProfile
+from kivuko.models.tokenizer import TokenizerProfile
 from kivuko.training.teacher import BASE
 
 PAGE = Path(__file__).parents[1] / "docs" / "languages.md"

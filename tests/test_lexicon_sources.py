@@ -7,15 +7,20 @@ from pathlib import Path
 import pytest
 
 from kivuko.artifact import read_manifest
-from kivuko.codeswitch.quality import best
-from kivuko.data.formats.dictd import Entry, read_dictd
-from kivuko.data.formats.word_lists import read_muse, read_translations_tsv
-from kivuko.data.glosses import glosses, without_particle
+from kivuko.codeswitch.lexicon import best
 from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, cldr_names, freedict
-from kivuko.data.translations import Translation
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
 from kivuko.languages import resolve
+from kivuko.readers.dictionaries import (
+    Entry,
+    Translation,
+    glosses,
+    read_dictd,
+    read_muse,
+    read_translations_tsv,
+    without_particle,
+)
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 OROMO = resolve("om")

@@ -10,16 +10,16 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
-from kivuko.data.judged_collection import JudgedCollection
-from kivuko.data.linked.build import KIND, build_linked
-from kivuko.data.linked.documents import LinkedDocument, Reading, SourceFacts
-from kivuko.data.linked.folder import AlignedFolder
-from kivuko.data.linked.help_pages import LinkedHelp
-from kivuko.data.linked.recipe import LinkedRecipe
-from kivuko.data.split import SPLITS, split_of
-from kivuko.data.unfinished import Unfinished
+from kivuko.collections.judged import JudgedCollection
+from kivuko.collections.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
+from kivuko.files.resumable import Unfinished
 from kivuko.languages import Language, resolve
+from kivuko.linked.build import KIND, build_linked
+from kivuko.linked.documents import LinkedDocument, Reading, SourceFacts
+from kivuko.linked.folder import AlignedFolder
+from kivuko.linked.help_pages import LinkedHelp
+from kivuko.linked.recipe import LinkedRecipe
 from kivuko.text import comparison_key
 from test_linked_dumps import two_dumps
 

@@ -10,13 +10,13 @@ from xml.sax.saxutils import escape
 
 import pytest
 
-from kivuko.data.drops import DropReport
-from kivuko.data.linked.documents import LinkedDocument, Reading
-from kivuko.data.linked.langlinks import database_of, read_langlinks
-from kivuko.data.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.data.linked.mediawiki_xml import pages, read_site
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.linked.documents import LinkedDocument, Reading
+from kivuko.linked.langlinks import database_of, read_langlinks
+from kivuko.linked.mediawiki_dump import MediaWikiDumps
+from kivuko.linked.mediawiki_xml import pages, read_site
 
 SWAHILI, ENGLISH = resolve("sw"), resolve("en")
 Page = tuple[int, str, str]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data.linked.wikitext import read_wikitext, template_names
+from kivuko.linked.wikitext import read_wikitext, template_names
 
 NAMESPACES = {"file": 6, "image": 6, "picha": 6, "category": 14, "jamii": 14, "media": -2, "wikipedia": 4}
 

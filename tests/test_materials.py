@@ -10,12 +10,13 @@ from typing import get_args
 import pytest
 
 from kivuko.codeswitch.lexicon import PREFIX_MARK
-from kivuko.data import Pair, collections_for
+from kivuko.collections.bitext import Pair
+from kivuko.collections.split import split_of
+from kivuko.data.collection_sources import collections_for
 from kivuko.data.leakage import held_out_terms, held_out_texts
 from kivuko.data.pages import load_pages
 from kivuko.data.recipe import english_pages
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.split import split_of
 from kivuko.errors import UnknownNameError
 from kivuko.experiment import materials as rooms
 from kivuko.experiment.config import Budget, Experiment

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import Lexicon
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 from kivuko.ranking import ranked
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.translate import QueryTranslator
+from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.text import words
 
 DOCUMENTS = [

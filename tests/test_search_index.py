@@ -11,17 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kivuko.artifact import try_exclusive
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import ranked
-from kivuko.retrieval import exact_search, int8_scan, writing
+from kivuko.retrieval import changes, exact, scan
+from kivuko.retrieval.changes import build
 from kivuko.retrieval.filters import parse_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.protocol import EncodedDocuments
 from kivuko.retrieval.searching import Effort
-from kivuko.retrieval.writing import build
 
 DIM = 24
 VECTOR_KINDS: list[Kind] = ["exact", "exact-int8", "compressed", "codes"]
@@ -85,8 +85,8 @@ def test_exact_search_is_a_loop_over_everything(
     random = np.random.default_rng(1)
     queries = [unit(random, tokens).astype(np.float32) for tokens in query_tokens]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(int8_scan, "_AT_ONCE", at_once)
-        patch.setattr(exact_search, "_TOKENS_RESCORED_AT_ONCE", at_once)
+        patch.setattr(scan, "_AT_ONCE", at_once)
+        patch.setattr(exact, "_TOKENS_RESCORED_AT_ONCE", at_once)
         found = made(tmp_path_factory.mktemp("index") / "i", [shard]).search(queries, depth=depth)
     for query, hits in zip(queries, found, strict=True):
         expected = by_loop(passages_of(shard), query, depth)
@@ -107,9 +107,9 @@ def test_no_score_is_farther_from_the_rough_one_than_the_bound(tokens: int, scal
     # Components of very different size, where one step for all of them is a poor fit.
     vectors = unit(random, int(offsets[-1])) * np.linspace(1, 50, DIM) ** random.uniform(0, 2)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    int8, steps, errors = int8_scan.quantise(vectors.astype(np.float32), offsets)
+    int8, steps, errors = scan.quantise(vectors.astype(np.float32), offsets)
     query = (unit(random, tokens) * scale).astype(np.float32)
-    rough, bound = int8_scan.Int8Scan(int8, steps, errors, lengths).scores([query])
+    rough, bound = scan.Int8Scan(int8, steps, errors, lengths).scores([query])
     exact = np.maximum.reduceat(query.astype(np.float64) @ vectors.T, offsets[:-1], axis=1).sum(axis=0)
     assert (np.abs(rough[0] - exact) <= bound[0] + 1e-5).all()
     assert bound.max() < 0.2 * scale * tokens + 1e-5  # and the bound says something
@@ -352,7 +352,7 @@ class IndexAgainstDictionary(RuleBasedStateMachine):
 
         self.folder = tempfile.TemporaryDirectory()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writing, "LARGEST_MERGED", 12)
+        self.patch.setattr(changes, "LARGEST_MERGED", 12)
         shard = encoded(["a0", "a1"])
         self.index = made(Path(self.folder.name) / "index", [shard], kind)
         self.known = passages_of(shard)

@@ -20,12 +20,12 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
-from kivuko.data import DropReport, text_import
-from kivuko.data.formats.running_text import KIND, Place, texts_of_file
-from kivuko.data.monolingual import read_monolingual
-from kivuko.data.text_import import import_text
-from kivuko.data.unfinished import Unfinished
+from kivuko.collections.counts import DropReport
 from kivuko.errors import ArtifactError, InputError
+from kivuko.files.resumable import Unfinished
+from kivuko.readers import text_import
+from kivuko.readers.running_text import KIND, Place, read_monolingual, texts_of_file
+from kivuko.readers.text_import import import_text
 
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"
@@ -189,7 +189,7 @@ def test_killed_between_a_shard_and_its_state_or_while_the_artefact_is_made(
 def test_a_real_kill(tmp_path: Path, corpus: Path) -> None:
     run(corpus, tmp_path / "whole", in_language=lambda _: True)
     program = (
-        "import os, signal, sys\nfrom kivuko.data.text_import import import_text\nleft = [40]\n"
+        "import os, signal, sys\nfrom kivuko.readers.text_import import import_text\nleft = [40]\n"
         "def identify(text):\n    left[0] -= 1\n"
         "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n    return True\n"
         "import_text(sys.argv[1], sys.argv[2], 'om', unit='paragraph', shard_size=5, in_language=identify)\n"

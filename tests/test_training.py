@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.artifact import read_manifest, storage_errors, write_artifact
-from kivuko.data import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction

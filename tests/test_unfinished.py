@@ -19,24 +19,23 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from kivuko.artifact import try_exclusive
-from kivuko.cli.dictionaries import imported
+from kivuko.benchmarks.importing import import_collection
+from kivuko.cleaning.chain import FilterChain, named_steps
+from kivuko.cli.display import Done
+from kivuko.cli.lexicon import imported
 from kivuko.cli.main import app
-from kivuko.cli.reading_bars import Done
-from kivuko.data import unfinished as mechanism
-from kivuko.data.benchmarks.importing import import_collection
-from kivuko.data.cleaned_file import clean_file
-from kivuko.data.filter_chain import FilterChain
-from kivuko.data.formats import wiktextract
-from kivuko.data.linked import mediawiki_pages, survey
-from kivuko.data.linked.build import build_linked
-from kivuko.data.linked.folder import AlignedFolder
-from kivuko.data.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.data.linked.recipe import LinkedRecipe
-from kivuko.data.named_filters import named_steps
 from kivuko.data.sieve import Sieved, computed
-from kivuko.data.unfinished import STATE, Unfinished, unfinished
 from kivuko.errors import ArtifactError, InputError, StorageError
+from kivuko.files import resumable as mechanism
+from kivuko.files.resumable import STATE, Unfinished, unfinished
 from kivuko.languages import resolve
+from kivuko.linked import mediawiki_pages, survey
+from kivuko.linked.build import build_linked
+from kivuko.linked.folder import AlignedFolder
+from kivuko.linked.mediawiki_dump import MediaWikiDumps
+from kivuko.linked.recipe import LinkedRecipe
+from kivuko.readers import wiktextract
+from kivuko.readers.cleaned_bitext import clean_file
 from test_lexicon_formats import ENTRIES, LINK_ROWS, PAGE_ROWS, dumps, jsonl, panlex_csv
 from test_linked_dumps import two_dumps
 
@@ -170,7 +169,8 @@ def test_cleaned_bitext(tmp_path: Path) -> None:
 
 
 def test_filters_that_do_not_remember_are_not_asked_again() -> None:
-    from kivuko.data import DropReport, Pair
+    from kivuko.collections.bitext import Pair
+    from kivuko.collections.counts import DropReport
 
     pairs = [
         Pair(str(n), *texts, "x")
@@ -361,8 +361,8 @@ def test_two_processes_do_not_write_one_output(tmp_path: Path) -> None:
 
 
 def test_other_documents_than_those_of_the_interrupted_run_are_refused(tmp_path: Path) -> None:
-    from kivuko.data.judged_collection import Description, JudgedDocument, Parts
-    from kivuko.data.judged_writing import write_judged
+    from kivuko.collections.judged import Description, JudgedDocument, Parts
+    from kivuko.collections.judged_writing import write_judged
 
     about = Description("x", OROMO, "by hand", "CC0-1.0", "none", "a library without files")
 

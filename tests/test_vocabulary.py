@@ -13,8 +13,7 @@ from datasets import Dataset
 
 from kivuko.errors import InputError
 from kivuko.models import encoding, late_interaction
-from kivuko.models.new_pieces import only_new_pieces
-from kivuko.models.vocabulary import extend_vocabulary
+from kivuko.models.vocabulary import extend_vocabulary, only_new_pieces
 from kivuko.training.fit import FitSettings, fit
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 

@@ -24,7 +24,8 @@ from kivuko.artifact import (
     write_artifact,
     write_atomically,
 )
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
+from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models.token_vectors import TokenVectors

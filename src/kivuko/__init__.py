@@ -25,7 +25,7 @@ _HOMES = {
     "Switcher": "kivuko.codeswitch",
     "build_bitext": "kivuko.data",
     "build_collection": "kivuko.data",
-    "build_index": "kivuko.retrieval.indexing",
+    "build_index": "kivuko.retrieval.build",
     "default_teacher": "kivuko.training.teacher",
     "evaluate": "kivuko.evaluation.measures",
     "find_regime": "kivuko.training.regimes",

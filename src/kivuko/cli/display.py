@@ -1,4 +1,7 @@
-"""What every verb shows alike: progress on stderr, tables on stdout."""
+"""What every verb shows alike: progress on stderr, tables on stdout.
+
+Bars for reading long files: how much of them, how fast, and how long yet.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.filesize import decimal
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 console = Console()
 
@@ -44,3 +51,28 @@ def show_matches(matches: Sequence[tuple[str, str, float]]) -> None:
     for query_word, document_word, similarity in matches:
         table.add_row(escape(query_word), escape(document_word), f"{similarity:.2f}")
     console.print(table)
+
+
+class Done(ProgressColumn):
+    """How much of how much, and how much a second: bytes (``unit="bytes"``) or records."""
+
+    def render(self, task: Task) -> Text:
+        """See :class:`rich.progress.ProgressColumn`."""
+        shown = decimal if task.fields.get("unit") == "bytes" else "{:,}".format
+        total = f" of {shown(int(task.total))}" if task.total else ""
+        rate = f", {shown(int(task.speed))}/s" if task.speed else ""
+        return Text(f"{shown(int(task.completed))}{total}{rate}")
+
+
+@contextmanager
+def reading_bars() -> Iterator[Progress]:
+    """Progress bars on stderr, with a rate each."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        Done(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield progress

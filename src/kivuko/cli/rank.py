@@ -35,8 +35,8 @@ def command(
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
     from kivuko.cli.display import bars, console
-    from kivuko.data import read_queries
     from kivuko.evaluation.run import write_run
+    from kivuko.readers.documents import read_queries
     from kivuko.retrieval.engine import find
     from kivuko.retrieval.filters import parse_filter
     from kivuko.retrieval.index import Index

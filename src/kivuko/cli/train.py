@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.pairs import BitextOption, LowestScoreOption
+from kivuko.cli.resources import BitextOption, LowestScoreOption
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def optical(
     A killed run goes on where it was when the same command is given again.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.cli.pairs import chosen_pairs
+    from kivuko.cli.resources import chosen_pairs
     from kivuko.languages import resolve
 
     spoken = resolve(language)
@@ -111,7 +111,7 @@ def teacher(
     import torch
 
     from kivuko.cli.display import bars, console
-    from kivuko.data import read_documents
+    from kivuko.readers.documents import read_documents
     from kivuko.training.document_queries import title_and_sentence_pairs
     from kivuko.training.hard_negatives import with_hard_negatives
     from kivuko.training.teacher import SETTINGS, centred_encoder, train_teacher

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from kivuko.data.bitext import Bitext, Pair
+from kivuko.collections.bitext import Bitext, Pair
+from kivuko.collections.collection import Collection, Document
+from kivuko.collections.counts import DropReport
 from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection import Collection, Document
 from kivuko.data.collection_build import build_collection
 from kivuko.data.collection_sources import collections_for
-from kivuko.data.drops import DropReport
-from kivuko.data.own_files import read_documents, read_pairs, read_queries
+from kivuko.readers.bitext import read_pairs
+from kivuko.readers.documents import read_documents, read_queries
 
 __all__ = [
     "Bitext",

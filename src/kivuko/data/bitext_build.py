@@ -6,10 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.bitext import KIND, PAIRS_FILE, Pair
-from kivuko.data.cleaning import clean_pairs, drop_duplicates
-from kivuko.data.drops import DropReport
-from kivuko.data.formats.tables import write_jsonl
+from kivuko.cleaning.pairs import clean_pairs, drop_duplicates
+from kivuko.collections.bitext import KIND, PAIRS_FILE, Pair
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
 from kivuko.data.leakage import HeldOut, drop_leaking, held_out_texts
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.recipe import basic_meta, english_pages, foreign_language, is_current
@@ -24,8 +24,8 @@ from kivuko.data.sources import (
     wordpress,
 )
 from kivuko.data.sources.source import RawPairs
-from kivuko.data.split import split_of
 from kivuko.errors import InputError
+from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language
 
 _FURTHER_SOURCES = (libreoffice_l10n, mediawiki, gettext_catalogues, wordpress, kolibri, django, udhr)

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.cached import usable_meta
-from kivuko.data.collection import (
+from kivuko.collections.collection import (
     DOCUMENTS_FILE,
     KIND,
     LIBREOFFICE_HELP,
@@ -16,6 +15,9 @@ from kivuko.data.collection import (
     TRAINING_TITLES_FILE,
     queries_file,
 )
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import SPLITS, split_of
+from kivuko.data.cached import usable_meta
 from kivuko.data.collection_sources import (
     CollectionSource,
     collection_source,
@@ -23,14 +25,12 @@ from kivuko.data.collection_sources import (
     english_side,
     page_documents,
 )
-from kivuko.data.drops import DropReport
-from kivuko.data.formats.tables import write_jsonl, write_tsv
 from kivuko.data.pages import HelpPages
 from kivuko.data.probe_pages import naming_definitions
 from kivuko.data.queries import paragraph_queries, title_queries, training_titles
 from kivuko.data.recipe import basic_meta, foreign_language, is_current
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.split import SPLITS, split_of
+from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import Language
 
 __all__ = ["build_collection", "collection_folder", "page_documents"]

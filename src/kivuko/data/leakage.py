@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kivuko.data.bitext import Pair
-from kivuko.data.cleaning import clean_text
-from kivuko.data.collection import LIBREOFFICE_HELP
+from kivuko.cleaning.pairs import clean_text
+from kivuko.collections.bitext import Pair
+from kivuko.collections.collection import LIBREOFFICE_HELP
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
 from kivuko.data.collection_sources import collection_source, collections_for, covering_source, english_side
-from kivuko.data.drops import DropReport
 from kivuko.data.recipe import foreign_language
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.split import split_of
 from kivuko.languages import Language
 from kivuko.text import comparison_key
 

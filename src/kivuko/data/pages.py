@@ -8,10 +8,10 @@ from pathlib import Path
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, write_artifact
 from kivuko.data.cached import usable_meta
-from kivuko.data.formats.tables import write_jsonl
 from kivuko.data.sources import libreoffice_help
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.streams import lines
+from kivuko.files.streams import lines
+from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language
 
 KIND = "help-pages"

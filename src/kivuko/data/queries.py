@@ -6,10 +6,10 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from kivuko.data.cleaning import drop_reason
-from kivuko.data.drops import DropReport
+from kivuko.cleaning.pairs import drop_reason
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import Split, split_of
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.data.split import Split, split_of
 from kivuko.languages import Language
 from kivuko.text import comparison_key, words
 

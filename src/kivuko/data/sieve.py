@@ -1,4 +1,4 @@
-"""What a pass over a long source leaves, kept while it is made (:mod:`kivuko.data.unfinished`)."""
+"""What a pass over a long source leaves, kept while it is made (:mod:`kivuko.files.resumable`)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Generic, TypeVar
 
-from kivuko.data.unfinished import Unfinished, json_line
+from kivuko.files.resumable import Unfinished, json_line
 
 Record = TypeVar("Record")
 Item = TypeVar("Item")

@@ -13,9 +13,9 @@ from kivuko.codeswitch.lexicon import KIND
 from kivuko.data.cached import usable_meta
 from kivuko.data.lexicon_sources import SOURCES
 from kivuko.data.recipe import foreign_language
-from kivuko.data.translations import RawTranslations
 from kivuko.errors import UnknownNameError
 from kivuko.languages import Language
+from kivuko.readers.dictionaries import RawTranslations
 
 RECIPE = 1
 """Raised when a rule of reading or merging changes, so that what was built before is built anew."""

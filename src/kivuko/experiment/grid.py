@@ -39,10 +39,9 @@ from kivuko.experiment.scoring import (
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run
+from kivuko.retrieval.apertium import ApertiumTranslator
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.machine_translation.apertium import ApertiumTranslator
-from kivuko.retrieval.machine_translation.baselines import search_translated_queries, translate_documents
-from kivuko.retrieval.machine_translation.translator import Skipped, open_or_skip
+from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.regimes.regime import Models, Slot
 from kivuko.training.resources import Need, Resources

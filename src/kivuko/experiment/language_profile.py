@@ -15,7 +15,7 @@ from kivuko.experiment.tiers import is_seen, resource_tier
 from kivuko.experiment.within_reach import Reach, cached_bitext, within_reach
 from kivuko.languages import Language
 from kivuko.models.catalogue import find
-from kivuko.models.tokenizer_profile import Tokenisation, TokenizerProfile
+from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
 from kivuko.text import normalise, script_share
 from kivuko.text.identification import identifiable
 

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switcher, induce, invert
-from kivuko.data import Bitext, Pair, build_bitext, collections_for
+from kivuko.collections.bitext import Bitext, Pair
+from kivuko.collections.split import split_of
+from kivuko.data.bitext_build import build_bitext
+from kivuko.data.collection_sources import collections_for
 from kivuko.data.leakage import held_out_terms, held_out_texts
 from kivuko.data.pages import load_pages
 from kivuko.data.recipe import english_pages
 from kivuko.data.sources import libreoffice_help
-from kivuko.data.split import split_of
 from kivuko.experiment.config import Budget
 from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import Language

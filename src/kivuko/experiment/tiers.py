@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from kivuko.data import Bitext, build_bitext
+from kivuko.collections.bitext import Bitext
+from kivuko.data.bitext_build import build_bitext
 from kivuko.errors import UnknownNameError
 from kivuko.experiment.config import Experiment
 from kivuko.languages import Language, resolve

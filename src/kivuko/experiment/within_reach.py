@@ -8,11 +8,13 @@ from types import MappingProxyType
 
 from kivuko.artifact import cache_folder
 from kivuko.codeswitch.lexicon import KIND as LEXICON
-from kivuko.data import Bitext, build_bitext, collections_for
-from kivuko.data.bitext import KIND as BITEXT
+from kivuko.collections.bitext import KIND as BITEXT
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import KIND as COLLECTION
+from kivuko.data.bitext_build import build_bitext
 from kivuko.data.cached import usable_meta
-from kivuko.data.collection import KIND as COLLECTION
 from kivuko.data.collection_build import collection_folder
+from kivuko.data.collection_sources import collections_for
 from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES
 from kivuko.data.recipe import is_current
 from kivuko.data.sources import (
@@ -27,7 +29,7 @@ from kivuko.data.sources import (
 )
 from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import Language
-from kivuko.retrieval.machine_translation.apertium import apertium_pairs
+from kivuko.retrieval.apertium import apertium_pairs
 
 BITEXT_SOURCES = MappingProxyType(
     {

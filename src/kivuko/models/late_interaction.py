@@ -22,8 +22,8 @@ from torch import Tensor
 
 from kivuko.artifact import is_complete, read_manifest, write_artifact
 from kivuko.errors import ArtifactError, InputError
-from kivuko.models.encoder import Encoder
 from kivuko.models.loading import check_folder, load_transformer, quiet
+from kivuko.models.token_vectors import TokenEncoder as Encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder

@@ -15,7 +15,7 @@ from kivuko.ranking import Run
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.translate import QueryTranslator
+from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.text import words
 
 Method = Literal["late-interaction", "bm25", "lexicon-bm25", "fusion"]

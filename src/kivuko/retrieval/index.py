@@ -1,6 +1,6 @@
 """The index folder: documents, their words and their passages' vectors, in segments that are written once.
 
-A change (build, add, delete, compact) is there whole or not at all, see :mod:`kivuko.retrieval.store`. Who has an
+A change (build, add, delete, compact) is there whole or not at all, see :mod:`kivuko.retrieval.changes`. Who has an
 index open keeps the state that was opened.
 """
 
@@ -16,17 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest, read_manifest
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError
 from kivuko.ranking import ranked
-from kivuko.retrieval import writing
+from kivuko.retrieval import changes
 from kivuko.retrieval.filters import Filter, check_fields, fitting
 from kivuko.retrieval.kinds import Kind
-from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.retrieval.lexical import LexicalIndex, WordCounts
 from kivuko.retrieval.protocol import EncodedDocuments, Hit
 from kivuko.retrieval.searching import EFFORT, Effort, Part, search
 from kivuko.retrieval.state import KIND, State
-from kivuko.retrieval.word_counts import WordCounts
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
 _SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
@@ -200,7 +199,7 @@ class Index:
             KeyError: the index has no such document.
             ArtifactError: the index keeps no vectors.
         """
-        from kivuko.retrieval.exact_search import Vectors
+        from kivuko.retrieval.exact import Vectors
 
         number, document = self._state.places[document_id]
         segment = self._state.segments[number]
@@ -223,7 +222,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.add(self.path, shards, replace=replace)
+        changes.add(self.path, shards, replace=replace)
         self._reopen()
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -234,7 +233,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.delete(self.path, ids)
+        changes.delete(self.path, ids)
         self._reopen()
 
     def compact(self) -> None:
@@ -244,7 +243,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.compact(self.path)
+        changes.compact(self.path)
         self._reopen()
 
     def verify(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.filters import Filter
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.retrieval.int8_scan import chunks_of
+from kivuko.retrieval.scan import chunks_of
 
 #: Query tokens scanned together: more would not fit the processor's tiles any better.
 _QUERY_TOKENS_AT_ONCE = 64

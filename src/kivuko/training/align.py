@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from datasets import Dataset
 
-from kivuko.data import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.training.alignment import AlignmentLoss

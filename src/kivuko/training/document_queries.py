@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.data.queries import FEWEST_WORDS
 from kivuko.text import comparison_key, words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import InputError
 from kivuko.retrieval.lexical import LexicalIndex
 

@@ -14,10 +14,9 @@ from rich.progress import Progress
 
 from kivuko.data.formats.apertium_dix import english_first
 from kivuko.data.formats.lttoolbox import Arc, Transducer, read_sections
-from kivuko.data.formats.reading import Reading
-from kivuko.data.streams import open_bytes
-from kivuko.data.translations import Translation, untranslated
+from kivuko.files.streams import open_bytes
 from kivuko.languages import Language
+from kivuko.readers.dictionaries import Reading, Translation, untranslated
 from kivuko.text import normalise
 
 # So many letters that map to themselves between two states are a class of characters, not words.

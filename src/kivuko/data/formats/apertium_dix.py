@@ -20,11 +20,10 @@ from xml.etree import ElementTree
 
 from rich.progress import Progress
 
-from kivuko.data.formats.reading import Reading
-from kivuko.data.streams import byte_lines, plain_name
-from kivuko.data.translations import Translation, untranslated
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.files.streams import byte_lines, plain_name
 from kivuko.languages import Language, resolve
+from kivuko.readers.dictionaries import Reading, Translation, untranslated
 from kivuko.text import normalise
 
 #: Of a translation that is only made from English, beside 1 of one that is made into English.

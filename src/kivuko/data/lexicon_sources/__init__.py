@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from kivuko.data.lexicon_sources import apertium, cldr_emoji, cldr_names, freedict, ict_terms
-from kivuko.data.translations import RawTranslations
 from kivuko.languages import Language
+from kivuko.readers.dictionaries import RawTranslations
 
 __all__ = ["BY_NAME_ONLY", "SOURCES", "LexiconSource"]
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from kivuko.data.drops import DropReport
+from kivuko.collections.counts import DropReport
 from kivuko.data.formats.apertium_bin import read_lemmas
 from kivuko.data.formats.apertium_dix import FROM_ENGLISH_WEIGHT
-from kivuko.data.translations import RawTranslations, Translation, untranslated
 from kivuko.languages import Language
 from kivuko.packages import fetch_archive, package_version, read_deb
+from kivuko.readers.dictionaries import RawTranslations, Translation, untranslated
 from kivuko.text import normalise
 
 NAME = "apertium"

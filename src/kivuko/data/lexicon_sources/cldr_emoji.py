@@ -5,12 +5,11 @@ The same names make a test collection: who tests on it must not take the transla
 
 from __future__ import annotations
 
-from kivuko.data.drops import DropReport
-from kivuko.data.glosses import without_notes
+from kivuko.collections.counts import DropReport
 from kivuko.data.sources import cldr_annotations
-from kivuko.data.translations import RawTranslations, Translation, untranslated
 from kivuko.languages import Language, resolve
 from kivuko.packages import fetch_npm, package_version
+from kivuko.readers.dictionaries import RawTranslations, Translation, untranslated, without_notes
 
 NAME = "cldr"
 

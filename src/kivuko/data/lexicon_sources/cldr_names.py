@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kivuko.data.drops import DropReport
-from kivuko.data.glosses import without_notes
-from kivuko.data.translations import RawTranslations, Translation, untranslated
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.packages import fetch_npm, package_version
+from kivuko.readers.dictionaries import RawTranslations, Translation, untranslated, without_notes
 
 NAME = "cldr-names"
 LICENCE = "Unicode-3.0"

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 
-from kivuko.data.drops import DropReport
-from kivuko.data.glosses import glosses
+from kivuko.collections.counts import DropReport
 from kivuko.data.sources import ict_terms
-from kivuko.data.translations import RawTranslations, Translation, untranslated
 from kivuko.languages import Language
 from kivuko.packages import fetch_wheel, package_version
+from kivuko.readers.dictionaries import RawTranslations, Translation, glosses, untranslated
 
 NAME = "ict-terms"
 # The book numbers the senses of a term: clear1, clear2.

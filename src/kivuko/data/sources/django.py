@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.data.formats.gettext import read_mo
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language

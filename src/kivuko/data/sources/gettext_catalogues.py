@@ -16,7 +16,7 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 
 from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.data.cached import usable_meta
 from kivuko.data.formats.gettext import read_mo
 from kivuko.data.sources.source import RawPairs, roots

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.data.formats.gettext import read_mo
 from kivuko.data.formats.icu import plain_text
 from kivuko.data.formats.messages import read_messages

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.data.cached import usable_meta
 from kivuko.data.formats.messages import read_messages
 from kivuko.data.sources.source import RawPairs, roots

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError
 
 

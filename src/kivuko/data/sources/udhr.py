@@ -9,7 +9,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from kivuko.data.bitext import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.errors import InputError
 from kivuko.languages import Language

@@ -9,15 +9,7 @@ from typing import Any
 import numpy as np
 
 from kivuko.evaluation.significance import holm, randomisation_test
-from kivuko.experiment.report_cells import (
-    BUDGETS,
-    CEILING,
-    CENTRED,
-    ENGLISH,
-    Measurements,
-    Variant,
-    left_out,
-)
+from kivuko.experiment.report_cells import BUDGETS, CEILING, CENTRED, ENGLISH, Measurements, Variant, left_out
 from kivuko.experiment.report_statistics import ALPHA, Trials
 
 

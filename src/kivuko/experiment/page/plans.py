@@ -15,7 +15,7 @@ from kivuko.experiment.page.drawing import INK, Chart, rendered
 from kivuko.experiment.report_cells import HELP_TITLES, Measurements, Values
 from kivuko.experiment.scoring import TestBed
 from kivuko.models import encoding, late_interaction
-from kivuko.models.encoder import Encoder
+from kivuko.models.token_vectors import TokenEncoder as Encoder
 
 #: Pairs of fewer tokens show little, of more cannot be read.
 FEWEST, MOST = 4, 10

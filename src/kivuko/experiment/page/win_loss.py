@@ -6,13 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kivuko.artifact import hash_json
-from kivuko.experiment.report_cells import (
-    HELP_TITLES,
-    LEXICON,
-    Measurements,
-    Values,
-    Variant,
-)
+from kivuko.experiment.report_cells import HELP_TITLES, LEXICON, Measurements, Values, Variant
 from kivuko.experiment.report_tables import baseline
 from kivuko.experiment.report_winners import competitors, rank
 from kivuko.experiment.scoring import TestBed

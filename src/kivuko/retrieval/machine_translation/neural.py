@@ -20,11 +20,7 @@ from kivuko.errors import InputError, MissingExtraError
 from kivuko.languages import Language
 from kivuko.models.late_interaction import device
 from kivuko.models.loading import get, quiet
-from kivuko.retrieval.machine_translation.neural_codes import (
-    madlad_token,
-    marian_token,
-    nllb_code,
-)
+from kivuko.retrieval.machine_translation.neural_codes import madlad_token, marian_token, nllb_code
 
 BATCH_TEXTS = 16
 MAX_PIECES = 256

@@ -9,7 +9,7 @@ from typing import get_args
 
 from rich.progress import Progress
 
-from kivuko.data import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.training.align import AlignSettings, train_aligned

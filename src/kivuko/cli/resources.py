@@ -1,0 +1,74 @@
+"""Which translation pairs a verb works on: a person's file, a bitext folder, or the public ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kivuko.collections.bitext import Pair
+    from kivuko.languages import Language
+
+BitextOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Your own pairs: TSV (English, tab, translation; perhaps a score and a tab first), TMX, JSON lines of "
+        "translations or the PREFIX of PREFIX.en and PREFIX.xx, plain or compressed; or a bitext folder. Public "
+        "ones by default."
+    ),
+]
+LowestScoreOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Drop pairs with a lower score (WikiMatrix and CCMatrix: the margin; 1.04 to 1.06 is usual)."
+    ),
+]
+
+
+def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | None = None) -> list[Pair]:
+    """Pairs of English and ``language``; what was dropped from a person's file is printed.
+
+    Args:
+        bitext: a file in any of the formats of :func:`kivuko.data.read_pairs`, a bitext folder, or None for the
+            public sources.
+        language: what the foreign sides must be in.
+        lowest_score: pairs of the file with a lower score are dropped.
+
+    Raises:
+        InputError: the file cannot be used, the folder is of another language, or a lowest score is asked of what
+            has no scores.
+        ArtifactError: the folder is no complete bitext.
+    """
+    from kivuko.cli.display import bars, console
+    from kivuko.collections.bitext import Bitext
+    from kivuko.data.bitext_build import build_bitext
+    from kivuko.errors import InputError
+    from kivuko.readers.bitext import read_pairs
+
+    if bitext is not None and not bitext.is_dir():
+        with bars() as progress:
+            pairs, drops = read_pairs(bitext, language, lowest_score=lowest_score, progress=progress)
+        console.print(
+            f"{bitext}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}",
+            soft_wrap=True,
+        )
+        return pairs
+    if lowest_score is not None:
+        raise InputError(
+            "only pairs from a file of yours have scores",
+            where="--lowest-score",
+            got=bitext or "the public sources",
+            remedy="leave it out, or give a file with --bitext",
+        )
+    opened = Bitext.open(bitext if bitext is not None else build_bitext(language))
+    if opened.language != language:
+        raise InputError(
+            "this bitext is of another language",
+            where=opened.path,
+            expected=language.tag,
+            got=opened.language.tag,
+            remedy="name that language, or give another bitext",
+        )
+    return opened.pairs
