@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -135,3 +135,45 @@ def choose(name: str, split: str | None = None) -> Chosen:
         raise UnknownNameError(f"split of {entry.name}", chosen, entry.splits)
     document_code = codes.get("d") or codes["x"]
     return Chosen(entry, name, codes.get("x") or entry.queries_in or document_code, document_code, chosen)
+
+
+def markdown() -> str:
+    """For docs/test-collections.md: a table of the collections, one of languages and judgments, and one of sizes."""
+    tables = [
+        _table(
+            ("name", "splits", "reader", "had from", "licence", "paper"),
+            (
+                (
+                    f"`{entry.pattern}`",
+                    ", ".join(entry.splits) or "one",
+                    entry.loader,
+                    entry.source,
+                    entry.licence,
+                    entry.citation,
+                )
+                for entry in benchmarks()
+            ),
+        ),
+        _table(
+            ("collection", "languages", "how judged", "what to know"),
+            ((entry.name, " ".join(entry.languages), entry.judged, entry.notice) for entry in benchmarks()),
+        ),
+        _table(
+            ("collection", "split", "documents / queries, by language"),
+            (
+                (
+                    entry.name,
+                    next(iter(entry.splits), "one"),
+                    "; ".join(f"{code} {d:,} / {q:,}" for code, (d, q) in entry.sizes.items())
+                    or "not verified",
+                )
+                for entry in benchmarks()
+            ),
+        ),
+    ]
+    return "\n\n".join(tables)
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -38,8 +38,6 @@ from kivuko.text import normalise
 
 Texts = tuple[str, str]
 """The English side and the foreign one."""
-STAYS = 255
-"""What :meth:`FilterChain.judge` gives for a pair that no step dropped: more than any chain has steps."""
 
 
 @dataclass(frozen=True)
@@ -142,23 +140,12 @@ class FilterChain:
     def apply(self, pairs: Iterable[Pair], report: DropReport) -> Iterator[Pair]:
         """The pairs that stay, changed where a step changes them; ``report`` counts while they are read."""
         for pair in pairs:
-            _, judged = self.judge(pair, report)
+            judged = self._judge(pair, report)
             if judged is not None:
                 yield judged
 
-    def judge(self, pair: Pair, report: DropReport, known: int | None = None) -> tuple[int, Pair | None]:
-        """One pair through the steps.
-
-        Args:
-            pair: as it was read.
-            report: counts it.
-            known: the number that this gave for the same pair in an earlier run over the same stream. Filters that
-                do not remember are then not asked, which takes most of the time; all counts but their
-                ``not_checked`` become what they were.
-
-        Returns:
-            The number of the step that dropped it, or :data:`STAYS`; and the pair, if it stays.
-        """
+    def _judge(self, pair: Pair, report: DropReport) -> Pair | None:
+        """One pair through the steps, which count it; None if it is dropped."""
         texts = (pair.english, pair.foreign)
         for place, count in enumerate(self.counts):
             count.seen += 1
@@ -168,23 +155,12 @@ class FilterChain:
                 if changed != texts:
                     self._touch(place, Sample(pair.id, texts, changed))
                 texts = changed
-            elif step.drops(*texts) if known is None or step.remembers else place == known:
+            elif step.drops(*texts):
                 self._touch(place, Sample(pair.id, texts, None))
                 report.drop(step.reason)
-                return place, None
+                return None
         report.kept += 1
-        return STAYS, Pair(pair.id, *texts, pair.source)
-
-    @property
-    def not_checked(self) -> list[int]:
-        """Of each step, the sides that it could say nothing about; set when a run goes on with ``known`` pairs."""
-        return [count.not_checked for count in self.counts]
-
-    @not_checked.setter
-    def not_checked(self, sides: Sequence[int]) -> None:
-        for count, of_step in zip(self.counts, sides, strict=True):
-            if not isinstance(count.step, Edit):
-                count.step.not_checked = of_step
+        return Pair(pair.id, *texts, pair.source)
 
     def _touch(self, place: int, sample: Sample) -> None:
         """Count a pair, and keep it with the chance that every touched one has (Vitter's reservoir, 1985)."""

@@ -42,11 +42,9 @@ class PairFilter(ABC):
         language: what the foreign side should be in.
         threshold: the number the filter decides by; None for one that needs none.
         not_checked: sides that the filter could say nothing about, and therefore kept.
-        remembers: whether what it says of a pair depends on the pairs before it.
     """
 
     name: ClassVar[str]
-    remembers: ClassVar[bool] = False
     language: Language
     threshold: float | None = None
     not_checked: int = field(default=0, init=False)
@@ -312,7 +310,6 @@ class NearDuplicate(PairFilter):
     """A pair whose two sides both have the :func:`near_duplicate_key` of an earlier one that came this far."""
 
     name = "near-duplicate"
-    remembers = True
     reason = "near-duplicate"
     _seen: SeenTexts = field(default_factory=SeenTexts, init=False, repr=False)
 
@@ -326,7 +323,6 @@ class RepeatedEnglish(PairFilter):
     """An English side that ``threshold`` earlier pairs had, however they were translated; the first ones stay."""
 
     name = "repeated-english"
-    remembers = True
     threshold: float = 5
     _seen: SeenTexts = field(default_factory=SeenTexts, init=False, repr=False)
 

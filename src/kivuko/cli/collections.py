@@ -186,11 +186,10 @@ def benchmarks(
     from rich.table import Table
 
     from kivuko.benchmarks import catalogue
-    from kivuko.benchmarks import table as tables
     from kivuko.cli.display import console
 
     if markdown:
-        print(tables.markdown())
+        print(catalogue.markdown())
         return
     table = Table()
     table.add_column("name", no_wrap=True)

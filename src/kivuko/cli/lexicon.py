@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import astuple
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import Progress
@@ -20,16 +22,23 @@ from kivuko.cli.resources import BitextOption, LowestScoreOption
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.collections.collection import Collection
+from kivuko.collections.counts import DropReport
 from kivuko.collections.split import SPLITS
 from kivuko.data.formats.apertium_bin import read_apertium_bin
 from kivuko.data.formats.apertium_dix import read_apertium_dix
 from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, freedict
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
-from kivuko.files.resumable import Unfinished, unfinished
+from kivuko.files.resumable import unfinished
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
-from kivuko.readers.dictionaries import RawTranslations, Reading, read_muse, read_translations_tsv
+from kivuko.readers.dictionaries import (
+    RawTranslations,
+    Reading,
+    Translation,
+    read_muse,
+    read_translations_tsv,
+)
 from kivuko.readers.langlinks import is_langlinks_dump, pages_beside, read_wikipedia_titles
 from kivuko.readers.panlex import is_panlex, read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
@@ -37,7 +46,6 @@ from kivuko.readers.wiktextract import read_wiktextract
 PUBLIC = "public"
 _NAMED = {**SOURCES, **BY_NAME_ONLY}
 _Reader = Callable[[Path, Language, Progress | None], Reading]
-_LongReader = Callable[[Path, Language, Progress | None, Unfinished | None], Reading]
 
 
 def _muse(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
@@ -57,22 +65,22 @@ _READERS: Mapping[str, _Reader] = {
     "apertium": _apertium,
     "muse": partial(_muse, english_first=True),
     "muse-reversed": partial(_muse, english_first=False),
-    "tsv": _tsv,
-}
-# What takes minutes, and goes on when it was interrupted.
-_LONG_READERS: Mapping[str, _LongReader] = {
     "panlex": read_panlex,
+    "tsv": _tsv,
     "wikipedia-titles": read_wikipedia_titles,
     "wiktextract": read_wiktextract,
 }
-FORMATS = (*sorted([*_READERS, *_LONG_READERS]), "lexicon", "freedict")
+# What takes minutes to read, and is not read again after an interruption.
+_LONG = frozenset({"panlex", "wikipedia-titles", "wiktextract"})
+FORMATS = (*_READERS, "lexicon", "freedict")
 _FOLDERS = frozenset({"freedict", "panlex"})
 
 
 def imported(source: str, language: Language, file_format: str | None, output: Path) -> Lexicon:
     """The lexicon that a source's name or a path, with a format where its name tells none, stands for; saved.
 
-    What is saved at ``output`` is the same after an interruption, from which the large formats go on.
+    What is saved at ``output`` is the same after an interruption. A long dump that was read by then is not read
+    again.
 
     Raises:
         InputError: no public dictionary in this language, no such path, a format that is missing or out of
@@ -109,13 +117,25 @@ def imported(source: str, language: Language, file_format: str | None, output: P
     if file_format == "freedict":
         return _saved(source_lexicon(freedict.read_folder(path, language), language), output)
     with reading_bars() as progress:
-        if file_format not in _LONG_READERS:
-            reading = _READERS[file_format](path, language, progress)
-            return _saved(_lexicon(path, language, file_format, reading), output)
+        read = partial(_READERS[file_format], path, language, progress)
+        if file_format not in _LONG:
+            return _saved(_lexicon(path, language, file_format, read()), output)
         recipe = {"language": language.tag, "format": file_format}
         with unfinished(output, recipe, _files(path), progress) as work:
-            reading = _LONG_READERS[file_format](path, language, progress, work)
+            reading = _as_reading(work.part("translations", lambda: _as_items(read())))
             return _saved(_lexicon(path, language, file_format, reading), output)
+
+
+def _as_items(reading: Reading) -> Iterator[Any]:
+    """A reading for JSON: its counts, then its rows."""
+    yield {"reasons": reading.drops.reasons, "changed": reading.changed}
+    yield from map(astuple, reading.rows)
+
+
+def _as_reading(items: Iterator[Any]) -> Reading:
+    counts = next(items)
+    rows = [Translation(*row) for row in items]
+    return Reading(rows, DropReport(len(rows), Counter(counts["reasons"])), Counter(counts["changed"]))
 
 
 def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
@@ -124,7 +144,7 @@ def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
 
 
 def _files(path: Path) -> list[Path]:
-    """The files that a source of a large format consists of."""
+    """The files that a long dump consists of."""
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file())
     return [path, pages_beside(path)] if is_langlinks_dump(path) else [path]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from kivuko.collections.judged import (
     JudgedDocument,
     Parts,
 )
-from kivuko.errors import ArtifactError, InputError
-from kivuko.files.resumable import Part, Unfinished, json_line
+from kivuko.errors import InputError
+from kivuko.files.resumable import json_line
 from kivuko.files.seen_texts import SeenTexts
 from kivuko.files.tables import has_half_characters
 from kivuko.trec_lines import fits
@@ -32,11 +31,7 @@ _SHOWN_AT_ONCE = 1000
 
 
 def write_judged(
-    path: Path,
-    description: Description,
-    parts: Parts,
-    progress: Progress | None = None,
-    work: Unfinished | None = None,
+    path: Path, description: Description, parts: Parts, progress: Progress | None = None
 ) -> Path:
     """Write a collection; it stands at ``path`` once it is complete.
 
@@ -51,13 +46,10 @@ def write_judged(
         description: goes into the manifest.
         parts: read once, from front to back.
         progress: a rich display for the number of documents.
-        work: what an interrupted run left, with which the same parts were written; documents that are in it are
-            drawn and passed over.
 
     Raises:
         InputError: an id comes twice or cannot stand in a run, or nothing is left.
-        ArtifactError, StorageError: see ``kivuko.artifact.write_artifact``; or the documents of the interrupted run
-            were others.
+        ArtifactError, StorageError: see ``kivuko.artifact.write_artifact``.
     """
     meta: dict[str, Any] = {
         **{name: value for name, value in vars(description).items() if name != "query_language"},
@@ -65,7 +57,7 @@ def write_judged(
     }
     with write_artifact(path, KIND, meta=meta) as folder:
         wanted = {document for grades in parts.qrels.values() for document in grades}
-        present, languages = _write_documents(folder / DOCUMENTS_FILE, parts, wanted, progress, work)
+        present, languages = _write_documents(folder / DOCUMENTS_FILE, parts, wanted, progress)
         queries = _usable_queries(parts)
         qrels = _usable_qrels(parts, queries, present)
         if not qrels:
@@ -95,74 +87,27 @@ def write_judged(
 
 
 def _write_documents(
-    path: Path, parts: Parts, wanted: set[str], progress: Progress | None, work: Unfinished | None
+    path: Path, parts: Parts, wanted: set[str], progress: Progress | None
 ) -> tuple[set[str], Counter[str]]:
     """Write the documents; which of the judged ones there are, and how many of each language."""
-    # Where nothing is to outlive a kill, the artefact's own folder is where the file grows.
-    held = work or Unfinished(path.parent, {})
-    part = held.part(path.name)
-    present = {_id_of(line) for line in held.kept_lines(path.name)} & wanted
-    languages = Counter(part.facts.get("languages", {}))
-    if part.ended:
-        _restore(parts.report, part)
-    else:
-        held.goes_on(path.name, "documents")
-        with held.appending(path.name) as stream:
-            number = part.read
-            for number, document in _documents_after(part, parts, progress):
-                if _is_usable(document, parts.report):
-                    if document.id in wanted:
-                        present.add(document.id)
-                    stream.write(json_line(vars(document)))
-                    languages[document.language] += 1
-                    parts.report.kept += 1
-                if work and work.is_due:
-                    work.save(path.name, number, _facts(parts.report, languages, document.id))
-            if work:
-                work.save(path.name, number, _facts(parts.report, languages), ended=True)
-    if work:
-        work.place(path.name, path)
-    return present, languages
-
-
-def _documents_after(
-    part: Part, parts: Parts, progress: Progress | None
-) -> Iterator[tuple[int, JudgedDocument]]:
-    """Number, from 1, and document of those that were not looked at yet; their ids are checked."""
     seen = SeenTexts()
+    present: set[str] = set()
+    languages: Counter[str] = Counter()
     task = progress.add_task("documents", total=None) if progress else None
-    for number, document in enumerate(parts.documents, start=1):
-        if progress and task is not None and number % _SHOWN_AT_ONCE == 0:
-            progress.update(task, completed=number)
-        _check_id(document.id, "document", "comes twice" if not seen.add(document.id) else "")
-        if number > part.read:
-            yield number, document
-        elif number == part.read:
-            if document.id != part.facts["last"]:
-                raise ArtifactError(
-                    "the documents are not those of the interrupted run",
-                    where=f"document {number:,}",
-                    expected=part.facts["last"],
-                    got=document.id,
-                    remedy="remove the folder .NAME.importing beside the output to start anew",
-                )
-            _restore(parts.report, part)
+    with path.open("wb") as stream:
+        for number, document in enumerate(parts.documents, start=1):
+            if progress and task is not None and number % _SHOWN_AT_ONCE == 0:
+                progress.update(task, completed=number)
+            _check_id(document.id, "document", "comes twice" if not seen.add(document.id) else "")
+            if _is_usable(document, parts.report):
+                if document.id in wanted:
+                    present.add(document.id)
+                stream.write(json_line(vars(document)))
+                languages[document.language] += 1
+                parts.report.kept += 1
     if progress and task is not None:
         progress.remove_task(task)
-
-
-def _facts(report: DropReport, languages: Counter[str], last: str = "") -> dict[str, Any]:
-    return {
-        "last": last,
-        "kept": report.kept,
-        "dropped": dict(report.reasons),
-        "languages": dict(languages),
-    }
-
-
-def _restore(report: DropReport, part: Part) -> None:
-    """The counts of when the part was saved, in place of what was counted again since the start."""
-    report.kept, report.reasons = part.facts["kept"], Counter(part.facts["dropped"])
+    return present, languages
 
 
 def _is_usable(document: JudgedDocument, report: DropReport) -> bool:
@@ -173,11 +118,6 @@ def _is_usable(document: JudgedDocument, report: DropReport) -> bool:
         report.drop("document with half a character")
         return False
     return True
-
-
-def _id_of(line: bytes) -> str:
-    """The id in a line of the documents' file, without a look at the text: ids have no blanks."""
-    return str(json.loads(line[len(b'{"id": ') : line.index(b', "title": ')]))
 
 
 def _check_id(name: str, kind: str, fault: str = "") -> None:

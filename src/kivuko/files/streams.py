@@ -2,8 +2,6 @@
 
 ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are told by the name. A damaged or cut-off file is an error that names the
 file and, for lines, the line; never a short read.
-
-Lines of files from before UTF-8 was everywhere.
 """
 
 from __future__ import annotations
@@ -199,39 +197,6 @@ def lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, s
         yield number, decoded(path, number, line)
 
 
-def decoded(path: Path, number: int, line: bytes) -> str:
-    """A line of :func:`byte_lines` as :func:`lines` gives it.
-
-    Raises:
-        InputError: it is not UTF-8.
-    """
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the file is not in UTF-8",
-            where=f"{path}:{number}",
-            expected="UTF-8",
-            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
-        ) from error
-
-
-def _damaged(where: object, got: object) -> InputError:
-    return InputError(
-        "this compressed file is damaged or cut short", where=where, got=got, remedy="fetch it again"
-    )
-
-
-def _zstandard_error() -> type[Exception]:
-    """What zstd calls damage; without the library no such file was opened."""
-    try:
-        import zstandard
-    except ImportError:
-        return EOFError
-    return cast("type[Exception]", zstandard.ZstdError)
-
-
 def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Numbered lines in an encoding in which a line feed is one byte, as in nearly all.
 
@@ -264,3 +229,36 @@ def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
                 got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
                 remedy="name the encoding of the file: --encoding NAME",
             ) from error
+
+
+def decoded(path: Path, number: int, line: bytes) -> str:
+    """A line of :func:`byte_lines` as :func:`lines` gives it.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the file is not in UTF-8",
+            where=f"{path}:{number}",
+            expected="UTF-8",
+            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+        ) from error
+
+
+def _damaged(where: object, got: object) -> InputError:
+    return InputError(
+        "this compressed file is damaged or cut short", where=where, got=got, remedy="fetch it again"
+    )
+
+
+def _zstandard_error() -> type[Exception]:
+    """What zstd calls damage; without the library no such file was opened."""
+    try:
+        import zstandard
+    except ImportError:
+        return EOFError
+    return cast("type[Exception]", zstandard.ZstdError)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import Progress
@@ -14,13 +14,10 @@ from kivuko.cleaning.filters import PairFilter
 from kivuko.collections.bitext import Pair
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
-from kivuko.files.resumable import Unfinished, unfinished
 from kivuko.files.tables import tsv_line
 from kivuko.languages import Language
-from kivuko.readers.bitext import SOURCE, bitext_paths, read_bitext_file
+from kivuko.readers.bitext import SOURCE, read_bitext_file
 from kivuko.readers.bitext_formats import ENGLISH, pair_in_name
-
-PAIRS, OUTCOMES = "pairs.tsv", "outcomes"
 
 
 def clean_file(
@@ -35,9 +32,6 @@ def clean_file(
     progress: Progress | None = None,
 ) -> tuple[DropReport, list[StepCount]]:
     """Write the pairs that every filter keeps to ``output``, and what was dropped beside it.
-
-    A killed run goes on where it was (:mod:`kivuko.files.resumable`), with the same result to the byte: pairs that
-    were judged are read again, and only filters that remember see them.
 
     ``output`` has lines of ``English<TAB>translation``, or the other way round where its name says so
     (``pairs.om-en.tsv``). :func:`report_path` has the counts and samples. Each file is complete or not there.
@@ -58,7 +52,6 @@ def clean_file(
         InputError: ``source`` cannot be read, or ``output`` is no ``.tsv`` file, is ``source``, or is named after
             other languages.
         MissingExtraError: a step or the file's compression needs a package that is not installed.
-        ArtifactError: an interrupted run to ``output`` had other settings or another source, or one is running.
         StorageError: the disk refused a write.
     """
     english_first = _english_first(output, language)
@@ -70,50 +63,15 @@ def clean_file(
         )
     report = DropReport()
     chain = FilterChain(steps, samples=samples, seed=seed)
-    recipe = {
-        "language": language.tag,
-        "lowest_score": lowest_score,
-        "samples": samples,
-        "seed": seed,
-        "steps": [
-            [count.step.name, None if isinstance(count.step, Edit) else count.step.threshold]
-            for count in chain.counts
-        ],
-        "english_first": english_first,
-    }
-    with unfinished(output, recipe, bitext_paths(source, language), progress) as work:
-        rows = read_bitext_file(source, language, report, lowest_score, progress)
-        pairs = (Pair(f"{source.name}:{row.number}", row.english, row.foreign, SOURCE) for row in rows)
-        _judge(pairs, chain, report, work, english_first)
+    rows = read_bitext_file(source, language, report, lowest_score, progress)
+    pairs = (Pair(f"{source.name}:{row.number}", row.english, row.foreign, SOURCE) for row in rows)
+    with write_atomically(output) as temporary:
+        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
+            for pair in chain.apply(pairs, report):
+                sides = (pair.english, pair.foreign)
+                stream.write(tsv_line(sides if english_first else sides[::-1]))
         _write_report(source, output, language, lowest_score, seed, report, chain)
-        with write_atomically(output) as temporary:
-            work.place(PAIRS, temporary)
     return report, chain.counts
-
-
-def _judge(
-    pairs: Iterator[Pair], chain: FilterChain, report: DropReport, work: Unfinished, english_first: bool
-) -> None:
-    """Append each pair that stays to a file, and to another a byte for each pair: which step dropped it."""
-    work.goes_on(PAIRS, "pairs")
-    part = work.part(PAIRS)
-    known = work.kept_bytes(OUTCOMES)
-    with work.appending(OUTCOMES) as outcomes, work.appending(PAIRS) as stream:
-        number = 0
-        for number, pair in enumerate(pairs, start=1):
-            if number <= part.read:
-                chain.judge(pair, report, next(known))
-                if number == part.read:
-                    chain.not_checked = part.facts["not_checked"]
-                continue
-            outcome, judged = chain.judge(pair, report)
-            outcomes.write(bytes([outcome]))
-            if judged is not None:
-                sides = (judged.english, judged.foreign)
-                stream.write(tsv_line(sides if english_first else sides[::-1]).encode())
-            if work.is_due:
-                work.save(PAIRS, number, {"not_checked": chain.not_checked})
-        work.save(PAIRS, number, {"not_checked": chain.not_checked}, ended=True)
 
 
 def _write_report(

@@ -14,16 +14,13 @@ from __future__ import annotations
 
 import csv
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from rich.progress import Progress
 
-from kivuko.data.sieve import Sieved
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.files.resumable import Unfinished
 from kivuko.files.streams import COMPRESSED, lines
 from kivuko.languages import Language, resolve
 from kivuko.readers.dictionaries import Reading, Translation, untranslated
@@ -44,9 +41,7 @@ def is_panlex(path: Path) -> bool:
     return path.suffix == ".sqlite"
 
 
-def read_panlex(
-    path: Path, language: Language, progress: Progress | None = None, work: Unfinished | None = None
-) -> Reading:
+def read_panlex(path: Path, language: Language, progress: Progress | None = None) -> Reading:
     """Direct translations, weighted as PanLex weighs them: the best quality in each group of sources, summed.
 
     Varieties are chosen by their ISO 639-3 code (``gaz-000`` is Oromo here); other scripts' are left out.
@@ -55,14 +50,13 @@ def read_panlex(
         path: the folder of the CSV tables or of PanLex Lite, or the latter's ``.sqlite`` file.
         language: of the foreign side.
         progress: a rich display for bars over the tables' bytes.
-        work: what an interrupted run left of the CSV tables; PanLex Lite has indexes and is quick.
 
     Raises:
         InputError: a table or column is missing or damaged (names ``file:line``), the database is none of
             PanLex's, or there is nothing in this language.
     """
     path = path / DATABASE if (path / DATABASE).is_file() else path
-    found = _csv_rows(path, language, progress, work) if path.is_dir() else _sqlite_rows(path, language)
+    found = _csv_rows(path, language, progress) if path.is_dir() else _sqlite_rows(path, language)
     best: dict[tuple[str, str], dict[int, int]] = {}
     for english, foreign, group, quality in found:
         groups = best.setdefault((normalise(english), normalise(foreign)), {})
@@ -78,66 +72,46 @@ def read_panlex(
     return reading.finished(path, f"meanings with expressions in English and {language.name}")
 
 
-def _csv_rows(
-    folder: Path, language: Language, progress: Progress | None, work: Unfinished | None
-) -> Iterator[_Row]:
-    """Join the tables in passes: held are the language's expressions and meanings, and a byte an expression.
+def _csv_rows(folder: Path, language: Language, progress: Progress | None) -> Iterator[_Row]:
+    """Join the tables in passes: held are the language's expressions and meanings, and a byte an expression."""
 
-    Each pass over a large table leaves its rows that matter, from which an interrupted run goes on.
-    """
+    def rows(table: str, *columns: str) -> Iterator[list[str]]:
+        return _columns(folder, table, columns, progress)
 
-    def rows(
-        name: str, columns: tuple[str, ...], keep: Callable[[list[str]], list[Any] | None]
-    ) -> Sieved[Any]:
-        table = name.partition("-")[0]
-        return Sieved(work, name, _columns(folder, table, columns, progress), keep, f"rows of {table}")
-
-    varieties = list(_columns(folder, "langvar", ("id", "lang_code"), progress))
+    varieties = list(rows("langvar", "id", "lang_code"))
     foreign_varieties = {variety for variety, code in varieties if _is(code, language)}
     english_varieties = {variety for variety, code in varieties if code == "eng"}
 
-    def spoken(row: list[str]) -> list[Any] | None:
-        if row[1] in foreign_varieties:
-            return [int(row[0]), row[2]]
-        return [int(row[0]), None] if row[1] in english_varieties else None
-
     foreign: dict[int, str] = {}
     is_english = bytearray()
-    for expression, text in rows("expr-languages", ("id", "langvar", "txt"), spoken):
-        if text is not None:
-            foreign[expression] = text
-        else:
-            is_english.extend(bytes(max(0, expression + 1 - len(is_english))))
-            is_english[expression] = 1
+    for expression, variety, text in rows("expr", "id", "langvar", "txt"):
+        number = int(expression)
+        if variety in foreign_varieties:
+            foreign[number] = text
+        elif variety in english_varieties:
+            is_english.extend(bytes(max(0, number + 1 - len(is_english))))
+            is_english[number] = 1
 
-    def foreign_meaning(row: list[str]) -> list[Any] | None:
-        return [int(row[0]), int(row[1])] if int(row[1]) in foreign else None
-
-    def english_meaning(row: list[str]) -> list[Any] | None:
-        number = int(row[1])
-        wanted = int(row[0]) in meant and number < len(is_english) and is_english[number]
-        return [int(row[0]), number] if wanted else None
-
-    columns = ("meaning", "expr")
     meant: dict[int, list[int]] = {}
-    for meaning, expression in rows("denotation-foreign", columns, foreign_meaning):
-        meant.setdefault(meaning, []).append(expression)
-    pairs: list[list[int]] = list(rows("denotation-english", columns, english_meaning))
-    sources: dict[int, str] = dict(
-        rows("meaning", ("id", "source"), lambda row: [int(row[0]), row[1]] if int(row[0]) in meant else None)
-    )
+    for meaning, expression in rows("denotation", "meaning", "expr"):
+        if int(expression) in foreign:
+            meant.setdefault(int(meaning), []).append(int(expression))
+    pairs: list[tuple[int, int]] = []
+    for meaning, expression in rows("denotation", "meaning", "expr"):
+        number = int(expression)
+        if int(meaning) in meant and number < len(is_english) and is_english[number]:
+            pairs.append((int(meaning), number))
+    sources = {
+        int(meaning): source for meaning, source in rows("meaning", "id", "source") if int(meaning) in meant
+    }
     judged = {
         source: (int(group or source), int(quality or 0))
-        for source, group, quality in _columns(folder, "source", ("id", "grp", "quality"), progress)
+        for source, group, quality in rows("source", "id", "grp", "quality")
     }
     wanted = {number for _, number in pairs}
-    english: dict[int, str] = dict(
-        rows(
-            "expr-english",
-            ("id", "txt"),
-            lambda row: [int(row[0]), row[1]] if int(row[0]) in wanted else None,
-        )
-    )
+    english = {
+        int(expression): text for expression, text in rows("expr", "id", "txt") if int(expression) in wanted
+    }
     for meaning_number, number in pairs:
         # A meaning without a row, or of a source without one, is of unknown quality.
         group, quality = judged.get(sources.get(meaning_number, ""), (0, 0))

@@ -6,7 +6,7 @@ Layouts, each a JSON object a line, of which only the text is read: mC4 ``{"text
 
 Which running text is used: not empty, long enough, in the right script and language, and not a copy.
 
-Running text of one language, streamed: mC4 and OSCAR files, folders of plain text, and the data hub.
+Running text of one language, streamed: mC4 and OSCAR files, and folders of plain text.
 
 Such text carries no relevance labels; it serves to adapt an encoder to a language (masked language modelling, new
 subwords). Corpora: mC4 (Xue et al., NAACL 2021, arXiv 2010.11934), OSCAR 23.01 (Abadji et al., LREC 2022,
@@ -19,7 +19,6 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +26,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import is_complete, read_manifest
 from kivuko.collections.counts import DropReport
-from kivuko.errors import FetchError, InputError, MissingExtraError
+from kivuko.errors import InputError
 from kivuko.files.seen_texts import SeenTexts
 from kivuko.files.streams import byte_lines, lines, plain_name
 from kivuko.files.tables import has_half_characters
@@ -43,19 +42,6 @@ TEXT_FIELDS = ("text", "content")
 """Where a record's text is: mC4 and the older OSCAR call it text, OSCAR from 22.01 on content."""
 _JSON_LINES = (".jsonl", ".json")
 _ENDINGS = f"{', '.join((*_JSON_LINES, '.txt'))}, or one of them and .gz, .bz2, .xz or .zst"
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where a text stands in its file; places grow from text to text.
-
-    Attributes:
-        line: of its record or of its first line, from 1; 0 is before every text.
-        part: which of the texts of this record it is, from 0.
-    """
-
-    line: int = 0
-    part: int = 0
 
 
 def text_files(path: Path, report: DropReport) -> Iterator[Path]:
@@ -95,48 +81,38 @@ def _is_read(file: Path) -> bool:
     return plain_name(file).endswith((*_JSON_LINES, ".txt"))
 
 
-def texts_of_file(
-    file: Path, unit: Unit, *, after: Place | None = None, progress: Progress | None = None
-) -> Iterator[tuple[Place, str]]:
-    """Documents, paragraphs or lines of one file, as they are, each with its place.
+def texts_of_file(file: Path, unit: Unit, progress: Progress | None = None) -> Iterator[str]:
+    """Documents, paragraphs or lines of one file, as they are.
 
     Only a whole plain-text file as one document is held in memory; otherwise a record is.
 
     Args:
         file: JSON lines or plain text, plain or compressed.
         unit: what a text is: a record or a plain-text file; a paragraph, which blank lines part; or a line.
-        after: texts up to this place are passed over, without a look at their records.
         progress: a rich display for a bar over the file's bytes.
 
     Raises:
         InputError: a line is damaged or has no text, or is not in UTF-8; names ``file:line``.
     """
-    after = after or Place()
     of_kind = _plain_texts if plain_name(file).endswith(".txt") else _json_texts
-    for place, text in of_kind(file, unit, after.line, progress):
-        if place > after:
-            yield place, text
+    yield from of_kind(file, unit, progress)
 
 
-def _plain_texts(
-    file: Path, unit: Unit, first: int, progress: Progress | None
-) -> Iterator[tuple[Place, str]]:
+def _plain_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[str]:
+    found = (line for _, line in lines(file, progress))
     if unit == "document":
-        yield Place(1), "\n".join(line for _, line in lines(file, progress))
-        return
-    numbered = ((number, line) for number, line in lines(file, progress) if number >= first)
-    if unit == "line":
-        yield from ((Place(number), line) for number, line in numbered if line.strip())
-        return
-    for blank, run in itertools.groupby(numbered, key=lambda item: not item[1].strip()):
-        if not blank:
-            number, line = next(run)
-            yield Place(number), "\n".join([line, *(following for _, following in run)])
+        yield "\n".join(found)
+    elif unit == "line":
+        yield from (line for line in found if line.strip())
+    else:
+        for blank, run in itertools.groupby(found, key=lambda line: not line.strip()):
+            if not blank:
+                yield "\n".join(run)
 
 
-def _json_texts(file: Path, unit: Unit, first: int, progress: Progress | None) -> Iterator[tuple[Place, str]]:
+def _json_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[str]:
     for number, line in byte_lines(file, progress):
-        if number < first or not line.strip():
+        if not line.strip():
             continue
         try:
             record = json.loads(line)
@@ -148,8 +124,7 @@ def _json_texts(file: Path, unit: Unit, first: int, progress: Progress | None) -
                 got=str(error),
                 remedy="mend or remove the line; a download that broke off ends in half a line",
             ) from error
-        for part, text in enumerate(split_text(text_of(record, f"{file}:{number}"), unit)):
-            yield Place(number, part), text
+        yield from split_text(text_of(record, f"{file}:{number}"), unit)
 
 
 def text_of(record: object, where: str) -> str:
@@ -258,46 +233,7 @@ def read_monolingual(
     """
     path = Path(path)
     found = resolve(language) if isinstance(language, str) else language
-    texts = (
-        text for file in text_files(path, report) for _, text in texts_of_file(file, unit, progress=progress)
-    )
-    return keep_usable(texts, TextFilter(found, fewest_words, lowest_script_share, in_language), report)
-
-
-def stream_from_hub(
-    dataset: str,
-    configuration: str,
-    language: Language | str,
-    report: DropReport,
-    *,
-    split: str = "train",
-    unit: Unit = "document",
-    fewest_words: int = FEWEST_WORDS,
-    lowest_script_share: float = LOWEST_SCRIPT_SHARE,
-    in_language: Callable[[str], bool] | None = None,
-) -> Iterator[str]:
-    """Texts of one language from the Hugging Face hub, streamed; nothing is stored.
-
-    Tested with a stand-in only: the machines this was written on reach no hub.
-
-    Args:
-        dataset: hub id, such as ``"allenai/c4"`` or ``"oscar-corpus/OSCAR-2301"`` (which asks for a login).
-        configuration: the language's name there, such as ``"om"``.
-        language: what the texts should be in.
-        report: counts what is kept and dropped while the texts are read.
-        split: the part of the data set.
-        unit, fewest_words, lowest_script_share, in_language: see :func:`read_monolingual`.
-
-    Raises:
-        MissingExtraError: ``datasets`` is not installed.
-        FetchError: the data set cannot be reached or read.
-        InputError: a record has no text field.
-        UnknownNameError: the language is unknown.
-    """
-    if find_spec("datasets") is None:
-        raise MissingExtraError("datasets", "train")
-    found = resolve(language) if isinstance(language, str) else language
-    texts = _texts_of_hub(dataset, configuration, split, unit)
+    texts = (text for file in text_files(path, report) for text in texts_of_file(file, unit, progress))
     return keep_usable(texts, TextFilter(found, fewest_words, lowest_script_share, in_language), report)
 
 
@@ -310,24 +246,3 @@ def keep_usable(texts: Iterable[str], keep: TextFilter, report: DropReport) -> I
             continue
         report.kept += 1
         yield text
-
-
-def _texts_of_hub(dataset: str, configuration: str, split: str, unit: Unit) -> Iterator[str]:
-    records = _records_of_hub(dataset, configuration, split)
-    for number, record in enumerate(records, start=1):
-        yield from split_text(text_of(record, f"{dataset}, {configuration}, {split}, record {number}"), unit)
-
-
-def _records_of_hub(dataset: str, configuration: str, split: str) -> Iterator[object]:
-    import datasets
-    from huggingface_hub.errors import HTTPError  # type: ignore[attr-defined]
-
-    try:
-        yield from datasets.load_dataset(dataset, configuration, split=split, streaming=True)
-    except (OSError, ValueError, RuntimeError, HTTPError, datasets.exceptions.DatasetsError) as error:
-        raise FetchError(
-            "this data set cannot be streamed from the hub",
-            where=f"{dataset}, {configuration}, {split}",
-            got=(str(error).splitlines() or [type(error).__name__])[0],
-            remedy="check the three names and the login, or download the files and read them by path",
-        ) from error

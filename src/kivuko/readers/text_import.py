@@ -1,17 +1,14 @@
 """Running text of one language as an artefact: filtered once, in shards, and resumed after any interruption.
 
-Complete shards stand in the folder of :mod:`kivuko.files.resumable` until all are there. A killed import goes on
-after the last of them, in the source file that it had come to; its result is the same to the byte as without the
-interruption.
+Each source file is a part of :mod:`kivuko.files.resumable`: a killed import goes on with the one that it had come to,
+and its result is the same to the byte as without the interruption.
 """
 
 from __future__ import annotations
 
-import json
-import os
-from collections import Counter
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +16,22 @@ from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable, write_artifact
 from kivuko.collections.counts import DropReport
-from kivuko.errors import ArtifactError, InputError
+from kivuko.errors import InputError
 from kivuko.files.resumable import Unfinished, json_line, unfinished
-from kivuko.files.streams import lines
 from kivuko.languages import Language, resolve
 from kivuko.readers.running_text import (
     FEWEST_WORDS,
     KIND,
     LOWEST_SCRIPT_SHARE,
-    Place,
     TextFilter,
     Unit,
+    keep_usable,
     text_files,
     texts_of_file,
 )
 
 SHARD_SIZE = 100_000
-PART = "texts"
 NOTICE = "Texts as their sources have them: the licence of the sources holds."
-
-
-@dataclass
-class _State:
-    """How far an import has come: up to the last text of its last complete shard.
-
-    Attributes:
-        shards: how many are complete.
-        file: index of the source file that is being read.
-        place: of the last text that was looked at in it.
-        kept: texts in the shards.
-        dropped: reason → count.
-        ended: whether all sources were read.
-    """
-
-    shards: int = 0
-    file: int = 0
-    place: Place = field(default_factory=Place)
-    kept: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    ended: bool = False
 
 
 def import_text(
@@ -75,8 +49,8 @@ def import_text(
     """Stream files of running text through the filters into a folder of shards.
 
     Memory does not grow with the sources, but for some 10 bytes for each text that is kept, by which copies are
-    known. When it resumes, source files that were read are not opened, and lines that were read are skipped
-    unparsed.
+    known. When it resumes, source files that were read are not opened. While it runs, the kept texts lie on the disk
+    twice: by file, and in shards.
 
     Args:
         source: a file or folder; see :func:`kivuko.readers.running_text.read_monolingual`.
@@ -95,7 +69,7 @@ def import_text(
         ArtifactError: something else stands at ``output``, another process imports there, or an interrupted import
             there had other settings or sources.
         UnknownNameError: the language is unknown.
-        StorageError: the disk is full or not writable; complete shards stay for the next try.
+        StorageError: the disk is full or not writable; the texts of files that were read stay for the next try.
     """
     output = Path(output)
     found = resolve(language) if isinstance(language, str) else language
@@ -113,11 +87,13 @@ def import_text(
         "sources": [[_relative(file, Path(source)), file.stat().st_size] for file in files],
     }
     keep = TextFilter(found, fewest_words, lowest_script_share, in_language)
-    with unfinished(output, recipe, files, progress) as work:
-        state = _resumed(work, _State(dropped=dict(passed_over.reasons)), keep, progress)
-        if not state.ended:
-            _write_shards(work, state, files, recipe, keep, progress)
-        report = DropReport(state.kept, Counter(state.dropped))
+    report = DropReport(reasons=passed_over.reasons)
+    meta: dict[str, Any] = {"language": found.tag, "recipe": recipe, "notice": NOTICE}
+    with (
+        unfinished(output, recipe, files, progress) as work,
+        write_artifact(output, KIND, meta=meta) as building,
+    ):
+        _write_shards(building, _kept_texts(work, files, unit, keep, report, progress), shard_size)
         if not report.kept:
             raise InputError(
                 f"no text in {found.name} is left",
@@ -125,106 +101,47 @@ def import_text(
                 got=f"{report.before:,} texts; dropped: {report.reasons_text}",
                 remedy="check the language, and the fewest words and the script share that are asked for",
             )
-        meta = {
-            "language": found.tag,
-            "recipe": recipe,
-            "counts": {"texts": report.as_json()},
-            "notice": NOTICE,
-        }
-        with write_artifact(output, KIND, meta=meta) as building:
-            for number in range(state.shards):
-                work.place(_shard(number), building / _shard(number))
+        meta["counts"] = {"texts": report.as_json()}
     return report
 
 
-def _write_shards(
-    work: Unfinished,
-    state: _State,
-    files: list[Path],
-    recipe: dict[str, Any],
-    keep: TextFilter,
-    progress: Progress | None,
-) -> None:
-    """Read on from ``state``, which is saved after each shard and at the end."""
-    size = recipe["shard_size"]
-    report = DropReport(state.kept, Counter(state.dropped))
-    texts = _kept_texts(state, files, recipe["unit"], keep, report, progress)
-    first = next(texts, None)
-    while first is not None:
-        partial = work.folder / "partial"
-        with partial.open("wb") as stream:
-            (state.file, state.place), text = first
-            stream.write(json_line({"text": text}))
-            # One more than a shard is never drawn: what follows it is not judged before the state is saved.
-            while report.kept < (state.shards + 1) * size and (following := next(texts, None)) is not None:
-                (state.file, state.place), text = following
-                stream.write(json_line({"text": text}))
-        full = report.kept == (state.shards + 1) * size
-        os.replace(partial, work.folder / _shard(state.shards))
-        state.shards += 1
-        state.kept, state.dropped = report.kept, dict(report.reasons)
-        state.ended = not full
-        _save(work, state)
-        first = next(texts, None) if full else None
-    if not state.ended:
-        state.dropped, state.ended = dict(report.reasons), True
-        _save(work, state)
-
-
 def _kept_texts(
-    state: _State,
+    work: Unfinished,
     files: list[Path],
     unit: Unit,
     keep: TextFilter,
     report: DropReport,
     progress: Progress | None,
-) -> Iterator[tuple[tuple[int, Place], str]]:
-    """File index, place and text of each text that is kept after ``state``; the others are counted."""
-    start = state.file
-    after: Place | None = state.place
-    for index in range(start, len(files)):
-        for place, raw in texts_of_file(files[index], unit, after=after, progress=progress):
-            text, reason = keep.judge(raw)
-            if reason:
-                report.drop(reason)
+) -> Iterator[str]:
+    """The texts that are kept, of all files; the others are counted."""
+    for number, file in enumerate(files):
+        for item in work.part(f"texts-of-file-{number:05d}", partial(_judged, file, unit, keep, progress)):
+            if isinstance(item, dict):
+                report.reasons.update(item)
                 continue
+            # The texts of a finished part were kept by an earlier run; only now does this one's filter know them.
+            keep.remember(item)
             report.kept += 1
-            yield (index, place), text
-        after = None
+            yield item
 
 
-def _resumed(work: Unfinished, fresh: _State, keep: TextFilter, progress: Progress | None) -> _State:
-    """The saved state, with the texts of its shards known to ``keep``; or the fresh one.
-
-    Raises:
-        ArtifactError: the shards are not those that it was saved with.
-    """
-    saved = work.part(PART).facts
-    if not saved:
-        return fresh
-    state = _State(**{**saved, "place": Place(**saved["place"])})
-    work.goes_on(PART, "texts")
-    known = 0
-    for number in range(state.shards):
-        for _, line in lines(work.folder / _shard(number), progress):
-            known += keep.remember(json.loads(line)["text"])
-    if known != state.kept:
-        raise ArtifactError(
-            "the shards of an interrupted import are damaged",
-            where=work.folder,
-            expected=f"{state.kept:,} texts",
-            got=f"{known:,}",
-            remedy=f"remove {work.folder} to start anew",
-        )
-    return state
+def _judged(
+    file: Path, unit: Unit, keep: TextFilter, progress: Progress | None
+) -> Iterator[str | dict[str, int]]:
+    """The texts of one file that are kept, and at last how many were dropped, by reason."""
+    dropped = DropReport()
+    yield from keep_usable(texts_of_file(file, unit, progress), keep, dropped)
+    yield dict(dropped.reasons)
 
 
-def _save(work: Unfinished, state: _State) -> None:
-    work.save(PART, state.kept + sum(state.dropped.values()), asdict(state), ended=state.ended)
-
-
-def _shard(number: int) -> str:
-    return f"texts-{number:05d}.jsonl"
+def _write_shards(folder: Path, texts: Iterator[str], size: int) -> None:
+    for number in itertools.count():
+        first = next(texts, None)
+        if first is None:
+            return
+        with (folder / f"texts-{number:05d}.jsonl").open("wb") as stream:
+            for text in itertools.chain([first], itertools.islice(texts, size - 1)):
+                stream.write(json_line({"text": text}))
 
 
 def _relative(file: Path, source: Path) -> str:

@@ -14,9 +14,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from kivuko.data.sieve import Sieved
 from kivuko.errors import InputError
-from kivuko.files.resumable import Unfinished
 from kivuko.files.streams import byte_lines, decoded
 from kivuko.languages import Language
 from kivuko.readers.dictionaries import (
@@ -45,9 +43,7 @@ ELSEWHERE = "entries that do not name the language"
 _FORMS = frozenset({"form-of", "alt-of"})
 
 
-def read_wiktextract(
-    path: Path, language: Language, progress: Progress | None = None, work: Unfinished | None = None
-) -> Reading:
+def read_wiktextract(path: Path, language: Language, progress: Progress | None = None) -> Reading:
     """Translations of English words, and glosses of the language's own words at :data:`GLOSS_WEIGHT`.
 
     ``translations`` are read from the entry and from each sense, where a later pass of wiktextract moves those
@@ -60,25 +56,19 @@ def read_wiktextract(
         path: the extract, plain or compressed.
         language: of the translations and of the entries with glosses.
         progress: a rich display for a bar over the file's bytes.
-        work: what an interrupted run left.
 
     Raises:
         InputError: a line is not a JSON object with fields of the documented kinds (names ``file:line``), or
             nothing in it is in this language.
     """
     codes = {language.iso639_3, language.short.split("-")[0], *_CODES.get(language.iso639_3, ())}
-    reading = Reading()
     quoted = [f'"{code}"'.encode() for code in sorted(codes)]
-
-    def related(numbered: tuple[int, bytes]) -> list[Any] | None:
-        """Number and text of a line in which the language, or nothing at all, stands."""
-        number, line = numbered
-        if any(code in line for code in quoted) or not _is_whole(line):
-            return [number, decoded(path, number, line)]
-        return None
-
-    entries = Sieved(work, "entries", byte_lines(path, progress), related, "entries")
-    for number, line in entries:
+    reading = Reading()
+    for number, raw in byte_lines(path, progress):
+        if _is_whole(raw) and not any(code in raw for code in quoted):
+            reading.drops.drop(ELSEWHERE)
+            continue
+        line = decoded(path, number, raw)
         if not line.strip():
             reading.drops.drop("empty lines")
             continue
@@ -99,8 +89,6 @@ def read_wiktextract(
                 expected="strings under word and lang_code, lists of objects under senses and translations",
                 got=str(error),
             ) from error
-    if entries.read > entries.kept:
-        reading.drops.reasons[ELSEWHERE] = entries.read - entries.kept
     return reading.finished(path, f"wiktextract's entries with translations into {language.name}, or of it")
 
 
