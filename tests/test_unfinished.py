@@ -29,17 +29,11 @@ from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.files import resumable as mechanism
 from kivuko.files.resumable import STATE, Unfinished, unfinished
 from kivuko.languages import resolve
-from kivuko.linked import mediawiki_pages, survey
-from kivuko.linked.build import build_linked
-from kivuko.linked.folder import AlignedFolder
-from kivuko.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.linked.recipe import LinkedRecipe
 from kivuko.readers import wiktextract
 from kivuko.readers.cleaned_bitext import clean_file
-from test_lexicon_formats import ENTRIES, LINK_ROWS, PAGE_ROWS, dumps, jsonl, panlex_csv
-from test_linked_dumps import two_dumps
+from test_lexicon_formats import ENTRIES, jsonl, panlex_csv
 
-OROMO, SWAHILI, ENGLISH = resolve("om"), resolve("sw"), resolve("en")
+OROMO, ENGLISH = resolve("om"), resolve("en")
 Make = Callable[[Path], object]
 NEVER = 10**9
 
@@ -206,15 +200,6 @@ def test_panlex(tmp_path: Path) -> None:
     )
 
 
-def test_wikipedia_titles(tmp_path: Path) -> None:
-    source = dumps(tmp_path, "om", LINK_ROWS, PAGE_ROWS)
-
-    def make(folder: Path) -> object:
-        return imported(str(source), OROMO, None, folder / "out")
-
-    check_every_kill(tmp_path, make, records=len(LINK_ROWS) + len(PAGE_ROWS))
-
-
 def test_wiktextract(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "kaikki.jsonl", *ENTRIES, {"word": "x", "lang_code": "la"}, *ENTRIES[:2])
 
@@ -230,42 +215,6 @@ def test_an_entry_without_the_language_is_not_parsed(tmp_path: Path) -> None:
         stream.write('{"lang_code": "la", no JSON at all}\n')
     found = wiktextract.read_wiktextract(source, OROMO)
     assert found.drops.reasons[wiktextract.ELSEWHERE] == 3
-
-
-def test_mediawiki_dumps(tmp_path: Path) -> None:
-    (tmp_path / "dumps").mkdir()
-    *dumped, links = two_dumps(tmp_path / "dumps").files
-
-    def make(folder: Path) -> object:
-        source = MediaWikiDumps(dumped, [links])  # as a new process would open them
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    # Pages of both wikis, links, and the English articles once more for the survey.
-    check_every_kill(tmp_path, make, records=9 + 6 + 6 + 5)
-
-
-def test_a_dump_is_parsed_once_and_not_again_after_a_kill(tmp_path: Path) -> None:
-    source = two_dumps(tmp_path)
-    with dying_at_call(mediawiki_pages, "read_wikitext", NEVER) as parsed:
-        with dying_at_call(survey, "MutualLinks", 1), saving(1), pytest.raises(KilledError):
-            build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-        articles = parsed[0]
-        build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-    assert parsed[0] == articles == 5 + 5
-
-
-def test_a_folder_of_aligned_files(tmp_path: Path) -> None:
-    for language, word in (("sw", "Mto"), ("en", "River")):
-        (tmp_path / "aligned" / language).mkdir(parents=True)
-        for number in range(3):
-            text = f"{word} {number}\n{word} ni {number}.\n"
-            (tmp_path / "aligned" / language / f"{number}.txt").write_text(text)
-
-    def make(folder: Path) -> object:
-        source = AlignedFolder(tmp_path / "aligned")
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    check_every_kill(tmp_path, make, records=3)
 
 
 # ---- the mechanism ------------------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ from kivuko.files.resumable import Unfinished, unfinished
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
 from kivuko.readers.dictionaries import RawTranslations, Reading, read_muse, read_translations_tsv
-from kivuko.readers.langlinks import is_langlinks_dump, pages_beside, read_wikipedia_titles
+from kivuko.readers.langlinks import is_langlinks_dump, read_wikipedia_titles
 from kivuko.readers.panlex import is_panlex, read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
 
@@ -58,11 +58,11 @@ _READERS: Mapping[str, _Reader] = {
     "muse": partial(_muse, english_first=True),
     "muse-reversed": partial(_muse, english_first=False),
     "tsv": _tsv,
+    "wikipedia-titles": read_wikipedia_titles,
 }
 # What takes minutes, and goes on when it was interrupted.
 _LONG_READERS: Mapping[str, _LongReader] = {
     "panlex": read_panlex,
-    "wikipedia-titles": read_wikipedia_titles,
     "wiktextract": read_wiktextract,
 }
 FORMATS = (*sorted([*_READERS, *_LONG_READERS]), "lexicon", "freedict")
@@ -127,7 +127,7 @@ def _files(path: Path) -> list[Path]:
     """The files that a source of a large format consists of."""
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.is_file())
-    return [path, pages_beside(path)] if is_langlinks_dump(path) else [path]
+    return [path]
 
 
 def _lexicon(path: Path, language: Language, file_format: str, reading: Reading) -> Lexicon:

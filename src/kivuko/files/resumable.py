@@ -13,11 +13,11 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, overload
 
 from rich.progress import Progress
 
@@ -61,9 +61,27 @@ class Unfinished:
             self._check(saved["inputs"])
             self._parts = {name: Part(**part) for name, part in saved["parts"].items()}
 
-    def part(self, name: str) -> Part:
-        """The part of this name as it was saved last; an empty one if it never was."""
-        return self._parts.setdefault(name, Part())
+    @overload
+    def part(self, name: str) -> Part: ...
+
+    @overload
+    def part(self, name: str, make: Callable[[], Iterable[Any]]) -> Iterator[Any]: ...
+
+    def part(self, name: str, make: Callable[[], Iterable[Any]] | None = None) -> Part | Iterator[Any]:
+        """The part of this name as it was saved last; with ``make``, its items: as saved if it ended, else made."""
+        part = self._parts.setdefault(name, Part())
+        return part if make is None else self._items(name, part.ended, make)
+
+    def _items(self, name: str, ended: bool, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        if ended:
+            yield from map(json.loads, self.kept_lines(name))
+            return
+        with self.appending(name) as stream:
+            for item in make():
+                line = json_line(item)
+                stream.write(line)
+                yield json.loads(line)
+            self.save(name, 0, ended=True)
 
     def goes_on(self, name: str, what: str) -> None:
         """Say where the part goes on, if it was begun before."""
