@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from kivuko.cli.main import app
-from kivuko.codeswitch import Lexicon, lexicon
+from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import agreement, coverage, info
 from kivuko.errors import InputError, KivukoError
 from kivuko.languages import resolve

@@ -4,8 +4,7 @@ import pytest
 
 from kivuko.languages import resolve
 from kivuko.linked.documents import LinkedDocument
-from kivuko.linked.mutual_links import MutualLinks
-from kivuko.linked.query_text import first_sentence, query_of, without_title
+from kivuko.linked.queries import MutualLinks, first_sentence, query_of, without_title
 
 SWAHILI, KHMER, THAI, HINDI = (resolve(code) for code in ("sw", "km", "th", "hi"))
 

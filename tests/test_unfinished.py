@@ -22,21 +22,14 @@ from typer.testing import CliRunner
 from kivuko.artifact import try_exclusive
 from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.display import Done
-from kivuko.cli.lexicon import imported
 from kivuko.cli.main import app
 from kivuko.collections import judged_writing
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.files.resumable import INPUTS, Unfinished, unfinished
 from kivuko.languages import resolve
-from kivuko.linked import build, mediawiki_pages
-from kivuko.linked.build import build_linked
-from kivuko.linked.folder import AlignedFolder
-from kivuko.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.linked.recipe import LinkedRecipe
 from kivuko.readers import wiktextract
 from kivuko.readers.running_text import TextFilter
-from test_lexicon_formats import ENTRIES, LINK_ROWS, PAGE_ROWS, dumps, jsonl, panlex_csv
-from test_linked_dumps import two_dumps
+from test_lexicon_formats import ENTRIES, jsonl
 
 OROMO, SWAHILI, ENGLISH = resolve("om"), resolve("sw"), resolve("en")
 Make = Callable[[Path], object]
@@ -137,63 +130,12 @@ def test_a_test_collection(tmp_path: Path) -> None:
         make(tmp_path)
 
 
-@pytest.mark.parametrize("dump", ["panlex", "wikipedia titles", "wiktextract"])
-def test_long_dumps(tmp_path: Path, dump: str) -> None:
-    if dump == "panlex":
-        source = panlex_csv(tmp_path / "panlex")
-    elif dump == "wiktextract":
-        source = jsonl(tmp_path / "kaikki.jsonl", *ENTRIES, {"word": "x", "lang_code": "la"}, *ENTRIES[:2])
-    else:
-        source = dumps(tmp_path, "om", LINK_ROWS, PAGE_ROWS)
-
-    def make(folder: Path) -> object:
-        return imported(str(source), OROMO, None, folder / "out")
-
-    check_every_kill(tmp_path, make, parts=1)
-
-
 def test_an_entry_without_the_language_is_not_parsed(tmp_path: Path) -> None:
     source = jsonl(tmp_path / "kaikki.jsonl", *ENTRIES)
     with source.open("a") as stream:
         stream.write('{"lang_code": "la", no JSON at all}\n')
     found = wiktextract.read_wiktextract(source, OROMO)
     assert found.drops.reasons[wiktextract.ELSEWHERE] == 3
-
-
-def test_mediawiki_dumps(tmp_path: Path) -> None:
-    (tmp_path / "dumps").mkdir()
-    *dumped, links = two_dumps(tmp_path / "dumps").files
-
-    def make(folder: Path) -> object:
-        source = MediaWikiDumps(dumped, [links])  # as a new process would open them
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    # Pages of both wikis, links, and the survey of the English articles.
-    check_every_kill(tmp_path, make, parts=4)
-
-
-def test_a_dump_is_parsed_once_and_not_again_after_a_kill(tmp_path: Path) -> None:
-    source = two_dumps(tmp_path)
-    with dying_at_call(mediawiki_pages, "read_wikitext", NEVER) as parsed:
-        with dying_at_call(build, "write_judged", 1), pytest.raises(KilledError):
-            build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-        articles = parsed[0]
-        build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-    assert parsed[0] == articles == 5 + 5
-
-
-def test_a_folder_of_aligned_files(tmp_path: Path) -> None:
-    for language, word in (("sw", "Mto"), ("en", "River")):
-        (tmp_path / "aligned" / language).mkdir(parents=True)
-        for number in range(3):
-            text = f"{word} {number}\n{word} ni {number}.\n"
-            (tmp_path / "aligned" / language / f"{number}.txt").write_text(text)
-
-    def make(folder: Path) -> object:
-        source = AlignedFolder(tmp_path / "aligned")
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    check_every_kill(tmp_path, make, parts=1)
 
 
 # ---- the mechanism ------------------------------------------------------------------------------------------------

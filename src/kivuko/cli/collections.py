@@ -12,8 +12,8 @@ import typer
 
 if TYPE_CHECKING:
     from kivuko.languages import Language
+    from kivuko.linked.card import Statistics
     from kivuko.linked.documents import LinkedSource
-    from kivuko.linked.statistics import Statistics
 
 
 HELP = "help"
@@ -45,8 +45,7 @@ def link_command(
     from kivuko.errors import UnknownNameError
     from kivuko.languages import resolve
     from kivuko.linked.build import build_linked
-    from kivuko.linked.query_text import QUERY_KINDS
-    from kivuko.linked.recipe import LinkedRecipe
+    from kivuko.linked.queries import QUERY_KINDS, LinkedRecipe
 
     if queries not in QUERY_KINDS:
         raise UnknownNameError("kind of query", queries, QUERY_KINDS)
@@ -63,7 +62,7 @@ def _source(names: list[str], languages: list[Language]) -> LinkedSource:
     from kivuko.files.streams import plain_name
     from kivuko.linked.folder import AlignedFolder
     from kivuko.linked.help_pages import LinkedHelp
-    from kivuko.linked.mediawiki_dump import MediaWikiDumps
+    from kivuko.linked.mediawiki import MediaWikiDumps
 
     paths = [Path(name) for name in names]
     if names == [HELP]:

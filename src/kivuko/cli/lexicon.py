@@ -6,12 +6,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import astuple
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.progress import Progress
@@ -22,24 +20,21 @@ from kivuko.cli.resources import BitextOption, LowestScoreOption
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.collections.collection import Collection
-from kivuko.collections.counts import DropReport
 from kivuko.collections.split import SPLITS
 from kivuko.data.formats.apertium_bin import read_apertium_bin
 from kivuko.data.formats.apertium_dix import read_apertium_dix
 from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, freedict
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
-from kivuko.files.resumable import unfinished
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
 from kivuko.readers.dictionaries import (
     RawTranslations,
     Reading,
-    Translation,
     read_muse,
     read_translations_tsv,
 )
-from kivuko.readers.langlinks import is_langlinks_dump, pages_beside, read_wikipedia_titles
+from kivuko.readers.langlinks import is_langlinks_dump, read_wikipedia_titles
 from kivuko.readers.panlex import is_panlex, read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
 
@@ -70,8 +65,6 @@ _READERS: Mapping[str, _Reader] = {
     "wikipedia-titles": read_wikipedia_titles,
     "wiktextract": read_wiktextract,
 }
-# What takes minutes to read, and is not read again after an interruption.
-_LONG = frozenset({"panlex", "wikipedia-titles", "wiktextract"})
 FORMATS = (*_READERS, "lexicon", "freedict")
 _FOLDERS = frozenset({"freedict", "panlex"})
 
@@ -79,16 +72,13 @@ _FOLDERS = frozenset({"freedict", "panlex"})
 def imported(source: str, language: Language, file_format: str | None, output: Path) -> Lexicon:
     """The lexicon that a source's name or a path, with a format where its name tells none, stands for; saved.
 
-    What is saved at ``output`` is the same after an interruption. A long dump that was read by then is not read
-    again.
-
     Raises:
         InputError: no public dictionary in this language, no such path, a format that is missing or out of
             place, or a file that does not fit it; the message names ``file:line``.
         UnknownNameError: neither a source nor a path, or no such format.
         FetchError: a package cannot be brought.
         MissingExtraError: a ``.zst`` file without the package that reads it.
-        ArtifactError: an interrupted import to ``output`` had another source or format.
+        ArtifactError: ``output`` holds something that Kivuko did not write.
     """
     if file_format is None and source in {PUBLIC, *_NAMED}:
         return _saved(_public(source, language), output)
@@ -117,37 +107,13 @@ def imported(source: str, language: Language, file_format: str | None, output: P
     if file_format == "freedict":
         return _saved(source_lexicon(freedict.read_folder(path, language), language), output)
     with reading_bars() as progress:
-        read = partial(_READERS[file_format], path, language, progress)
-        if file_format not in _LONG:
-            return _saved(_lexicon(path, language, file_format, read()), output)
-        recipe = {"language": language.tag, "format": file_format}
-        with unfinished(output, recipe, _files(path), progress) as work:
-            reading = _as_reading(work.part("translations", lambda: _as_items(read())))
-            return _saved(_lexicon(path, language, file_format, reading), output)
-
-
-def _as_items(reading: Reading) -> Iterator[Any]:
-    """A reading for JSON: its counts, then its rows."""
-    yield {"reasons": reading.drops.reasons, "changed": reading.changed}
-    yield from map(astuple, reading.rows)
-
-
-def _as_reading(items: Iterator[Any]) -> Reading:
-    counts = next(items)
-    rows = [Translation(*row) for row in items]
-    return Reading(rows, DropReport(len(rows), Counter(counts["reasons"])), Counter(counts["changed"]))
+        reading = _READERS[file_format](path, language, progress)
+    return _saved(_lexicon(path, language, file_format, reading), output)
 
 
 def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
     lexicon.save(output)
     return lexicon
-
-
-def _files(path: Path) -> list[Path]:
-    """The files that a long dump consists of."""
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.is_file())
-    return [path, pages_beside(path)] if is_langlinks_dump(path) else [path]
 
 
 def _lexicon(path: Path, language: Language, file_format: str, reading: Reading) -> Lexicon:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kivuko.collections.bitext import Bitext
 from kivuko.data.bitext_build import build_bitext
 from kivuko.errors import UnknownNameError
+from kivuko.experiment.config import Experiment
 from kivuko.languages import Language, resolve
 from kivuko.models.catalogue import CatalogueEntry, catalogue, find
-
-if TYPE_CHECKING:
-    from kivuko.experiment.config import Experiment
+from kivuko.training.teacher import BASE
 
 UNSEEN = "unseen by the encoder"
 #: Tier → fewest pairs of bitext, from the top.
@@ -61,7 +58,5 @@ def _by_pairs(pairs: int) -> str:
 
 def tiers_of(experiment: Experiment) -> dict[str, str]:
     """Language tag → tier, for the languages of an experiment and English."""
-    from kivuko.training.teacher import BASE
-
     languages = [resolve(name) for name in (*experiment.languages, *experiment.further_languages)]
     return {"eng-Latn": "English"} | {language.tag: tier(language, BASE) for language in languages}

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable, write_artifact
 from kivuko.collections.counts import DropReport
-from kivuko.collections.judged import Description, JudgedCollection, JudgedDocument, Parts
+from kivuko.collections.judged import Description, JudgedDocument, Parts
 from kivuko.collections.judged_writing import write_judged
 from kivuko.collections.split import SPLITS, Split, split_of
 from kivuko.errors import InputError
 from kivuko.files.resumable import Unfinished, unfinished
-from kivuko.linked.card import CARD, CITATION, JUDGMENTS, NOTICE, card_text
-from kivuko.linked.documents import LinkedSource, Reading
-from kivuko.linked.queries import Queries, read_queries
-from kivuko.linked.recipe import LinkedRecipe
-from kivuko.linked.statistics import SplitCounts, Statistics
-from kivuko.linked.survey import Survey, survey_documents
+from kivuko.languages import Language
+from kivuko.linked.card import CARD, CITATION, JUDGMENTS, NOTICE, SplitCounts, Statistics, card_text
+from kivuko.linked.documents import LinkedDocument, LinkedSource, Reading
+from kivuko.linked.queries import LinkedRecipe, Queries, Survey, read_queries, survey_documents
 from kivuko.text import words
 
 KIND = "linked-collections"
@@ -39,14 +39,14 @@ def build_linked(
 
     Each is a ``JudgedCollection`` with all documents of the document language. Grade 2 is the counterpart of a
     query's document, grade 1 a document that links to the counterpart and that the counterpart links to. A query
-    is on the side of its counterpart (:func:`kivuko.collections.split.split_of`), so both versions of a document are on
-    one side; no query's text stands on two sides, for a text that several documents give is no query. A split
+    is on the side of its counterpart (:func:`kivuko.collections.split.split_of`), so both versions of a document are
+    on one side; no query's text stands on two sides, for a text that several documents give is no query. A split
     that no query falls on is not written. ``output/README.md`` is the data card.
 
-    The source's documents are gone through once in the query language and twice in the document language; a dump is
-    read once for all that. What is held in memory is the queries, ids, a hash of each text, and eight bytes for each
-    link from or to a counterpart; no documents. A killed build goes on (:mod:`kivuko.files.resumable`), but for the
-    writing of the splits, which begins anew.
+    The documents of each language are a part (:mod:`kivuko.files.resumable`): the source is read for them once, they
+    are kept beside the output until all is written, and a killed build does not read a finished part's again; the
+    unfinished part and the writing of the splits begin anew. What is held in memory is the queries, ids, a hash of
+    each text, and eight bytes for each link from or to a counterpart; no documents.
 
     Args:
         source: the linked documents.
@@ -66,20 +66,44 @@ def build_linked(
         "drop_identical": recipe.drop_identical,
     }
     with unfinished(output, settings, source.files, progress) as work:
-        return _built(source, output, recipe, settings, progress, work)
+        documents = _Documents(source, work, progress)
+        return _built(documents, output, recipe, settings, progress)
+
+
+class _Documents:
+    """A source's documents, each language of them a part that is read once."""
+
+    def __init__(self, source: LinkedSource, work: Unfinished, progress: Progress | None) -> None:
+        self.source = source
+        self._work, self._progress = work, progress
+
+    def read(self, language: Language, reading: Reading) -> Iterator[LinkedDocument]:
+        """One pass; ``reading`` has what the source counted once all were drawn."""
+        for item in self._work.part(f"documents-{language.tag}", lambda: self._items(language)):
+            if "counts" in item:
+                for name, (kept, reasons) in item["counts"].items():
+                    setattr(reading, name, DropReport(kept, Counter(reasons)))
+            else:
+                yield LinkedDocument(**{**item, "links_to": tuple(item["links_to"])})
+
+    def _items(self, language: Language) -> Iterator[dict[str, Any]]:
+        reading = Reading()
+        for document in self.source.documents(language, reading, self._progress):
+            yield asdict(document)
+        yield {"counts": {name: (report.kept, report.reasons) for name, report in vars(reading).items()}}
 
 
 def _built(
-    source: LinkedSource,
+    documents: _Documents,
     output: Path,
     recipe: LinkedRecipe,
     settings: dict[str, object],
     progress: Progress | None,
-    work: Unfinished,
 ) -> Statistics:
+    source = documents.source
     report, query_reading, document_reading = DropReport(), Reading(), Reading()
-    queries = read_queries(source, recipe, query_reading, report, progress, work)
-    survey = survey_documents(source, recipe, queries, document_reading, progress, work)
+    queries = read_queries(documents.read(recipe.query_language, query_reading), recipe, report)
+    survey = survey_documents(documents.read(recipe.document_language, document_reading), recipe, queries)
     identical = _keep_usable(queries, survey, recipe, report)
     if not queries.texts:
         raise InputError(
@@ -102,7 +126,7 @@ def _built(
         held_out_in_training=_held_out_in_training(queries, qrels),
     )
     with write_artifact(output, KIND, meta=_meta(source, settings, statistics)) as folder:
-        _write_splits(source, folder, recipe, queries, qrels, progress, work)
+        _write_splits(documents, folder, recipe, queries, qrels, progress)
         (folder / CARD).write_text(card_text(source.facts, recipe, statistics), encoding="utf-8")
     return statistics
 
@@ -142,16 +166,14 @@ def _judge(queries: Queries, survey: Survey) -> dict[str, dict[str, int]]:
 
 
 def _write_splits(
-    source: LinkedSource,
+    documents: _Documents,
     folder: Path,
     recipe: LinkedRecipe,
     queries: Queries,
     qrels: Mapping[str, Mapping[str, int]],
     progress: Progress | None,
-    work: Unfinished,
 ) -> None:
-    facts = source.facts
-    written: Path | None = None
+    facts = documents.source.facts
     for split in SPLITS:
         chosen = _of_split(queries, split)
         if not chosen:
@@ -165,22 +187,13 @@ def _write_splits(
             source=f"{facts.name}: " + ", ".join(f"{name} ({what})" for name, what in facts.versions.items()),
             notice=NOTICE,
         )
-        # The source is parsed for the first split only; the others copy what that one holds.
-        documents = (
-            _judged_documents(source, recipe, progress, work)
-            if written is None
-            else JudgedCollection.open(written).documents()
+        judged = (
+            JudgedDocument(document.id, document.title, document.text, document.language)
+            for document in documents.read(recipe.document_language, Reading())
         )
         texts = {query: queries.texts[query] for query in chosen}
-        parts = Parts(documents, texts, {query: qrels[query] for query in chosen})
-        written = write_judged(folder / split, description, parts, progress)
-
-
-def _judged_documents(
-    source: LinkedSource, recipe: LinkedRecipe, progress: Progress | None, work: Unfinished
-) -> Iterator[JudgedDocument]:
-    for document in source.documents(recipe.document_language, Reading(), progress, work):
-        yield JudgedDocument(document.id, document.title, document.text, document.language)
+        parts = Parts(judged, texts, {query: qrels[query] for query in chosen})
+        write_judged(folder / split, description, parts, progress)
 
 
 def _of_split(queries: Queries, split: Split) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Protocol
 from rich.progress import Progress
 
 from kivuko.collections.counts import DropReport
-from kivuko.files.resumable import Unfinished
 from kivuko.languages import Language
 
 
@@ -83,11 +82,7 @@ class LinkedSource(Protocol):
         ...
 
     def documents(
-        self,
-        language: Language,
-        reading: Reading,
-        progress: Progress | None = None,
-        work: Unfinished | None = None,
+        self, language: Language, reading: Reading, progress: Progress | None = None
     ) -> Iterator[LinkedDocument]:
         """The documents of one language, in the source's order; every call reads them anew.
 
@@ -95,7 +90,6 @@ class LinkedSource(Protocol):
             language: one of the source's languages.
             reading: counts what this pass yields and leaves out.
             progress: a display for bars over the files.
-            work: where a source that takes long keeps what it read, for the next pass and after a kill.
 
         Raises:
             InputError: the source has none in this language, or is damaged.

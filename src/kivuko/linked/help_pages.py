@@ -15,7 +15,6 @@ from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.sources import libreoffice_help
 from kivuko.data.sources.libreoffice_help import Page
 from kivuko.errors import InputError
-from kivuko.files.resumable import Unfinished
 from kivuko.languages import Language, resolve
 from kivuko.linked.documents import LinkedDocument, Reading, SourceFacts
 from kivuko.text import comparison_key
@@ -63,11 +62,7 @@ class LinkedHelp:
         return ()
 
     def documents(
-        self,
-        language: Language,
-        reading: Reading,
-        progress: Progress | None = None,
-        work: Unfinished | None = None,
+        self, language: Language, reading: Reading, progress: Progress | None = None
     ) -> Iterator[LinkedDocument]:
         """The pages in one language, by name.
 

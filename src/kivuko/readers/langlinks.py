@@ -16,13 +16,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.progress import Progress
 
-from kivuko.data.sieve import Sieved
 from kivuko.errors import InputError
-from kivuko.files.resumable import Unfinished
 from kivuko.files.streams import COMPRESSED, byte_lines, lines, plain_name
 from kivuko.languages import Language
 from kivuko.readers.dictionaries import Reading, Translation, untranslated
@@ -127,9 +124,7 @@ def is_langlinks_dump(path: Path) -> bool:
     return _DUMP.fullmatch(plain_name(path)) is not None
 
 
-def read_wikipedia_titles(
-    path: Path, language: Language, progress: Progress | None = None, work: Unfinished | None = None
-) -> Reading:
+def read_wikipedia_titles(path: Path, language: Language, progress: Progress | None = None) -> Reading:
     """Pairs of titles, without what stands in brackets at their ends; how many lost it is in ``changed``.
 
     Args:
@@ -137,7 +132,6 @@ def read_wikipedia_titles(
             line with a tab between them, English first; each plain or compressed.
         language: of the foreign titles.
         progress: a rich display for bars over the files' bytes.
-        work: what an interrupted run left of the dumps; a list of titles is quick.
 
     Raises:
         InputError: a dump of a third language's wiki or without its ``page`` dump, a line or row that cannot
@@ -145,7 +139,7 @@ def read_wikipedia_titles(
     """
     reading = Reading()
     if is_langlinks_dump(path):
-        _read_dumps(path, language, reading, progress, work)
+        _read_dumps(path, language, reading, progress)
     else:
         for number, line in lines(path, progress):
             titles = line.split("\t")
@@ -163,9 +157,7 @@ def read_wikipedia_titles(
     return reading.finished(path, f"titles in English and {language.name}")
 
 
-def _read_dumps(
-    path: Path, language: Language, reading: Reading, progress: Progress | None, work: Unfinished | None
-) -> None:
+def _read_dumps(path: Path, language: Language, reading: Reading, progress: Progress | None) -> None:
     """Hold the links between the two languages, then go through the pages they start from."""
     code = language.short.split("-")[0]
     code = _CODES.get(code, code)
@@ -179,37 +171,24 @@ def _read_dumps(
             got=f"{wiki}wiki",
         )
     wanted, pages = (code if wiki == "en" else "en").encode(), pages_beside(path)
-
-    def linked(row: tuple[int, list[bytes]]) -> list[Any] | None:
-        number, (page, linked_language, title) = row
-        return [_number(path, number, page), title.hex()] if linked_language == wanted else None
-
+    links: dict[int, bytes] = {}
     rows = read_table(path, "langlinks", ("ll_from", "ll_lang", "ll_title"), progress)
-    kept = Sieved(work, "links", rows, linked, "links")
-    links: dict[int, bytes] = {page: bytes.fromhex(title) for page, title in kept}
-    if kept.read > kept.kept:
-        reading.drops.reasons["links to other languages"] = kept.read - kept.kept
-
-    def named(row: tuple[int, list[bytes]]) -> list[Any] | None:
-        number, (page, namespace, title, redirect) = row
-        page_number = _number(pages, number, page)
-        if page_number not in links:
-            return None
-        return [page_number, namespace == b"0", title.hex(), redirect != b"0"]
-
+    for number, (page, linked_language, linked_title) in rows:
+        if linked_language == wanted:
+            links[_number(path, number, page)] = linked_title
+        else:
+            reading.drops.drop("links to other languages")
     columns = ("page_id", "page_namespace", "page_title", "page_is_redirect")
-    for page, is_article, title_hex, redirects in Sieved(
-        work, "pages", read_table(pages, "page", columns, progress), named, "pages"
-    ):
-        linked_title, title = links.pop(page, None), bytes.fromhex(title_hex)
-        if linked_title is None:
+    for number, (page, namespace, title, redirect) in read_table(pages, "page", columns, progress):
+        linked = links.pop(_number(pages, number, page), None)
+        if linked is None:
             continue
-        if not is_article:
+        if namespace != b"0":
             reading.drops.drop("pages that are no articles")
-        elif redirects:
+        elif redirect != b"0":
             reading.drops.drop("redirects")
         else:
-            titles = (title, linked_title) if wiki == "en" else (linked_title, title)
+            titles = (title, linked) if wiki == "en" else (linked, title)
             try:
                 english, foreign = (each.decode("utf-8").replace("_", " ") for each in titles)
             except UnicodeDecodeError:  # the column holds 255 bytes, wherever a character ends
