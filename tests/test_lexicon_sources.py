@@ -8,9 +8,9 @@ import pytest
 
 from kivuko.artifact import read_manifest
 from kivuko.codeswitch.lexicon import best
-from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, cldr_names, freedict
+from kivuko.data.lexicon_sources import SOURCES, cldr_names, freedict
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
+from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import resolve
 from kivuko.readers.dictionaries import (
     Entry,
@@ -263,22 +263,6 @@ def test_real_swahili_by_hand() -> None:
     assert best(entries["afya"]) == "health"
     assert best(entries["anwani"]) == "address"
     assert found.counts["freedict"]["licence"] == "GPL-2.0-or-later"
-
-
-def test_real_apertium_by_hand() -> None:
-    apertium = BY_NAME_ONLY["apertium"]
-    basque = source_lexicon(apertium.read(resolve("eu")), resolve("eu"))
-    assert 7500 < len(basque.entries) < 9000
-    assert best(basque.entries["etxe"]) == "house"
-    assert basque.meta["licence"] == "GPL-2.0-only"
-    # What is only translated from English weighs half.
-    spanish = apertium.read(resolve("es"))
-    assert {row.weight for row in spanish.rows} == {1.0, 0.5}
-    assert "house" in source_lexicon(spanish, resolve("es")).entries["casa"]
-    assert "apertium" not in SOURCES  # what public merges
-    assert not apertium.covers(OROMO)
-    assert apertium.covers(resolve("sr-Latn"))
-    assert not apertium.covers(resolve("sr"))
 
 
 def test_sources_left_out_and_languages_without_any() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, write_artifact
+from kivuko.artifact import cache_folder, usable_meta, write_artifact
 from kivuko.collections.collection import (
     DOCUMENTS_FILE,
     KIND,
@@ -17,7 +17,6 @@ from kivuko.collections.collection import (
 )
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import SPLITS, split_of
-from kivuko.data.cached import usable_meta
 from kivuko.data.collection_sources import (
     CollectionSource,
     collection_source,

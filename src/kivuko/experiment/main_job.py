@@ -17,10 +17,12 @@ from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest,
 from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.data.bitext_build import build_bitext
 from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
+from kivuko.experiment.scoring import DEPTH
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.ranking import Qrels, Run
@@ -33,7 +35,6 @@ from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
-DEPTH = 100
 CEILING = "english-title"
 #: System name → what it is, in the order of the table.
 SYSTEMS = {
@@ -47,7 +48,6 @@ SYSTEMS = {
     "fusion": "OPTICAL + lexicon",
 }
 QUERY_KINDS = ("title", "paragraph")
-SPLITS = ("development", "test")
 #: What the fusion joins, and all that the development split is searched with for queries other than titles.
 PARTS = ("optical", "lexicon-bm25")
 #: Only titles have an English original; two controls are left out for long queries, which take long to score.
@@ -145,7 +145,7 @@ def run_main_job(
         if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
             translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
             found = {
-                split: _search(collection, kind, split, encoders, translator, progress) for split in SPLITS
+                split: _search(collection, kind, split, encoders, translator, progress) for split in HELD_OUT
             }
             with write_artifact(folder, "runs", parents=parents, meta={}) as building:
                 for split, split_runs in found.items():
@@ -187,7 +187,7 @@ def _fuse(collection: Collection, kind: str, runs: Path, output: Path) -> None:
     parents = {"runs": read_manifest(runs, "runs").hash, "fusion": "heights of scores"}
     if is_complete(output) and read_manifest(output, "runs").parents == parents:
         return
-    parts = {split: [read_run(runs / _run_name(split, part)) for part in PARTS] for split in SPLITS}
+    parts = {split: [read_run(runs / _run_name(split, part)) for part in PARTS] for split in HELD_OUT}
     qrels = collection.qrels(kind, "development")
     chosen = choose_weight(
         lambda weight: score_fusion(*parts["development"], weight=weight, depth=DEPTH),

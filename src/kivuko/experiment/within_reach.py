@@ -6,16 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kivuko.artifact import cache_folder
+from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch.lexicon import KIND as LEXICON
 from kivuko.collections.bitext import KIND as BITEXT
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import KIND as COLLECTION
 from kivuko.data.bitext_build import build_bitext
-from kivuko.data.cached import usable_meta
 from kivuko.data.collection_build import collection_folder
 from kivuko.data.collection_sources import collections_for
-from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES
+from kivuko.data.lexicon_sources import SOURCES
 from kivuko.data.recipe import is_current
 from kivuko.data.sources import (
     django,
@@ -56,7 +55,7 @@ class Reach:
     Attributes:
         bitext: source → pairs after cleaning; a source without a pair left has 0.
         pairs: pairs of all sources.
-        dictionaries: source → entries; ``apertium`` is a source by name, never merged with the others.
+        dictionaries: source → entries.
         collections: test collection → title queries of its test split.
         apertium: directions of Apertium with English, such as ``"eu-en"``.
     """
@@ -69,10 +68,8 @@ class Reach:
 
     @property
     def is_built(self) -> bool:
-        """Whether bitext and dictionaries are in the cache, those apart that are never merged with the others."""
-        return self.pairs is not None and None not in map(
-            self.dictionaries.get, SOURCES.keys() & self.dictionaries
-        )
+        """Whether bitext and dictionaries are in the cache."""
+        return self.pairs is not None and None not in self.dictionaries.values()
 
 
 def within_reach(language: Language, *, build: bool = False) -> Reach:
@@ -97,11 +94,7 @@ def within_reach(language: Language, *, build: bool = False) -> Reach:
             if covers(language)
         },
         pairs=None if pairs is None else sum(pairs.values()),
-        dictionaries={
-            name: entries.get(name)
-            for name, source in {**SOURCES, **BY_NAME_ONLY}.items()
-            if source.covers(language)
-        },
+        dictionaries={name: entries.get(name) for name, source in SOURCES.items() if source.covers(language)},
         collections={name: _test_queries(language, name) for name in collections_for(language)},
         apertium=tuple(
             f"{pair.source.short}-{pair.target.short}"
