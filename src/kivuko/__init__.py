@@ -48,8 +48,11 @@ __all__ = sorted([*_HOMES, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kivuko' has no attribute {name!r}")
+    from kivuko.errors import names_missing_extra
+
     module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute or name)
+    with names_missing_extra():
+        return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -10,7 +10,31 @@ source that could not be brought, :class:`StorageError` for a disk that refused 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: Extra that holds each optional package, by the name it is imported as.
+_EXTRAS = {
+    "accelerate": "train",
+    "datasets": "train",
+    "huggingface_hub": "train",
+    "ot": "train",
+    "safetensors": "train",
+    "sentence_transformers": "train",
+    "sentencepiece": "train",
+    "tokenizers": "train",
+    "torch": "train",
+    "transformers": "train",
+    "ir_datasets": "data",
+    "pycld2": "data",
+    "zstandard": "data",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "eflomal": "eflomal",
+}
 
 
 class KivukoError(Exception):
@@ -78,3 +102,19 @@ class MissingExtraError(KivukoError):
         super().__init__(
             f"{package} is not installed", remedy=f"install it with: pip install 'kivuko[{extra}]'"
         )
+
+
+@contextmanager
+def names_missing_extra() -> Iterator[None]:
+    """Around code, or on a function, that imports optional packages when they are needed.
+
+    Raises:
+        MissingExtraError: one of them is not installed; any other missing module is an error as ever.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        raise MissingExtraError("POT" if package == "ot" else package, _EXTRAS[package]) from error

@@ -17,10 +17,10 @@ from protocol import TOP, Built, Inputs, Setting, measure
 
 from kivuko.collections.collection import Document
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import EFFORT, Effort
 from kivuko.retrieval.changes import build as build_index
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.protocol import EncodedDocuments
-from kivuko.retrieval.searching import EFFORT, Effort
 
 DOCUMENTS_A_SHARD = 65_536
 EFFORTS = [Effort(factor=factor) for factor in (4, 8, 16, 32)]

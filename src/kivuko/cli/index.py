@@ -58,7 +58,7 @@ def build(
         build_index(
             found, encoder, output, kind=chosen, passages=passages, pooling=pooling, progress=progress
         )
-    index = Index.open(output, verify=False)
+    index = Index.open(output)
     facts, meta = index.info(), index.manifest.meta
     said = f"{output}: {facts['documents']:,} documents"
     if encoder is not None:
@@ -136,7 +136,7 @@ def verify(index: INDEX) -> None:
     from kivuko.cli.display import console
     from kivuko.retrieval.index import Index
 
-    Index.open(index, verify=False).verify()
+    Index.open(index).verify()
     console.print(f"{index}: every file is as it was written", soft_wrap=True)
 
 
@@ -149,7 +149,7 @@ def info(index: INDEX) -> None:
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.kinds import KINDS
 
-    opened = Index.open(index, verify=False)
+    opened = Index.open(index)
     facts = opened.info()
     table = Table("", "", show_header=False, box=None)
     table.add_row("kind", f"{facts['kind']}: {KINDS[opened.kind]}")

@@ -25,11 +25,7 @@ from kivuko.cli import (
     search,
     train,
 )
-from kivuko.errors import KivukoError, MissingExtraError
-
-_IN_EXTRA = dict.fromkeys(
-    ("accelerate", "datasets", "ot", "safetensors", "sentence_transformers", "torch", "transformers"), "train"
-)
+from kivuko.errors import KivukoError, names_missing_extra
 
 app = typer.Typer(
     help="Carries search from English to languages with almost no data.",
@@ -59,16 +55,8 @@ def run() -> None:
     # schedule make two threads a hundred times slower than one.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        with names_missing_extra():
+            app()
     except KivukoError as error:
-        _fail(error)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _IN_EXTRA:
-            raise
-        _fail(MissingExtraError(package, _IN_EXTRA[package]))
-
-
-def _fail(error: KivukoError) -> None:
-    Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
-    sys.exit(2)
+        Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
+        sys.exit(2)

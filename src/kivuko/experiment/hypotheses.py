@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kivuko.experiment.config import UNSEEN
 from kivuko.experiment.report_cells import CENTRED
 from kivuko.experiment.report_statistics import ALPHA, Effect
+from kivuko.experiment.tiers import UNSEEN
 
 #: What counts as no difference worth the name, in nDCG@10.
 MARGIN = 0.02

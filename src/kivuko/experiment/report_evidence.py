@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from kivuko.evaluation.significance import holm
-from kivuko.experiment.config import UNSEEN
 from kivuko.experiment.hypotheses import (
     HYPOTHESES,
     MARGIN,
@@ -27,6 +26,7 @@ from kivuko.experiment.hypotheses import (
 from kivuko.experiment.report_cells import BASELINES, CENTRED, ENGLISH, Measurements, Values, Variant
 from kivuko.experiment.report_statistics import Effect, Trials, paired_effect, rank_correlation
 from kivuko.experiment.report_winners import competitors, rank
+from kivuko.experiment.tiers import UNSEEN
 
 _FEWEST_LANGUAGES = 5  # fewer cannot make a rank correlation significant
 _PREDICTED = {"greater": "above 0", "equal": f"within ±{MARGIN}", "not greater": f"below {MARGIN}"}

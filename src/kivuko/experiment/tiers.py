@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from kivuko.collections.bitext import Bitext
 from kivuko.data.bitext_build import build_bitext
 from kivuko.errors import UnknownNameError
-from kivuko.experiment.config import UNSEEN, Experiment
 from kivuko.languages import Language, resolve
 from kivuko.models.catalogue import CatalogueEntry, catalogue, find
-from kivuko.training.teacher import BASE
 
+if TYPE_CHECKING:
+    from kivuko.experiment.config import Experiment
+
+UNSEEN: Final = "unseen by the encoder"
 #: Tier → fewest pairs of bitext, from the top.
 SEEN = {"seen, bitext > 20k": 20_001, "seen, bitext 5k to 20k": 5_000, "seen, bitext < 5k": 0}
 
@@ -57,5 +61,7 @@ def _by_pairs(pairs: int) -> str:
 
 def tiers_of(experiment: Experiment) -> dict[str, str]:
     """Language tag → tier, for the languages of an experiment and English."""
+    from kivuko.training.teacher import BASE
+
     languages = [resolve(name) for name in (*experiment.languages, *experiment.further_languages)]
     return {"eng-Latn": "English"} | {language.tag: tier(language, BASE) for language in languages}

@@ -136,7 +136,9 @@ def device() -> str:
 
 def uses_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
-    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    # Not part of torch's public interface; without it float32 is the safe answer.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return torch.cuda.is_available() or bool(supported and supported())
 
 
 def dimension(encoder: Encoder) -> int:

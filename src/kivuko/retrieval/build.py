@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable, hash_json, is_complete, read_manifest, write_artifact
 from kivuko.collections.collection import Document
-from kivuko.errors import InputError
+from kivuko.errors import InputError, names_missing_extra
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval import changes
 from kivuko.retrieval.index import Index
@@ -28,6 +28,7 @@ _PASSAGES = "passages.npy"
 _OVERLAP = 16
 
 
+@names_missing_extra()
 def build_index(
     documents: Sequence[Document],
     model: Path | None,
@@ -62,6 +63,7 @@ def build_index(
             ``pooling`` is out of range, or there is no model whose vectors it could pool.
         ArtifactError: ``model`` does not name its space, or ``output`` holds something else.
         StorageError: the disk is full; a former index at ``output`` stays.
+        MissingExtraError: there is a model, and no torch to run it.
     """
     check_kind(kind)
     _check_ids(documents)
@@ -109,6 +111,7 @@ def build_index(
     return output
 
 
+@names_missing_extra()
 def add_documents(
     index: Index,
     documents: Sequence[Document],

@@ -20,7 +20,8 @@ import torch
 from numpy.typing import NDArray
 
 from kivuko.models.late_interaction import uses_bfloat16
-from kivuko.retrieval.scan import COLUMNS, chunks_of, runs_of
+from kivuko.retrieval.bounds import chunks_of, runs_of
+from kivuko.retrieval.scan import COLUMNS, int_product
 from kivuko.retrieval.segment import PassageArrays, rows_of
 
 Bits = Literal[2, 4]
@@ -202,4 +203,4 @@ class CodedVectors:
         for number, weights in enumerate(planes):
             np.right_shift(packed, np.uint64(number * bits), out=levels)
             np.bitwise_and(levels, mask, out=levels)
-            similarity += torch._int_mm(torch.from_numpy(levels.view(np.int8)), weights)
+            similarity += int_product(torch.from_numpy(levels.view(np.int8)), weights)

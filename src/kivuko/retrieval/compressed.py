@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import Effort, Owners
 from kivuko.retrieval.codes import Codec
 from kivuko.retrieval.scan import MeanScan, means_of, quantise
-from kivuko.retrieval.searching import Effort, Owners
 from kivuko.retrieval.segment import PassageArrays
 
 
@@ -35,7 +35,7 @@ def compress(vectors: TokenVectors, codec: Codec | None) -> PassageArrays:
 
 
 class CompressedPart:
-    """A segment of compressed search, see :class:`kivuko.retrieval.searching.Part`.
+    """A segment of compressed search, see :class:`kivuko.retrieval.bounds.Part`.
 
     Args:
         arrays: of :func:`compress`, passages in ascending order of length.

@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from rich.progress import Progress
 
 from kivuko.codeswitch import Lexicon
-from kivuko.errors import InputError, UnknownNameError
+from kivuko.errors import InputError, UnknownNameError, names_missing_extra
 from kivuko.ranking import Run
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
@@ -60,6 +60,7 @@ def search(
     ).run
 
 
+@names_missing_extra()
 def find(
     index: Index,
     queries: Mapping[str, str],
@@ -90,6 +91,7 @@ def find(
         UnknownNameError: no such method, or no document has a field that ``where`` names.
         InputError: the method lacks its model or lexicon.
         ArtifactError: the model does not share the index's space, or the index keeps no vectors.
+        MissingExtraError: there is a model, and no torch to run it.
     """
     if method not in get_args(Method):
         raise UnknownNameError("search method", method, get_args(Method))

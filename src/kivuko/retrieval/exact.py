@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.scan import Int8Scan, chunks_of, quantise
-from kivuko.retrieval.searching import Effort, Owners
+from kivuko.retrieval.bounds import Effort, Owners, chunks_of
+from kivuko.retrieval.scan import Int8Scan, int_product, quantise
 from kivuko.retrieval.segment import PassageArrays, rows_of
 
 Precision = Literal["float16", "int8"]
@@ -66,7 +66,7 @@ def _with_int8(query: NDArray[np.float32], tokens: NDArray[np.int8]) -> NDArray[
     width = -(-len(query) // 8) * 8
     columns = np.zeros((query.shape[1], 2 * width), dtype=np.int8)
     columns[:, : len(query)], columns[:, width : width + len(query)] = high.T, low.T
-    products = torch._int_mm(torch.from_numpy(tokens), torch.from_numpy(columns)).T.float()
+    products = int_product(torch.from_numpy(tokens), torch.from_numpy(columns)).T.float()
     exact = products[: len(query)] + products[width : width + len(query)] / 254
     return (exact * torch.from_numpy(steps)).numpy()
 
@@ -83,7 +83,7 @@ def compress_exact(vectors: TokenVectors, precision: Precision) -> PassageArrays
 
 
 class ExactPart:
-    """A segment of exact search, see :class:`kivuko.retrieval.searching.Part`.
+    """A segment of exact search, see :class:`kivuko.retrieval.bounds.Part`.
 
     Args:
         arrays: of :func:`compress_exact`, passages in ascending order of length.

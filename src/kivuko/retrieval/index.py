@@ -6,7 +6,6 @@ index open keeps the state that was opened.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,14 +16,14 @@ from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest, read_manifest
 from kivuko.collections.collection import Document
-from kivuko.errors import ArtifactError
+from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
 from kivuko.retrieval import changes
+from kivuko.retrieval.bounds import EFFORT, Effort, search
 from kivuko.retrieval.filters import Filter, check_fields, fitting
 from kivuko.retrieval.kinds import Kind
-from kivuko.retrieval.lexical import LexicalIndex, WordCounts
+from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.protocol import EncodedDocuments, Hit
-from kivuko.retrieval.searching import EFFORT, Effort, Part, search
 from kivuko.retrieval.state import KIND, State
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
@@ -39,25 +38,17 @@ class Index:
         self._state = state
 
     @classmethod
-    def open(cls, path: Path, *, verify: bool = True) -> Index:
+    def open(cls, path: Path) -> Index:
         """Open the index in folder ``path`` as it is now.
 
-        Args:
-            path: the folder.
-            verify: read every file and compare its SHA-256; without it sizes alone are compared.
+        Sizes of files are compared with what was written; :meth:`verify` reads all of them and compares content.
 
         Raises:
-            ArtifactError: no complete index is there, it is damaged, or an earlier version of Kivuko wrote it.
+            ArtifactError: no complete index is there, a file is missing or cut short, or an earlier version of Kivuko
+                wrote it.
         """
         path = Path(path)
-        while True:
-            before = _manifest_bytes(path)
-            try:
-                return cls(path, State.read(path, read_manifest(path, KIND, verify=verify)))
-            except (ArtifactError, FileNotFoundError):
-                # Files may be missing because a writer replaced the state that was being opened.
-                if _manifest_bytes(path) == before:
-                    raise
+        return cls(path, _read_state(path))
 
     @property
     def manifest(self) -> Manifest:
@@ -75,13 +66,10 @@ class Index:
         space: str | None = self.manifest.meta["space"]
         return space
 
-    @functools.cached_property
+    @property
     def documents(self) -> list[Document]:
         """The documents that can be found, in the order in which they were added."""
-        return [
-            self._state.segments[number].document(document)
-            for number, document in self._state.places.values()
-        ]
+        return self._state.documents
 
     def document(self, document_id: str) -> Document:
         """One document.
@@ -92,12 +80,14 @@ class Index:
         number, document = self._state.places[document_id]
         return self._state.segments[number].document(document)
 
+    @names_missing_extra()
     def require_space(self, model: Path) -> None:
         """Refuse queries of a model whose vectors do not live in this index's space.
 
         Raises:
             ArtifactError: the index has no vectors, or the model writes into another space or does not say into
                 which.
+            MissingExtraError: torch is not installed.
         """
         from kivuko.models import late_interaction
 
@@ -114,6 +104,7 @@ class Index:
                 "or build the index again with 'kivuko index build'",
             )
 
+    @names_missing_extra()
     def search(
         self,
         queries: Sequence[NDArray[np.float32]],
@@ -137,13 +128,15 @@ class Index:
             ArtifactError: the index holds words alone.
             UnknownNameError: no document has a field that ``where`` names.
         """
+        if self._state.storage is None:
+            raise self._lacks_vectors()
         allowed = self._allowed(where)
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
         passages = [
             alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
         ]
-        found_by = search(self._parts, [queries[each] for each in asked], depth, passages, effort)
+        found_by = search(self._state.parts, [queries[each] for each in asked], depth, passages, effort)
         for query, results in zip(asked, found_by, strict=True):
             for segment, result in zip(self._state.segments, results, strict=True):
                 # The best first, so that a document keeps its best passage, the earlier one of equals.
@@ -174,24 +167,19 @@ class Index:
             where: which documents may be found; how rare a word is, is counted over all of them.
 
         Raises:
-            InputError: no document has a word.
             UnknownNameError: no document has a field that ``where`` names.
         """
-        allowed = np.concatenate(
-            [mask[alive] for mask, alive in zip(self._allowed(where), self._state.alive, strict=True)]
-        )
+        among = zip(self._allowed(where), self._state.alive, strict=True)
+        allowed = np.concatenate([np.zeros(0, dtype=bool), *(mask[alive] for mask, alive in among)])
         runs = (self.lexical.search_structured(query, depth, allowed=allowed) for query in queries)
         return [[Hit(name, score, None) for name, score in run.items()] for run in runs]
 
-    @functools.cached_property
+    @property
     def lexical(self) -> LexicalIndex:
         """BM25 over the documents that can be found."""
-        counts = [
-            segment.words.take(np.flatnonzero(alive))
-            for segment, alive in zip(self._state.segments, self._state.alive, strict=True)
-        ]
-        return LexicalIndex.from_counts(list(self._state.places), WordCounts.join(counts))
+        return self._state.lexical
 
+    @names_missing_extra()
     def vectors_of(self, document_id: str) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
         """Span in the full text, and [tokens, dim] vectors, of each passage of a document, in order.
 
@@ -210,6 +198,7 @@ class Index:
         vectors = Vectors(segment.arrays)
         return [((int(segment.passages[i, 1]), int(segment.passages[i, 2])), vectors.of(int(i))) for i in own]
 
+    @names_missing_extra()
     def add(self, shards: Sequence[EncodedDocuments], *, replace: bool = False) -> None:
         """Add documents, all of them or none, without encoding again what is there.
 
@@ -287,12 +276,6 @@ class Index:
         scanned = self.kind in ("exact", "exact-int8") and file.stem != "token-float16"
         return "searched" if scanned else "vectors"
 
-    @functools.cached_property
-    def _parts(self) -> list[Part]:
-        if self._state.storage is None:
-            raise self._lacks_vectors()
-        return [self._state.storage.part(segment) for segment in self._state.segments]
-
     def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
         if not where:
@@ -311,9 +294,25 @@ class Index:
         )
 
     def _reopen(self) -> None:
-        self._state = State.read(self.path, read_manifest(self.path, KIND))
-        for name in ("documents", "lexical", "_parts"):
-            self.__dict__.pop(name, None)
+        self._state = _read_state(self.path)
+
+
+def _read_state(path: Path) -> State:
+    while True:
+        before = _manifest_bytes(path)
+        try:
+            return State.read(path, read_manifest(path, KIND))
+        except (ArtifactError, FileNotFoundError):
+            # Files may be missing because a writer replaced the state that was being opened.
+            if _manifest_bytes(path) == before:
+                raise
+        except (EOFError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                "a file of this index cannot be read",
+                where=path,
+                got=repr(error),
+                remedy="'kivuko index verify' says which file is damaged; build the index again",
+            ) from error
 
 
 def _manifest_bytes(path: Path) -> bytes | None:

@@ -7,7 +7,7 @@ from typing import Literal, Protocol, get_args
 
 from kivuko.errors import UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.searching import Part
+from kivuko.retrieval.bounds import Part
 from kivuko.retrieval.segment import PassageArrays, Segment
 
 Kind = Literal["exact", "exact-int8", "compressed", "codes", "lexical"]

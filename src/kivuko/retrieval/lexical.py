@@ -106,7 +106,7 @@ class LexicalIndex:
         title_weight: how often a word of the title counts, at least 1.
 
     Raises:
-        InputError: a document id occurs twice, no document has a word, or the title weight is below 1.
+        InputError: a document id occurs twice, or the title weight is below 1.
     """
 
     def __init__(self, documents: Sequence[Document], *, title_weight: int = TITLE_WEIGHT) -> None:
@@ -121,7 +121,7 @@ class LexicalIndex:
         """BM25 over documents whose words were counted before.
 
         Raises:
-            InputError: an id occurs twice, or no document has a word.
+            InputError: an id occurs twice.
         """
         index = cls.__new__(cls)
         index._fill(list(ids), counts)
@@ -130,11 +130,11 @@ class LexicalIndex:
     def _fill(self, ids: list[str], counts: WordCounts) -> None:
         from scipy.sparse import csc_matrix
 
-        if len(set(ids)) < len(ids) or not len(counts.counts):
+        if len(set(ids)) < len(ids):
             raise InputError(
                 "these documents cannot be indexed",
-                expected="unique ids, and at least one word",
-                got=f"{len(ids)} documents, {len(set(ids))} ids, {len(counts.counts)} different words in them",
+                expected="unique ids",
+                got=f"{len(ids)} documents, {len(set(ids))} ids",
             )
         self.ids = ids
         #: Word → column, for every word of the documents.
@@ -145,7 +145,9 @@ class LexicalIndex:
         self._counts: Any = table
         self._document_frequency: NDArray[np.float64] = np.diff(table.indptr).astype(np.float64)
         lengths = np.bincount(rows, frequency, minlength=len(ids))
-        self._saturation: NDArray[np.float64] = K1 * (1 - B + B * lengths / lengths.mean())
+        # Where no document has a word nothing is found, and no length matters.
+        mean = lengths.mean() if len(frequency) else 1.0
+        self._saturation: NDArray[np.float64] = K1 * (1 - B + B * lengths / mean)
 
     def search(
         self, query: str, depth: int = 1000, *, allowed: NDArray[np.bool_] | None = None

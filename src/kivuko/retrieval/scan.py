@@ -15,19 +15,32 @@ in docs/results/engine. Means lie in the index at a byte a number.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import chunks_of, runs_of
 
 #: Similarities computed at once (tokens × query tokens, 4 bytes each): what the second-level cache holds.
 _AT_ONCE = 1 << 17
 #: Integer matrix products are laid out for multiples of this many columns.
 COLUMNS = 16
+_INT_MM: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = getattr(torch, "_int_mm", None)
+
+
+def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """[rows, columns] int32, the exact product of int8 matrices [rows, inner] and [inner, columns].
+
+    The one place that calls torch's integer product, which is not part of its public interface: where torch has none,
+    float64 holds the same whole numbers, several times as slowly.
+    """
+    if _INT_MM is None:
+        return (left.double() @ right.double()).to(torch.int32)
+    product: torch.Tensor = _INT_MM(left, right)
+    return product
 
 
 def quantise(
@@ -58,29 +71,6 @@ def quantise(
         steps[first:last] = step
         errors[first:last] = np.maximum.reduceat(np.linalg.norm(exact - rounded * by_token, axis=1), starts)
     return found, steps, errors
-
-
-def chunks_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int]]:
-    """Ranges of whole passages with at most ``tokens`` tokens each, or one longer passage."""
-    ends = np.cumsum(lengths)
-    chunks, first = [], 0
-    while first < len(lengths):
-        limit = (ends[first - 1] if first else 0) + tokens
-        last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
-        chunks.append((first, last))
-        first = last
-    return chunks
-
-
-def runs_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int, int]]:
-    """(first passage, last passage, length) of neighbours of one length, at most ``tokens`` tokens together."""
-    edges = np.concatenate(([0], np.flatnonzero(np.diff(lengths)) + 1, [len(lengths)])).tolist()
-    runs = []
-    for begin, end in itertools.pairwise(edges):
-        length = int(lengths[begin]) if begin < end else 1
-        step = max(1, tokens // length)
-        runs += [(first, min(first + step, end), length) for first in range(begin, end, step)]
-    return runs
 
 
 class Int8Scan:
@@ -141,7 +131,7 @@ class Int8Scan:
         begin = 0
         for first, last, length in runs_of(self._lengths, max(1, _AT_ONCE // width)):
             end = begin + (last - first) * length
-            similarity = torch._int_mm(self._vectors[begin:end], columns)
+            similarity = int_product(self._vectors[begin:end], columns)
             maxima = similarity.view(last - first, length, width).amax(1)
             torch.mm(maxima.float(), owner, out=sums[first:last])
             begin = end
@@ -198,5 +188,5 @@ class MeanScan:
         largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
         columns = np.zeros((sums.shape[1], -(-len(sums) // _COLUMNS) * _COLUMNS), dtype=np.int8)
         columns[:, : len(sums)] = np.rint(sums / largest * 127).T
-        products = torch._int_mm(self._means, torch.from_numpy(columns))
+        products = int_product(self._means, torch.from_numpy(columns))
         return np.asarray(products[:, : len(sums)].T.float().numpy() * self._steps)

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.collections.collection import Document
+from kivuko.retrieval.bounds import Owners
 from kivuko.retrieval.lexical import WordCounts
-from kivuko.retrieval.searching import Owners
 
 _LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
 

@@ -6,14 +6,13 @@ without (``compressed_search``).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-
-from kivuko.retrieval.scan import chunks_of
 
 #: Query tokens scanned together: more would not fit the processor's tiles any better.
 _QUERY_TOKENS_AT_ONCE = 64
@@ -156,3 +155,26 @@ def _scored(
         Scored(each, part.maxsim(query, each) if len(each) else np.zeros(0, np.float32))
         for part, each in zip(parts, passages, strict=True)
     ]
+
+
+def chunks_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int]]:
+    """Ranges of whole passages with at most ``tokens`` tokens each, or one longer passage."""
+    ends = np.cumsum(lengths)
+    chunks, first = [], 0
+    while first < len(lengths):
+        limit = (ends[first - 1] if first else 0) + tokens
+        last = max(first + 1, int(np.searchsorted(ends, limit, side="right")))
+        chunks.append((first, last))
+        first = last
+    return chunks
+
+
+def runs_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int, int]]:
+    """(first passage, last passage, length) of neighbours of one length, at most ``tokens`` tokens together."""
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(lengths)) + 1, [len(lengths)])).tolist()
+    runs = []
+    for begin, end in itertools.pairwise(edges):
+        length = int(lengths[begin]) if begin < end else 1
+        step = max(1, tokens // length)
+        runs += [(first, min(first + step, end), length) for first in range(begin, end, step)]
+    return runs
