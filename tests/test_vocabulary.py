@@ -14,7 +14,7 @@ from datasets import Dataset
 from kivuko.errors import InputError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.vocabulary import extend_vocabulary, only_new_pieces
-from kivuko.training.fit import FitSettings, fit
+from kivuko.training.fit import FitSettings, Job
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 SPARE_ROWS = 5
@@ -184,7 +184,7 @@ def test_only_new_rows_can_be_trained(encoder: Any, tmp_path: Path) -> None:
     data = Dataset.from_dict({"foreign": TEXTS, "english": ENGLISH_TEXTS})
     with only_new_pieces(encoder, report.first_row):
         loss = MultiVectorMultipleNegativesRankingLoss(encoder)
-        fit(encoder, data, loss, [8] * len(TEXTS), settings, tmp_path / "run", inputs={})
+        Job(tmp_path / "run", {}, "").fit(encoder, data, loss, [8] * len(TEXTS), settings)
     after = encoder.state_dict()
     name = next(name for name in after if name.endswith("word_embeddings.weight"))
     assert torch.equal(after[name][: report.first_row], before[name][: report.first_row])
