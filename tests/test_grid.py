@@ -40,7 +40,7 @@ from kivuko.retrieval.late_interaction import search_late_interaction, search_si
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.training import teacher
-from kivuko.training.contrastive import ContrastiveSettings
+from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder
 from test_main_job import shrink
 from tiny import build_tiny_encoder
@@ -144,7 +144,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(grid, "BASE", base)
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "CENTRING_PAGES", 40)
-        patch.setattr(grid, "ContrastiveSettings", lambda: ContrastiveSettings(steps=1, max_length=16))
+        patch.setattr(grid, "RankingSettings", lambda: RankingSettings(steps=1, max_length=16))
         patch.setattr(materials, "PAIRS", {"1k": 100, "5k": 200})
         yield root
     forget()
@@ -331,7 +331,7 @@ def test_scores_of_single_vectors_and_translations_by_hand(results: Path, tmp_pa
 
 def test_the_ceiling_is_the_regimes_teacher_with_english_titles(results: Path, tmp_path: Path) -> None:
     collection = Collection.open(build_collection(OROMO))
-    settings = ContrastiveSettings(steps=1, max_length=16)
+    settings = RankingSettings(steps=1, max_length=16)
     model = teacher.train_teacher(centred_encoder(), teacher.help_pairs(), settings=settings)
     index = Index.open(build_index(collection.documents, model, tmp_path / "index"))
     found = search_late_interaction(index, model, collection.queries("english-title", "test"), depth=100)

@@ -18,7 +18,7 @@ from kivuko.retrieval import segment as segment_module
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import explain, search_late_interaction
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
 from tiny import made_up_pairs
 

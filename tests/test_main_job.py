@@ -29,7 +29,7 @@ from kivuko.ranking import Qrels, ranked
 from kivuko.retrieval.fusion import choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.training import teacher
-from kivuko.training.regimes.optical import OpticalSettings
+from kivuko.training.optical import OpticalSettings
 from tiny import build_tiny_encoder
 
 OROMO = resolve("om")

@@ -17,9 +17,9 @@ _HOMES = {
     "Index": "kivuko.retrieval.index",
     "KivukoError": "kivuko.errors",
     "Lexicon": "kivuko.codeswitch",
-    "Models": "kivuko.training.regimes.regime",
+    "Models": "kivuko.training.regimes",
     "OpticalLoss": "kivuko.training.optical",
-    "OpticalSettings": "kivuko.training.regimes.optical",
+    "OpticalSettings": "kivuko.training.optical",
     "Pair": "kivuko.data",
     "Resources": "kivuko.training.resources",
     "Switcher": "kivuko.codeswitch",
@@ -39,7 +39,7 @@ _HOMES = {
     "run_stages": "kivuko.training.stages",
     "search": "kivuko.retrieval.engine",
     "solve_transport": "kivuko.transport:solve",
-    "train_optical": "kivuko.training.regimes.optical",
+    "train_optical": "kivuko.training.optical",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

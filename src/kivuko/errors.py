@@ -3,8 +3,9 @@
 Raise the subclass that names the kind of failure, so that callers can tell them apart:
 :class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
 :class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`FetchError` for a
-source that could not be brought, :class:`StorageError` for a disk that refused a write and
-:class:`MissingExtraError` for an optional dependency that is not installed.
+source that could not be brought, :class:`StorageError` for a disk that refused a write,
+:class:`MissingExtraError` for an optional dependency that is not installed and :class:`Interrupted` for long
+work that a person stopped.
 """
 
 from __future__ import annotations
@@ -93,6 +94,10 @@ class FetchError(KivukoError):
 
 class StorageError(KivukoError):
     """The disk refused a write; nothing that was complete has been lost."""
+
+
+class Interrupted(KivukoError):  # noqa: N818 (nothing is wrong)
+    """Long work was stopped with Ctrl-C; the message says what is kept and how to go on."""
 
 
 class MissingExtraError(KivukoError):

@@ -32,7 +32,7 @@ def bars() -> Iterator[Progress]:
     """Progress bars on stderr."""
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),

@@ -84,8 +84,7 @@ def command(
     from kivuko.readers.msmarco import read_msmarco_examples, read_pairs
     from kivuko.readers.running_text import read_monolingual
     from kivuko.text import words
-    from kivuko.training.regimes import find_regime
-    from kivuko.training.regimes.regime import Models
+    from kivuko.training.regimes import Models, find_regime
     from kivuko.training.resources import Need, Resources
     from kivuko.training.stages import check_recipe, make_stage, run_stages
     from kivuko.training.teacher import centring_texts, default_teacher, help_pairs

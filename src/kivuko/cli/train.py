@@ -40,7 +40,8 @@ def optical(
     bitext: BitextOption = None,
     lowest_score: LowestScoreOption = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Teacher's model folder; by default the centred encoder.")
+        Path | None,
+        typer.Option(help="Teacher's model folder; by default one that is trained on English help pages."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs a step.")] = None,
@@ -66,7 +67,7 @@ def optical(
     spoken = resolve(language)
     import torch
 
-    from kivuko.training.regimes.optical import OpticalSettings, train_optical
+    from kivuko.training.optical import OpticalSettings, train_optical
     from kivuko.training.teacher import default_teacher
 
     if threads:
@@ -112,9 +113,13 @@ def teacher(
 
     from kivuko.cli.display import bars, console
     from kivuko.readers.documents import read_documents
-    from kivuko.training.document_queries import title_and_sentence_pairs
-    from kivuko.training.hard_negatives import with_hard_negatives
-    from kivuko.training.teacher import SETTINGS, centred_encoder, train_teacher
+    from kivuko.training.teacher import (
+        SETTINGS,
+        centred_encoder,
+        title_and_sentence_pairs,
+        train_teacher,
+        with_hard_negatives,
+    )
 
     if threads:
         torch.set_num_threads(threads)

@@ -42,8 +42,8 @@ from kivuko.ranking import Run
 from kivuko.retrieval.apertium import ApertiumTranslator
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.regimes.regime import Models, Slot
+from kivuko.training.rank_in_batch import RankingSettings
+from kivuko.training.regimes import Models, Slot
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Cost, Stage, cost_of, run_stage
 from kivuko.training.teacher import BASE, centred_encoder, help_pairs, train_teacher, untrained_teacher
@@ -282,7 +282,7 @@ def _baseline(
         case "ceiling":
             # What every line with a trained teacher starts from: simpler than the main job's, so as to be a regime.
             teacher = train_teacher(
-                centred_encoder(progress), help_pairs(), settings=ContrastiveSettings(), progress=progress
+                centred_encoder(progress), help_pairs(), settings=RankingSettings(), progress=progress
             )
             runs = student_runs(bed, Models(teacher, teacher), "maxsim", progress, in_english=True)
         case "bm25-untranslated":

@@ -32,7 +32,7 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
 CEILING = "english-title"

@@ -28,7 +28,7 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.training.regimes.regime import Models
+from kivuko.training.regimes import Models
 
 RECIPE = 1
 """Raised when a rule of training or scoring changes, so that what was measured before is measured anew."""

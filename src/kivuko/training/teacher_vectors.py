@@ -26,7 +26,7 @@ TEXTS_PER_SHARD = 4096
 
 
 @dataclass(frozen=True)
-class TeacherCache:
+class TeacherVectors:
     """The teacher's vectors of a list of texts, by position in that list.
 
     Attributes:
@@ -53,9 +53,9 @@ class TeacherCache:
         return pad([self.shards[shard][text] for shard, text in self.place[list(texts)]], self.dim)
 
 
-def teacher_cache(
+def teacher_vectors(
     teacher: Path, texts: Sequence[str], *, max_length: int, progress: Progress | None = None
-) -> TeacherCache:
+) -> TeacherVectors:
     """Encode the texts that no shard holds yet, then open all that are needed.
 
     Args:
@@ -92,7 +92,7 @@ def teacher_cache(
     number = {path: i for i, path in enumerate(used)}
     place = np.array([[number[held[key][0]], held[key][1]] for key in keys], dtype=np.int64).reshape(-1, 2)
     dim = shards[0].vectors.shape[1] if shards else 0
-    return TeacherCache(shards, place, dim)
+    return TeacherVectors(shards, place, dim)
 
 
 def _held(folder: Path) -> dict[str, tuple[Path, int]]:

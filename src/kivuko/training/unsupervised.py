@@ -6,9 +6,10 @@ import random
 from dataclasses import dataclass
 
 from kivuko.errors import InputError
-from kivuko.training.contrastive import ContrastiveSettings, train_contrastive
 from kivuko.training.examples import distinct, draw
-from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
+from kivuko.training.fit import Job
+from kivuko.training.rank_in_batch import RankingSettings, train_to_rank
+from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
 #: Characters; what goes on longer than this is no word.
@@ -16,7 +17,7 @@ LONGEST_WORD = 30
 
 
 @dataclass(frozen=True)
-class UnsupervisedSettings(ContrastiveSettings):
+class UnsupervisedSettings(RankingSettings):
     """How to crop.
 
     Attributes:
@@ -51,7 +52,7 @@ def train(start: Models, resources: Resources, settings: UnsupervisedSettings, j
         chance = random.Random(f"{settings.seed} crop {example.key}")
         pairs.append((crop(example.item, settings, chance), crop(example.item, settings, chance)))
     facts = {"texts": {language.tag: len(texts) for language, texts in long_enough.items()}}
-    return train_contrastive(
+    return train_to_rank(
         start,
         pairs,
         settings,

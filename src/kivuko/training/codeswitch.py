@@ -7,16 +7,17 @@ from typing import Literal, get_args
 
 from kivuko.codeswitch import Switcher, SwitchReport
 from kivuko.errors import UnknownNameError
-from kivuko.training.contrastive import ContrastiveSettings, train_contrastive
-from kivuko.training.regimes.english import drawn_pairs
-from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
+from kivuko.training.english import drawn_pairs
+from kivuko.training.fit import Job
+from kivuko.training.rank_in_batch import RankingSettings, train_to_rank
+from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
 Side = Literal["query", "document", "both"]
 
 
 @dataclass(frozen=True)
-class CodeswitchSettings(ContrastiveSettings):
+class CodeswitchSettings(RankingSettings):
     """How to switch.
 
     Attributes:
@@ -66,7 +67,7 @@ def train(start: Models, resources: Resources, settings: CodeswitchSettings, job
     facts = {"requested_rate": settings.rate} | {
         f"switched_{side}": report.as_json() for side, report in reports.items()
     }
-    return train_contrastive(
+    return train_to_rank(
         start,
         pairs,
         settings,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from kivuko.models import late_interaction
 from kivuko.models.vocabulary import extend_vocabulary
-from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 
 

@@ -1,22 +1,41 @@
-"""What a training regime is: a stage that turns one model into the next, and what it needs for that."""
+"""What a training regime is, and which there are.
+
+A regime is a stage that turns one model into the next; it declares the kinds of data that it needs. Each stands in a
+file of its own with its loss and its settings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from datasets import Dataset
-from rich.progress import Progress
-
-from kivuko.training.fit import FitSettings, fit
+from kivuko.errors import UnknownNameError
+from kivuko.training.fit import Job
 from kivuko.training.resources import Need, Resources
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
+
+#: Name → where the regime is, in the order of the tables: adapt, supervise, align.
+_HOMES = {
+    "extend-vocabulary": "extend_vocabulary:REGIME",
+    "mlm": "masked_language_model:REGIME",
+    "unsupervised": "unsupervised:REGIME",
+    "comparable": "foreign_queries:COMPARABLE",
+    "english": "english:REGIME",
+    "codeswitch": "codeswitch:REGIME",
+    "translate-train": "foreign_queries:TRANSLATE_TRAIN",
+    "bitext-contrastive": "bitext_contrast:REGIME",
+    "mse": "sentence_mse:REGIME",
+    "greedy": "greedy:REGIME",
+    "optical": "optical:REGIME",
+    "score-distillation": "score_distillation:REGIME",
+}
+NAMES = tuple(_HOMES)
 
 
 class Slot(StrEnum):
@@ -42,50 +61,6 @@ class Models:
 
     student: Path
     teacher: Path
-
-
-@dataclass
-class Job:
-    """Where and how a stage trains, apart from its settings.
-
-    Attributes:
-        checkpoints: folder of this run alone.
-        inputs: what determines the result.
-        label: what the bar says.
-        progress: a rich display for the bar.
-        tokens: pieces trained on so far, counted by :meth:`fit`.
-    """
-
-    checkpoints: Path
-    inputs: dict[str, Any]
-    label: str
-    progress: Progress | None = None
-    tokens: int = field(default=0, init=False)
-
-    def fit(
-        self,
-        encoder: MultiVectorEncoder,
-        dataset: Dataset,
-        loss: torch.nn.Module,
-        lengths: Sequence[int],
-        settings: FitSettings,
-        *,
-        distinct: int,
-    ) -> None:
-        """Run :func:`kivuko.training.fit.fit` and count its tokens; ``lengths`` are pieces of an example."""
-        fit(
-            encoder,
-            dataset,
-            loss,
-            lengths,
-            settings,
-            self.checkpoints,
-            inputs=self.inputs,
-            distinct=distinct,
-            progress=self.progress,
-            label=self.label,
-        )
-        self.tokens += round(sum(lengths) / len(lengths) * settings.steps * settings.batch_size)
 
 
 @dataclass(frozen=True)
@@ -117,3 +92,21 @@ class Regime:
     train: Callable[[Models, Resources, Any, Job], Trained]
     summary: str
     reference: str = ""
+
+
+def find_regime(name: str) -> Regime:
+    """The regime called ``name``.
+
+    Raises:
+        UnknownNameError: there is none.
+    """
+    if name not in NAMES:
+        raise UnknownNameError("regime", name, NAMES, remedy="`kivuko train list` shows all")
+    module, _, attribute = _HOMES[name].partition(":")
+    found: Regime = getattr(importlib.import_module(f"kivuko.training.{module}"), attribute)
+    return found
+
+
+def all_regimes() -> list[Regime]:
+    """Every regime, in the order of the tables."""
+    return [find_regime(name) for name in NAMES]
