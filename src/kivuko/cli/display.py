@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -25,6 +27,17 @@ from rich.table import Table
 from rich.text import Text
 
 console = Console()
+
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def set_threads(threads: int | None) -> None:
+    """Let torch use so many threads; as many as there are cores where nothing is said."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 @contextmanager
