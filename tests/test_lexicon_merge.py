@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from kivuko.cli.main import app
-from kivuko.codeswitch import Lexicon, lexicon
+from kivuko.codeswitch import Lexicon, from_translations, merge
 from kivuko.codeswitch.lexicon import agreement, coverage, info
 from kivuko.errors import InputError, KivukoError
 from kivuko.languages import resolve
@@ -28,7 +28,7 @@ SECOND = lexicon({"mana": {"home": 0.5, "room": 0.5}, "bishaan": {"water": 0.9},
 
 
 def test_merged_by_hand() -> None:
-    merged = lexicon([FIRST, SECOND], [3.0, 1.0])
+    merged = merge([FIRST, SECOND], [3.0, 1.0])
     assert merged.entries.keys() == {"mana", "muka", "bishaan", "bisha*"}
     # home: ¾ · 0.4 + ¼ · 0.5; the rest have one lexicon each.
     assert merged.entries["mana"] == pytest.approx({"house": 0.45, "home": 0.425, "room": 0.125})
@@ -41,8 +41,8 @@ def test_merged_by_hand() -> None:
 
 
 def test_one_lexicon_or_the_same_one_twice_stays_as_it_is() -> None:
-    assert lexicon([FIRST]).entries == FIRST.entries
-    twice = lexicon([FIRST, FIRST], [0.2, 7.0]).entries
+    assert merge([FIRST]).entries == FIRST.entries
+    twice = merge([FIRST, FIRST], [0.2, 7.0]).entries
     assert {word: pytest.approx(of) for word, of in FIRST.entries.items()} == twice
 
 
@@ -55,23 +55,23 @@ _entries = st.dictionaries(
 @given(st.lists(st.tuples(_entries, st.floats(0.01, 10.0)), min_size=1, max_size=4))
 def test_merging_keeps_probabilities_and_does_not_mind_the_order(parts: list) -> None:
     lexicons, weights = [lexicon(entries) for entries, _ in parts], [weight for _, weight in parts]
-    merged = lexicon(lexicons, weights)
+    merged = merge(lexicons, weights)
     assert merged.entries.keys() == {word for each in lexicons for word in each.entries}
     for translations in merged.entries.values():
         assert 0 < sum(translations.values()) <= 1 + 1e-9
     for order in itertools.permutations(range(len(parts))):
-        other = lexicon([lexicons[i] for i in order], [weights[i] for i in order])
+        other = merge([lexicons[i] for i in order], [weights[i] for i in order])
         assert {word: pytest.approx(of) for word, of in merged.entries.items()} == other.entries
 
 
 def test_what_cannot_be_merged_is_refused() -> None:
     with pytest.raises(InputError, match="one language"):
-        lexicon([])
+        merge([])
     with pytest.raises(InputError, match="amh-Ethi, orm-Latn"):
-        lexicon([FIRST, Lexicon(resolve("am"), {"ቤት": {"house": 1.0}})])
+        merge([FIRST, Lexicon(resolve("am"), {"ቤት": {"house": 1.0}})])
     for weights in ([1.0], [1.0, 0.0], [1.0, float("nan")], [1.0, -1.0]):
         with pytest.raises(InputError, match="weight above 0"):
-            lexicon([FIRST, SECOND], weights)
+            merge([FIRST, SECOND], weights)
 
 
 def test_built_by_hand() -> None:
@@ -83,19 +83,19 @@ def test_built_by_hand() -> None:
         Translation("a very long explanation", "ibsa"),
         Translation("?", "gaaffii"),
     ]
-    built = lexicon(rows, OROMO, meta={"source": "own"})
+    built = from_translations(rows, OROMO, meta={"source": "own"})
     assert built.entries == {"mana": {"house": 0.75, "home": 0.25}, "akkam bulte": {"good morning": 1.0}}
     assert built.meta == {
         "source": "own", "rows": 6, "used": 4, "unused": {"over 3 words": 1, "a side without words": 1},
     }  # fmt: skip
-    assert lexicon(reversed(rows), OROMO).entries == built.entries
+    assert from_translations(reversed(rows), OROMO).entries == built.entries
 
 
 def test_nothing_to_build_from_is_refused() -> None:
     with pytest.raises(InputError, match="1 a side without words"):
-        lexicon([Translation("?", "gaaffii")], OROMO)
+        from_translations([Translation("?", "gaaffii")], OROMO)
     with pytest.raises(InputError, match="weight"):
-        lexicon([Translation("house", "mana", 0.0)], OROMO)
+        from_translations([Translation("house", "mana", 0.0)], OROMO)
 
 
 KNOWN = lexicon({
