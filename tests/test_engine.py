@@ -207,7 +207,7 @@ class Killed(BaseException):
 def test_killed_at_any_step_adding_a_language_goes_on(
     tmp_path: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At every rename that makes something visible: readers see the old state or the new one, and a repeat ends well."""
+    """At every rename: readers see the old state or the new one, and the same call again ends well."""
     import os
 
     whole = Engine.create(tmp_path / "whole", documents(), kind="lexical")

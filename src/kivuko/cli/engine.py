@@ -205,7 +205,8 @@ def info(engine: ENGINE, as_json: JsonOption = False) -> None:
         return
     index = facts["index"]
     console.print(
-        f"{index['documents']:,} documents in {resolve(facts['document_language']).name}, index of kind {index['kind']}, "
+        f"{index['documents']:,} documents in {resolve(facts['document_language']).name}, "
+        f"index of kind {index['kind']}, "
         f"{sum(index['bytes'].values()) / 1e6:,.1f} MB",
         soft_wrap=True,
         markup=False,

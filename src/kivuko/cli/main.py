@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -37,7 +37,7 @@ _INTERRUPTED = 130
 class _Commands(TyperGroup):
     """The verbs; Ctrl-C in any of them says what is kept and how to go on."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:
         """See ``click.Group.invoke``."""
         try:
             return super().invoke(ctx)
@@ -70,6 +70,7 @@ app.command("evaluate")(evaluate.command)
 app.command("compare")(compare.command)
 app.command("fairness")(fairness.command)
 app.add_typer(experiment.app, name="experiment")
+
 
 def _version(wanted: bool) -> None:
     if wanted:

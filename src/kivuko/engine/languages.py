@@ -1,7 +1,7 @@
 """How a language comes into an engine: learnt from translation pairs, or brought ready.
 
-It is made in ``languages/.TAG.building``, part by part, so that a run that was killed goes on with the part it was at;
-complete, it gets a name of its own, and the engine's manifest names it in one step. The index is never touched.
+It is made in ``languages/.TAG.building``, part by part, so that a run that was killed goes on with the part it was
+at; complete, it gets a name of its own, and the engine's manifest names it in one step. The index is never touched.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class EngineLanguage:
     Attributes:
         folder: where its parts stand, relative to the engine; None for the documents' language, which has none.
         way: how it is searched.
-        quality: what :func:`kivuko.engine.quality.measure` found, as JSON; None where there was nothing to check with.
+        quality: what :func:`kivuko.engine.quality.measure` found, as JSON; None where nothing was held out.
     """
 
     folder: str | None

@@ -88,8 +88,8 @@ class Searcher:
         index: an index folder, or an open index.
         model: encodes the queries: a folder, a name, or an open encoder; None searches by words alone.
         lexicon: translates the queries' words: a folder, or an open lexicon; None leaves them as they are.
-        method: ``"late-interaction"`` (needs a model), ``"bm25"`` (the words as they are), ``"lexicon-bm25"`` (needs a
-            lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
+        method: ``"late-interaction"`` (needs a model), ``"bm25"`` (the words as they are), ``"lexicon-bm25"`` (needs
+            a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
             model and lexicon allow.
         weight: the model's share in the fusion, 0 to 1.
 

@@ -1,7 +1,7 @@
 """A part of an index that is written once: documents, their words, and their passages' vectors in some form.
 
-Vectors are arrays with a row a token or a row a passage, never padded. Encoding stays outside: documents come with the
-vectors of their passages, in shards that may have been encoded anywhere.
+Vectors are arrays with a row a token or a row a passage, never padded. Encoding stays outside: documents come with
+the vectors of their passages, in shards that may have been encoded anywhere.
 """
 
 from __future__ import annotations
