@@ -25,7 +25,7 @@ from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
-from kivuko.experiment import grid, materials, scoring, tiers
+from kivuko.experiment import grid, materials, scoring
 from kivuko.experiment.cell_files import finished_cells, pack_cells
 from kivuko.experiment.config import Dose, Experiment, read_experiment
 from kivuko.experiment.grid import cells_of, missing_cells, run_grid
@@ -141,7 +141,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
-        patch.setattr(tiers, "BASE", "multilingual-e5-small")  # the tiny one has no pre-training to speak of
         patch.setattr(grid, "BASE", base)
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "CENTRING_PAGES", 40)
