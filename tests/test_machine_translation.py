@@ -14,7 +14,6 @@ from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.machine_translation import (
     Skipped,
     open_or_skip,
-    search_translated_documents,
     search_translated_queries,
     translate_documents,
 )
@@ -60,9 +59,6 @@ def test_documents_are_translated_line_by_line_and_keep_their_ids() -> None:
         Document("e", "", "table\npage open"),
     ]
     assert translator.asked == ["gabatee", "fuula banuu", "fuula"], "a line that occurs twice is asked once"
-    run = search_translated_documents(documents, {"q": "table", "r": "gabatee"}, WordByWord())
-    assert list(run["q"]) == ["d", "e"]
-    assert run["r"] == {}, "the query stays as it is"
 
 
 def test_apertium_leaves_no_marks_and_keeps_signs() -> None:

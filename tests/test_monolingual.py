@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from kivuko.data.drops import DropReport
-from kivuko.data.monolingual import read_monolingual, stream_from_hub
-from kivuko.errors import FetchError, InputError, UnknownNameError
+from kivuko.data.monolingual import read_monolingual
+from kivuko.errors import InputError, UnknownNameError
 
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"
@@ -128,24 +128,3 @@ def test_texts_come_one_at_a_time(tmp_path: Path) -> None:
     path.write_text(json.dumps({"text": SUN}) + "\n" + "{broken\n")
     # The broken second line is not reached.
     assert list(itertools.islice(read_monolingual(path, "om", DropReport()), 1)) == [SUN]
-
-
-def test_hub_is_streamed_and_its_failures_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    import datasets
-
-    asked: list[object] = []
-
-    def stand_in(name: str, configuration: str, *, split: str, streaming: bool) -> Any:
-        asked.append((name, configuration, split, streaming))
-        yield {"text": SUN}
-        yield {"text": "short"}
-        raise ConnectionError("the hub went away")
-
-    monkeypatch.setattr(datasets, "load_dataset", stand_in)
-    report = DropReport()
-    texts = stream_from_hub("allenai/c4", "om", "om", report)
-    assert next(texts) == SUN
-    with pytest.raises(FetchError, match=r"allenai/c4, om, train[\s\S]*went away[\s\S]*by path"):
-        next(texts)
-    assert asked == [("allenai/c4", "om", "train", True)]
-    assert (report.kept, report.dropped) == (1, 1)

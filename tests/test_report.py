@@ -23,6 +23,7 @@ from kivuko.experiment.report_tables import (
     learning_curves,
     other_topics,
     scores_by_budget,
+    share_of_gap_closed,
 )
 from kivuko.experiment.report_winners import EVERYWHERE, winners
 
@@ -563,3 +564,10 @@ def test_the_order_of_the_cells_changes_nothing(tmp_path: Path) -> None:
         return body["rows"], body["extra"]
 
     assert recorded(tmp_path / "a", cells) == recorded(tmp_path / "b", cells[::-1])
+
+
+def test_gaps_by_hand() -> None:
+    assert share_of_gap_closed(0.65, floor=0.3, ceiling=0.9) == pytest.approx(0.35 / 0.6)
+    assert share_of_gap_closed(0.2, floor=0.3, ceiling=0.5) == pytest.approx(-0.5)
+    assert share_of_gap_closed(0.5, floor=0.5, ceiling=0.5) is None
+    assert share_of_gap_closed(0.6, floor=0.7, ceiling=0.5) is None

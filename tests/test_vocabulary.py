@@ -1,4 +1,4 @@
-"""New subwords: what is learned, what stays as it was, where new rows start, and training them alone."""
+"""New subwords: what is learned, what stays as it was, where new rows start."""
 
 from __future__ import annotations
 
@@ -9,13 +9,10 @@ from typing import Any
 
 import pytest
 import torch
-from datasets import Dataset
 
 from kivuko.errors import InputError
 from kivuko.models import encoding, late_interaction
-from kivuko.models.new_pieces import only_new_pieces
 from kivuko.models.vocabulary import extend_vocabulary
-from kivuko.training.fit import FitSettings, fit
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 SPARE_ROWS = 5
@@ -174,26 +171,6 @@ def test_same_texts_and_seed_give_the_same_encoder(unigram_folder: Path) -> None
     assert results[0][:2] == results[1][:2] == results[2][:2]
     assert torch.equal(results[0][2], results[1][2])
     assert not torch.equal(results[0][2], results[2][2])
-
-
-def test_only_new_rows_can_be_trained(encoder: Any, tmp_path: Path) -> None:
-    from sentence_transformers.multi_vector_encoder.losses import MultiVectorMultipleNegativesRankingLoss
-
-    report = extend_vocabulary(encoder, TEXTS, pieces=80)
-    before = {name: value.clone() for name, value in encoder.state_dict().items()}
-    settings = FitSettings(steps=6, batch_size=8, learning_rate=1e-2, train_word_embeddings=True)
-    data = Dataset.from_dict({"foreign": TEXTS, "english": ENGLISH_TEXTS})
-    with only_new_pieces(encoder, report.first_row):
-        loss = MultiVectorMultipleNegativesRankingLoss(encoder)
-        fit(encoder, data, loss, [8] * len(TEXTS), settings, tmp_path / "run", inputs={})
-    after = encoder.state_dict()
-    name = next(name for name in after if name.endswith("word_embeddings.weight"))
-    assert torch.equal(after[name][: report.first_row], before[name][: report.first_row])
-    assert not torch.equal(after[name][report.first_row :], before[name][report.first_row :])
-    for other in after:
-        if "embeddings" in other and other != name:
-            assert torch.equal(after[other], before[other]), other
-    assert any("layer" in other and not torch.equal(after[other], before[other]) for other in after)
 
 
 def test_what_cannot_be_extended_is_refused(encoder: Any, tiny_encoder: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kivuko.evaluation.slices import share_of_gap_closed
 from kivuko.experiment.report_cells import (
     BASELINES,
     CEILING,
@@ -60,6 +59,15 @@ def gap_closed(cells: Measurements, variant: Variant, system: str) -> float | No
     if not languages or None in reached:
         return None
     return share_of_gap_closed(_mean(reached), floor=_mean(floors), ceiling=_mean(ceilings))
+
+
+def share_of_gap_closed(value: float, *, floor: float, ceiling: float) -> float | None:
+    """``(value − floor) / (ceiling − floor)``: 0 at the floor, 1 at the ceiling, negative below the floor.
+
+    None where the ceiling is not above the floor: there is no gap to close. Where the gap is small beside the
+    intervals of floor and ceiling, the share is arbitrary.
+    """
+    return (value - floor) / (ceiling - floor) if ceiling > floor else None
 
 
 def target(cells: Measurements, trials: Trials) -> list[Row]:

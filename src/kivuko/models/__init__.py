@@ -1,7 +1,7 @@
 """Encoders: known names, converted package sources, and loading as plain sentence-transformers models."""
 
 from kivuko.models.catalogue import CatalogueEntry, WheelSource, catalogue
-from kivuko.models.loading import check_folder, get, load_dense, load_transformer
+from kivuko.models.loading import check_folder, get, load_transformer
 
 __all__ = [
     "CatalogueEntry",
@@ -9,6 +9,5 @@ __all__ = [
     "catalogue",
     "check_folder",
     "get",
-    "load_dense",
     "load_transformer",
 ]

@@ -16,7 +16,6 @@ from kivuko.models.convert import KIND, convert
 from kivuko.models.hub import fetch_from_hub, is_hub_id, known_names
 
 if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
     from sentence_transformers.base.modules import Transformer
 
 #: What the manifest of an exported model tells of the graph.
@@ -96,20 +95,6 @@ def check_folder(folder: Path, *, exported: bool = False) -> None:
 def is_exported(folder: Path) -> bool:
     """Whether a folder is one of ``kivuko models export``: a graph for ONNX Runtime in place of weights."""
     return is_complete(folder) and EXPORTED in read_manifest(folder, KIND).meta
-
-
-def load_dense(path: Path) -> SentenceTransformer:
-    """One vector a text: the folder as a ``SentenceTransformer``, without touching a network.
-
-    Raises:
-        InputError: the folder lacks configuration, weights or tokenizer.
-        MissingExtraError: sentence-transformers is not installed.
-    """
-    check_folder(path)
-    with quiet():
-        from sentence_transformers import SentenceTransformer
-
-        return SentenceTransformer(str(path), local_files_only=True)
 
 
 def load_transformer(path: Path, max_length: int) -> Transformer:

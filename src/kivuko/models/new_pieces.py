@@ -1,10 +1,9 @@
-"""Word embeddings of new pieces: where they start, and how to train them alone."""
+"""Word embeddings of new pieces: where they start."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -74,39 +73,6 @@ def add_rows(
         if rows:
             transformer.get_input_embeddings().weight[first_row:needed] = torch.stack(rows)
     return dict(ways)
-
-
-@contextmanager
-def only_new_pieces(encoder: MultiVectorEncoder, first_row: int) -> Iterator[None]:
-    """Of the embeddings, let a training inside the block change the rows from ``first_row`` on and nothing else.
-
-    To be used around ``kivuko.training.fit`` with ``train_word_embeddings=True``. Gradients of all other
-    embeddings are set to 0; AdamW's weight decay still shrinks those by the learning rate times .01 a step (less
-    than 1 % in a usual run), so they are put back when the block ends.
-    """
-    transformer: Any = encoder[0].auto_model
-    embeddings, table = transformer.embeddings, transformer.get_input_embeddings().weight
-    frozen = {name: value for name, value in embeddings.named_parameters() if value is not table}
-    kept = {name: value.detach().clone() for name, value in frozen.items()}
-    old_rows = table.detach()[:first_row].clone()
-
-    def new_rows_alone(gradient: Tensor) -> Tensor:
-        masked = gradient.clone()
-        masked[:first_row] = 0
-        return masked
-
-    embeddings.requires_grad_(True)
-    hooks = [table.register_hook(new_rows_alone)]
-    hooks += [value.register_hook(torch.zeros_like) for value in frozen.values()]
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-        with torch.no_grad():
-            table[:first_row] = old_rows
-            for name, value in frozen.items():
-                value.copy_(kept[name])
 
 
 def _translated(

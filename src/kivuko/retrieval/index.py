@@ -33,7 +33,7 @@ _SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step"
 
 
 class Index:
-    """An index folder. Use :meth:`open`; it is a :class:`kivuko.retrieval.protocol.SearchIndex`."""
+    """An index folder. Use :meth:`open`."""
 
     def __init__(self, path: Path, state: State) -> None:
         self.path = path

@@ -1,22 +1,19 @@
-"""What a search index is, wherever it keeps its data, so that callers need not know.
+"""What goes into a search index and what comes out of it.
 
-The index folder of :mod:`kivuko.retrieval.index` is one; a server with native multivectors can be another. Encoding
-stays outside: documents come with the vectors of their passages, in shards that may have been encoded anywhere, and
-queries come as vectors or as weighted words.
+Encoding stays outside: documents come with the vectors of their passages, in shards that may have been encoded
+anywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.data import Document
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.filters import Filter
 
 
 @dataclass(frozen=True)
@@ -53,36 +50,3 @@ class Hit:
     id: str
     score: float
     span: tuple[int, int] | None
-
-
-class SearchIndex(Protocol):
-    """Documents that can be added, deleted and found."""
-
-    @property
-    def space(self) -> str | None:
-        """The vector space of its passages, which queries must share; None in an index of words alone."""
-
-    def document(self, document_id: str) -> Document:
-        """One document, with its title, text and metadata."""
-
-    def add(self, shards: Sequence[EncodedDocuments], *, replace: bool = False) -> None:
-        """Add documents, all of them or none; with ``replace``, in the place of those with the same ids."""
-
-    def delete(self, ids: Sequence[str]) -> None:
-        """Remove documents."""
-
-    def search(
-        self, queries: Sequence[NDArray[np.float32]], *, depth: int, where: Filter | None = None
-    ) -> list[list[Hit]]:
-        """The best documents by MaxSim for queries given as [query tokens, dim]."""
-
-    def search_words(
-        self, queries: Sequence[Sequence[Mapping[str, float]]], *, depth: int, where: Filter | None = None
-    ) -> list[list[Hit]]:
-        """The best documents by BM25 for queries given as weighted words."""
-
-    def verify(self) -> None:
-        """Read everything and raise if any of it is not what was written."""
-
-    def info(self) -> dict[str, Any]:
-        """What it holds and how large it is."""

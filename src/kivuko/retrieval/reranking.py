@@ -20,7 +20,7 @@ from kivuko.models import get
 from kivuko.models.late_interaction import device
 from kivuko.models.loading import quiet
 from kivuko.ranking import Run, ranked
-from kivuko.retrieval.protocol import SearchIndex
+from kivuko.retrieval.index import Index
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -155,7 +155,7 @@ def rerank(
 
 
 def what_was_found(
-    index: SearchIndex, spans: Mapping[str, Mapping[str, tuple[int, int]]]
+    index: Index, spans: Mapping[str, Mapping[str, tuple[int, int]]]
 ) -> Callable[[str, str], str]:
     """For :func:`rerank`: a document's title and the passage by which it was found, short enough to be read whole.
 

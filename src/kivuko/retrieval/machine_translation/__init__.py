@@ -1,7 +1,7 @@
 """Machine translation at search time: translators of one language pair, and the two baselines on top of them.
 
 A translator is anything with a ``name`` that turns texts of one language into texts of another.
-:func:`search_translated_queries` translates what is asked, :func:`search_translated_documents` what is searched.
+:func:`search_translated_queries` translates what is asked, :func:`translate_documents` what is searched.
 Translators that cannot run on a machine (no package, no network, no pair) are reported, not left out: see
 :func:`open_or_skip`.
 """
@@ -9,7 +9,6 @@ Translators that cannot run on a machine (no package, no network, no pair) are r
 from __future__ import annotations
 
 from kivuko.retrieval.machine_translation.baselines import (
-    search_translated_documents,
     search_translated_queries,
     translate_documents,
 )
@@ -19,7 +18,6 @@ __all__ = [
     "Skipped",
     "Translator",
     "open_or_skip",
-    "search_translated_documents",
     "search_translated_queries",
     "translate_documents",
 ]

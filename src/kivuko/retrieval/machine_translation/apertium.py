@@ -126,5 +126,5 @@ def _pair(source: Language, target: Language) -> ApertiumPair:
         f"Debian has no Apertium from {source.name} into {target.name}",
         expected=f"one of {known}",
         got=f"{source.short}-{target.short}",
-        remedy="use a probabilistic lexicon (QueryTranslator) or a neural translator for this pair",
+        remedy="use a probabilistic lexicon (QueryTranslator) for this pair",
     )

@@ -31,24 +31,6 @@ def search_translated_queries(
     }
 
 
-def search_translated_documents(
-    documents: Sequence[Document], queries: Mapping[str, str], translator: Translator, depth: int = 1000
-) -> Run:
-    """Document translation: BM25 of the queries as they are with the documents' translations.
-
-    Args:
-        documents: in ``translator.source``, the language of the collection.
-        queries: query id → text in ``translator.target``.
-        translator: translates every document once; see :func:`translate_documents`.
-        depth: documents kept a query.
-
-    Returns:
-        As :func:`search_translated_queries`.
-    """
-    index = LexicalIndex(translate_documents(documents, translator))
-    return {query: index.search(text, depth) for query, text in queries.items()}
-
-
 def translate_documents(documents: Sequence[Document], translator: Translator) -> list[Document]:
     """The documents in the translator's target language, ids unchanged.
 
