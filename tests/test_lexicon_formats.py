@@ -5,7 +5,6 @@ import gzip
 import json
 import lzma
 import sqlite3
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,8 +15,6 @@ from typer.testing import CliRunner
 from kivuko.cli.dictionaries import format_by_name, imported
 from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon
-from kivuko.data.formats.apertium_bin import read_apertium_bin, read_lemmas
-from kivuko.data.formats.apertium_dix import read_apertium_dix
 from kivuko.data.formats.langlinks import read_wikipedia_titles
 from kivuko.data.formats.panlex import read_panlex
 from kivuko.data.formats.sql_dump import read_table
@@ -409,217 +406,6 @@ def test_a_plain_list_of_titles(tmp_path: Path) -> None:
     assert caught.value.where == f"{path}:2"
 
 
-# --- Apertium's dictionaries, as written
-
-DIX = """<?xml version="1.0" encoding="UTF-8"?>
-<dictionary>
-  <alphabet/>
-  <sdefs><sdef n="n"/><sdef n="vblex"/></sdefs>
-  <pardefs><pardef n="num"><e><p><l>bat</l><r>one</r></p></e></pardef></pardefs>
-  <section id="main" type="standard">
-    <e><p><l>etxe<s n="n"/></l><r>house<s n="n"/></r></p></e>
-    <e r="RL"><p><l>etxe<s n="n"/></l><r>home<s n="n"/></r></p></e>
-    <e r="LR"><p><l>bide<s n="n"/></l><r>way<s n="n"/></r></p></e>
-    <e><p><l>argi<b/>eman<s n="vblex"/></l><r>switch<g><b/>on</g><s n="vblex"/></r></p><par n="num"/></e>
-    <e><p><l>irrati</l><r>radio</r></p><i><s n="n"/></i></e>
-    <e><i>radio<s n="n"/></i></e>
-    <e i="yes"><p><l>zahar</l><r>old</r></p></e>
-    <e><re>[0-9]+</re></e>
-    <e><par n="num"/></e>
-    <e><p><l>dut<s n="v"/><j/>ere<s n="a"/></l><r>have</r></p></e>
-    <e><p><l>zu<s n="prn"/></l><r>you<s n="prn"/> all</r></p></e>
-    <e><p><l>x<prm/></l><r>y<prm/></r></p></e>
-    <e><p><l>x</l><r>y</r></p><par n="num" prm1="z"/></e>
-    <e><p><l/><r>of</r></p></e>
-  </section>
-</dictionary>
-"""
-
-
-def dix(folder: Path, name: str = "apertium-eus-eng.eus-eng.dix", text: str = DIX) -> Path:
-    (folder / name).write_text(text, encoding="utf-8")
-    return folder / name
-
-
-def test_apertiums_entries(tmp_path: Path) -> None:
-    found = read_apertium_dix(dix(tmp_path), BASQUE)
-    assert found.rows == [
-        Translation("house", "etxe"),
-        Translation("home", "etxe", 0.5),
-        Translation("way", "bide"),
-        Translation("switch on", "argi eman"),
-        Translation("radio", "irrati"),
-    ]
-    assert dict(found.changed) == {"only from English, at half weight": 1}
-    assert dict(found.drops.reasons) == {
-        "same as the English": 1,
-        "entries to be ignored": 1,
-        "patterns": 1,
-        "paradigms without a lemma": 1,
-        "joined forms": 2,
-        "entries for a metadix's preprocessor": 2,
-        "empty": 1,
-    }
-
-
-def test_apertiums_names_say_which_side_is_english(tmp_path: Path) -> None:
-    turned = read_apertium_dix(dix(tmp_path, "apertium-en-eu.en-eu.metadix"), BASQUE)
-    assert turned.rows[0] == Translation("etxe", "house")
-    assert turned.rows[2] == Translation("bide", "way", 0.5)
-    assert len(read_apertium_dix(dix(tmp_path, "apertium-hbs-eng.hbs-eng.dix"), resolve("hr")).rows) == 5
-    for name in ("own.dix", "apertium-eus-spa.eus-spa.dix", "apertium-gl-en.gl-en.dix"):
-        with pytest.raises(InputError, match="name is not that of a dictionary"):
-            read_apertium_dix(dix(tmp_path, name), BASQUE)
-
-
-@pytest.mark.parametrize(
-    ("text", "message", "line"),
-    [
-        (DIX[: DIX.index("<e r=")], "damaged or cut short", 8),
-        (DIX.replace("</r></p></e>", "</l></p></e>", 2), "damaged or cut short", 5),
-        ("<html/>\n", "no Apertium dictionary", 1),
-        ("", "damaged or cut short", 0),
-    ],
-)
-def test_damaged_apertium_dictionaries_are_refused(
-    tmp_path: Path, text: str, message: str, line: int
-) -> None:
-    path = dix(tmp_path, text=text)
-    with pytest.raises(InputError, match=message) as caught:
-        read_apertium_dix(path, BASQUE)
-    assert caught.value.where == f"{path}:{line}"
-
-
-# --- Apertium's dictionaries, as compiled
-
-
-def number(value: int) -> bytes:
-    for size, mark in enumerate((0x00, 0x40, 0x80, 0xC0), start=1):
-        if value < 1 << (8 * size - 2):
-            written = value.to_bytes(size, "big")
-            return bytes([written[0] | mark]) + written[1:]
-    raise ValueError(value)
-
-
-def string(text: str) -> bytes:
-    return number(len(text)) + b"".join(number(ord(letter)) for letter in text)
-
-
-Arcs = list[list[tuple[tuple[int, int], int]]]
-
-
-def compiled(
-    sections: dict[str, tuple[Arcs, list[int]]], tags: tuple[str, ...] = ("n",), weights: bool = False
-) -> bytes:
-    """lttoolbox's format, written from its description: arcs are ((input, output), target); state 0 comes first."""
-    weight = number(0x20000000 | 0x04000000) + number(3) + number(1) if weights else b""
-    pairs = sorted(
-        {pair for arcs, _ in sections.values() for leaving in arcs for pair, _ in leaving} | {(0, 0)}
-    )
-    data = b"LTTB" + bytes(8) + string("") + number(len(tags)) + b"".join(map(string, tags))
-    data += number(len(pairs)) + b"".join(number(symbol + len(tags)) for pair in pairs for symbol in pair)
-    data += number(len(sections))
-    for name, (arcs, finals) in sections.items():
-        data += string(name) + b"LTTD" + int(weights).to_bytes(8, "little") + number(0) + number(len(finals))
-        former = 0
-        for final in sorted(finals):
-            data, former = data + number(final - former) + weight, final
-        data += number(len(arcs))
-        for state, leaving in enumerate(arcs):
-            data, former = data + number(len(leaving)), 0
-            for pair, target in sorted(leaving):
-                symbol = pairs.index(pair)
-                data += number(symbol - former) + number((target - state) % len(arcs)) + weight
-                former = symbol
-    return data
-
-
-def trie(entries: list[tuple[str, str]]) -> tuple[Arcs, list[int]]:
-    """One path an entry, letter against letter, then a tag on both sides."""
-    arcs: Arcs = [[]]
-    finals = []
-    for left, right in entries:
-        state = 0
-        length = max(len(left), len(right))
-        steps = [
-            (ord(left[place]) if place < len(left) else 0, ord(right[place]) if place < len(right) else 0)
-            for place in range(length)
-        ]
-        for pair in [*steps, (-1, -1)]:
-            arcs.append([])
-            arcs[state].append((pair, len(arcs) - 1))
-            state = len(arcs) - 1
-        finals.append(state)
-    return arcs, finals
-
-
-def lemmas(data: bytes) -> tuple[list[tuple[str, str]], Counter[str]]:
-    dropped: Counter[str] = Counter()
-    return list(read_lemmas(data, "x.bin", dropped)), dropped
-
-
-@pytest.mark.parametrize("weights", [False, True])
-def test_compiled_entries(weights: bool) -> None:
-    entries = [
-        ("argi eman", "switch# on"),
-        ("etxe", "house"),
-        ("etxe", "home"),
-        ("itsaso", "sea"),
-        ("дом", "house"),
-    ]
-    found, dropped = lemmas(compiled({"main@standard": trie(entries)}, weights=weights))
-    assert sorted(found) == sorted((left, right.replace("#", "")) for left, right in entries)
-    assert not dropped
-
-
-@given(
-    st.lists(
-        st.tuples(*[st.text(st.characters(categories=["Ll", "Lo"]), min_size=1, max_size=6)] * 2), unique=True
-    )
-)
-def test_any_words_survive_compilation(entries: list[tuple[str, str]]) -> None:
-    assert sorted(lemmas(compiled({"main@standard": trie(entries)}))[0]) == sorted(entries)
-
-
-def test_patterns_numbers_and_joined_forms_are_left_out() -> None:
-    a, b = ord("a"), ord("b")
-    arcs: Arcs = [
-        [((a, b), 1), ((a, a), 3), ((ord("7"), ord("7")), 1), *(((c, c), 5) for c in range(ord("C"), ord("M")))],
-        [((-1, -1), 2)],
-        [],
-        [((a, a), 3), ((-1, -1), 2)],
-        [],
-        [((-1, -1), 2), ((b, a), 6)],
-        [((-1, -1), 7)],
-        [((b, b), 2)],
-    ]  # fmt: skip
-    arcs[0].append(((b, b), 6))
-    sections = {"main@standard": (arcs, [2]), "regexp@standard": trie([("q", "r")])}
-    found, dropped = lemmas(compiled(sections))
-    assert found == [("a", "b")]
-    # The section, the class C to L, the loop of a; the digit; b with a second word behind its tag.
-    assert dropped == {"patterns": 3, "numbers": 1, "joined forms": 1}
-
-
-def test_damaged_compiled_dictionaries_are_refused() -> None:
-    data = compiled({"main@standard": trie([("etxe", "house")])})
-    for cut in (0, 3, 14, 30, len(data) - 1):
-        with pytest.raises(InputError, match="no compiled Apertium dictionary") as caught:
-            lemmas(data[:cut])
-        assert caught.value.where == "x.bin"
-    for changed in (data + b"x", data.replace(b"LTTB\0", b"LTTB\1"), data.replace(b"LTTD", b"XXXX")):
-        with pytest.raises(InputError, match="no compiled Apertium dictionary"):
-            lemmas(changed)
-
-
-def test_a_persons_compiled_dictionary(tmp_path: Path) -> None:
-    path = tmp_path / "en-eu.autobil.bin"
-    path.write_bytes(compiled({"main@standard": trie([("house", "etxe"), ("radio", "radio")])}))
-    found = read_apertium_bin(path, BASQUE)
-    assert found.rows == [Translation("house", "etxe")]
-    assert dict(found.drops.reasons) == {"same as the English": 1}
-
-
 # --- The command
 
 
@@ -629,7 +415,6 @@ def test_names_that_tell_the_format(tmp_path: Path) -> None:
         "de-om.txt": None, "xq-en.txt": None, "own.txt": None, "own.jsonl": None, "lexicon.tsv": None,
         "kaikki.org-dictionary-Oromo.jsonl": "wiktextract", "raw-wiktextract-data.jsonl.gz": "wiktextract",
         "omwiki-20240101-langlinks.sql.gz": "wikipedia-titles", "omwiki-20240101-page.sql.gz": None,
-        "apertium-eus-eng.eus-eng.dix.xz": "apertium", "eu-en.autobil.bin": "apertium", "eu-en.automorf.bin": None,
         "db.sqlite": "panlex",
     }  # fmt: skip
     assert {name: format_by_name(tmp_path / name, OROMO) for name in names} == names
@@ -644,7 +429,6 @@ def test_every_format_through_the_command(tmp_path: Path) -> None:
     dumps(tmp_path, "om", LINK_ROWS, PAGE_ROWS)
     jsonl(tmp_path / "extract.json", *ENTRIES)
     (tmp_path / "en-om.txt").write_text("house mana\nwater bishaan\nradio radio\nA B C\n", encoding="utf-8")
-    dix(tmp_path)
     cases = {
         "panlex": (
             "om",
@@ -654,7 +438,6 @@ def test_every_format_through_the_command(tmp_path: Path) -> None:
         "omwiki-20240101-langlinks.sql.gz": ("om", [], "2 disambiguators in brackets removed"),
         "extract.json": ("om", ["--format", "wiktextract"], "2 of them from glosses"),
         "en-om.txt": ("om", [], "3 entries from 3 translations; left out: 1 lines without two words"),
-        "apertium-eus-eng.eus-eng.dix": ("eu", [], "1 only from English, at half weight"),
     }
     for name, (language, options, said) in cases.items():
         output = tmp_path / f"lexicon-{name}"
@@ -700,5 +483,5 @@ def test_formats_that_are_missing_or_out_of_place(tmp_path: Path) -> None:
         imported(str(path), OROMO, "freedict", tmp_path / "out")
     with pytest.raises(InputError, match="the format wiktextract is not for this"):
         imported(str(tmp_path), OROMO, "wiktextract", tmp_path / "out")
-    with pytest.raises(InputError, match="apertium has no Oromo"):
-        imported("apertium", OROMO, None, tmp_path / "out")
+    with pytest.raises(InputError, match="ict-terms has no Basque"):
+        imported("ict-terms", BASQUE, None, tmp_path / "out")

@@ -11,10 +11,10 @@ from kivuko.codeswitch.quality import best
 from kivuko.data.formats.dictd import Entry, read_dictd
 from kivuko.data.formats.word_lists import read_muse, read_translations_tsv
 from kivuko.data.glosses import glosses, without_particle
-from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, cldr_names, freedict
+from kivuko.data.lexicon_sources import SOURCES, cldr_names, freedict
 from kivuko.data.translations import Translation
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
+from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import resolve
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -258,22 +258,6 @@ def test_real_swahili_by_hand() -> None:
     assert best(entries["afya"]) == "health"
     assert best(entries["anwani"]) == "address"
     assert found.counts["freedict"]["licence"] == "GPL-2.0-or-later"
-
-
-def test_real_apertium_by_hand() -> None:
-    apertium = BY_NAME_ONLY["apertium"]
-    basque = source_lexicon(apertium.read(resolve("eu")), resolve("eu"))
-    assert 7500 < len(basque.entries) < 9000
-    assert best(basque.entries["etxe"]) == "house"
-    assert basque.meta["licence"] == "GPL-2.0-only"
-    # What is only translated from English weighs half.
-    spanish = apertium.read(resolve("es"))
-    assert {row.weight for row in spanish.rows} == {1.0, 0.5}
-    assert "house" in source_lexicon(spanish, resolve("es")).entries["casa"]
-    assert "apertium" not in SOURCES  # what public merges
-    assert not apertium.covers(OROMO)
-    assert apertium.covers(resolve("sr-Latn"))
-    assert not apertium.covers(resolve("sr"))
 
 
 def test_sources_left_out_and_languages_without_any() -> None:

@@ -14,14 +14,12 @@ from kivuko.cli.reading_bars import reading_bars
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.data import Collection
-from kivuko.data.formats.apertium_bin import read_apertium_bin
-from kivuko.data.formats.apertium_dix import read_apertium_dix
 from kivuko.data.formats.langlinks import is_langlinks_dump, pages_beside, read_wikipedia_titles
 from kivuko.data.formats.panlex import is_panlex, read_panlex
 from kivuko.data.formats.reading import Reading
 from kivuko.data.formats.wiktextract import read_wiktextract
 from kivuko.data.formats.word_lists import read_muse, read_translations_tsv
-from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES, freedict
+from kivuko.data.lexicon_sources import SOURCES, freedict
 from kivuko.data.split import SPLITS
 from kivuko.data.streams import lines, plain_name
 from kivuko.data.translations import RawTranslations
@@ -31,7 +29,6 @@ from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
 from kivuko.languages import Language, resolve
 
 PUBLIC = "public"
-_NAMED = {**SOURCES, **BY_NAME_ONLY}
 _Reader = Callable[[Path, Language, Progress | None], Reading]
 _LongReader = Callable[[Path, Language, Progress | None, Unfinished | None], Reading]
 
@@ -44,13 +41,7 @@ def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
     return read_translations_tsv(path, progress)
 
 
-def _apertium(path: Path, language: Language, progress: Progress | None) -> Reading:
-    compiled = plain_name(path).endswith(".bin")
-    return (read_apertium_bin if compiled else read_apertium_dix)(path, language, progress)
-
-
 _READERS: Mapping[str, _Reader] = {
-    "apertium": _apertium,
     "muse": partial(_muse, english_first=True),
     "muse-reversed": partial(_muse, english_first=False),
     "tsv": _tsv,
@@ -78,12 +69,12 @@ def imported(source: str, language: Language, file_format: str | None, output: P
         MissingExtraError: a ``.zst`` file without the package that reads it.
         ArtifactError: an interrupted import to ``output`` had another source or format.
     """
-    if file_format is None and source in {PUBLIC, *_NAMED}:
+    if file_format is None and source in {PUBLIC, *SOURCES}:
         return _saved(_public(source, language), output)
     path = Path(source)
     if not path.exists():
         raise UnknownNameError(
-            "dictionary", source, (PUBLIC, *_NAMED), remedy="give one of these names, or the path of a file"
+            "dictionary", source, (PUBLIC, *SOURCES), remedy="give one of these names, or the path of a file"
         )
     file_format = file_format or format_by_name(path, language)
     if file_format is None:
@@ -142,8 +133,6 @@ def format_by_name(path: Path, language: Language) -> str | None:
         return "freedict" if any(path.glob("freedict-*.index")) else None
     if is_langlinks_dump(path):
         return "wikipedia-titles"
-    if name.endswith((".dix", ".metadix", ".autobil.bin")):
-        return "apertium"
     if name.endswith(".jsonl") and ("kaikki" in name or "wiktextract" in name):
         return "wiktextract"
     if found := re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})(?:\.[0-9]+-[0-9]+)?\.txt", name):
@@ -180,9 +169,9 @@ def _public(source: str, language: Language) -> Lexicon:
         found = public_lexicon(language)
         if found is not None:
             return found.lexicon
-    elif _NAMED[source].covers(language):
-        return source_lexicon(_NAMED[source].read(language), language)
-    having = [name for name, each in _NAMED.items() if each.covers(language)]
+    elif SOURCES[source].covers(language):
+        return source_lexicon(SOURCES[source].read(language), language)
+    having = [name for name, each in SOURCES.items() if each.covers(language)]
     raise InputError(
         f"{source} has no {language.name}",
         expected=", ".join(having) or "a file of your own: there is no public dictionary in this language",

@@ -52,7 +52,7 @@ def import_(
     source: Annotated[
         str,
         typer.Argument(
-            help="cldr, cldr-names, freedict, ict-terms, public (all of these), apertium, a file or a folder."
+            help="cldr, cldr-names, freedict, ict-terms, public (all of these), a file or a folder."
         ),
     ],
     language: LanguageOption,
@@ -61,7 +61,7 @@ def import_(
         str | None,
         typer.Option(
             "--format",
-            help="Of a file or folder, where its name does not tell: apertium (.dix or .autobil.bin), freedict (a "
+            help="Of a file or folder, where its name does not tell: freedict (a "
             "folder of dictd files), lexicon (foreign, English, probability), muse (en-xx), muse-reversed (xx-en), "
             "panlex (a folder of its tables, or db.sqlite), tsv (English, foreign and perhaps a weight), "
             "wikipedia-titles (a langlinks dump, or English and foreign titles) or wiktextract (kaikki's JSONL).",

@@ -13,7 +13,7 @@ from kivuko.data.bitext import KIND as BITEXT
 from kivuko.data.cached import usable_meta
 from kivuko.data.collection import KIND as COLLECTION
 from kivuko.data.collection_build import collection_folder
-from kivuko.data.lexicon_sources import BY_NAME_ONLY, SOURCES
+from kivuko.data.lexicon_sources import SOURCES
 from kivuko.data.recipe import is_current
 from kivuko.data.sources import (
     django,
@@ -54,7 +54,7 @@ class Reach:
     Attributes:
         bitext: source → pairs after cleaning; a source without a pair left has 0.
         pairs: pairs of all sources.
-        dictionaries: source → entries; ``apertium`` is a source by name, never merged with the others.
+        dictionaries: source → entries.
         collections: test collection → title queries of its test split.
         apertium: directions of Apertium with English, such as ``"eu-en"``.
     """
@@ -67,10 +67,8 @@ class Reach:
 
     @property
     def is_built(self) -> bool:
-        """Whether bitext and dictionaries are in the cache, those apart that are never merged with the others."""
-        return self.pairs is not None and None not in map(
-            self.dictionaries.get, SOURCES.keys() & self.dictionaries
-        )
+        """Whether bitext and dictionaries are in the cache."""
+        return self.pairs is not None and None not in self.dictionaries.values()
 
 
 def within_reach(language: Language, *, build: bool = False) -> Reach:
@@ -95,11 +93,7 @@ def within_reach(language: Language, *, build: bool = False) -> Reach:
             if covers(language)
         },
         pairs=None if pairs is None else sum(pairs.values()),
-        dictionaries={
-            name: entries.get(name)
-            for name, source in {**SOURCES, **BY_NAME_ONLY}.items()
-            if source.covers(language)
-        },
+        dictionaries={name: entries.get(name) for name, source in SOURCES.items() if source.covers(language)},
         collections={name: _test_queries(language, name) for name in collections_for(language)},
         apertium=tuple(
             f"{pair.source.short}-{pair.target.short}"

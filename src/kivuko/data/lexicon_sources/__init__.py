@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from kivuko.data.lexicon_sources import apertium, cldr_emoji, cldr_names, freedict, ict_terms
+from kivuko.data.lexicon_sources import cldr_emoji, cldr_names, freedict, ict_terms
 from kivuko.data.translations import RawTranslations
 from kivuko.languages import Language
 
-__all__ = ["BY_NAME_ONLY", "SOURCES", "LexiconSource"]
+__all__ = ["SOURCES", "LexiconSource"]
 
 
 class LexiconSource(Protocol):
@@ -27,7 +27,4 @@ class LexiconSource(Protocol):
 SOURCES: Mapping[str, LexiconSource] = {
     source.NAME: source for source in (cldr_emoji, cldr_names, freedict, ict_terms)
 }
-"""Those that ``public`` merges."""
-
-BY_NAME_ONLY: Mapping[str, LexiconSource] = {apertium.NAME: apertium}
-"""Those that are asked for by name: Apertium's words are those of a baseline that lexicons are compared with."""
+"""All of them, which ``public`` merges."""
