@@ -13,10 +13,9 @@ from kivuko.data.bitext import Pair
 from kivuko.data.cleaning import drop_reason
 from kivuko.data.drops import DropReport
 from kivuko.data.filter_chain import Edit, FilterChain
+from kivuko.data.interface_text import mnemonics, numbers_disagree, placeholders_disagree
 from kivuko.data.named_filters import NAMES, USUAL, named_steps
 from kivuko.data.near_duplicates import near_duplicate_key
-from kivuko.data.numerals import numbers_disagree
-from kivuko.data.placeholders import mnemonics, placeholders_disagree
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language, resolve
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.data import Bitext, build_bitext
-from kivuko.data.formats.icu import plain_text
+from kivuko.data.interface_text import plain_text
 from kivuko.data.sources import django, gettext_catalogues, kolibri, udhr, wordpress
 from kivuko.data.sources.udhr import read_declaration
 from kivuko.errors import FetchError, InputError

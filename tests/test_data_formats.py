@@ -8,7 +8,7 @@ import pytest
 
 from kivuko.data import read_documents, read_pairs, read_queries
 from kivuko.data.formats.gettext import read_mo
-from kivuko.data.formats.messages import read_messages
+from kivuko.data.interface_text import read_messages
 from kivuko.errors import InputError, UnknownNameError
 
 

@@ -14,8 +14,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from kivuko.data.numerals import numbers_disagree
-from kivuko.data.placeholders import mnemonics, placeholders_disagree
+from kivuko.data.interface_text import mnemonics, numbers_disagree, placeholders_disagree
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, script_share, words
 from kivuko.text.identification import Verdict, judge
@@ -183,7 +182,7 @@ class MostlyMarkup(PairFilter):
 
 
 class Numbers(PairFilter):
-    """Numbers that disagree: see :func:`kivuko.data.numerals.numbers_disagree`."""
+    """Numbers that disagree: see :func:`kivuko.data.interface_text.numbers_disagree`."""
 
     name = "numbers"
     reason = "numbers disagree"
@@ -195,7 +194,7 @@ class Numbers(PairFilter):
 
 
 class Placeholders(PairFilter):
-    """Placeholders that only one side has: see :func:`kivuko.data.placeholders.placeholders_disagree`."""
+    """Placeholders that only one side has: see :func:`kivuko.data.interface_text.placeholders_disagree`."""
 
     name = "placeholders"
     reason = "placeholders disagree"
@@ -206,7 +205,7 @@ class Placeholders(PairFilter):
 
 
 class Mnemonics(PairFilter):
-    """More or fewer letters marked as shortcuts: see :func:`kivuko.data.placeholders.mnemonics`."""
+    """More or fewer letters marked as shortcuts: see :func:`kivuko.data.interface_text.mnemonics`."""
 
     name = "mnemonics"
     reason = "shortcuts disagree"

@@ -18,7 +18,7 @@ from kivuko.data.bitext_filters import (
     WrongScript,
 )
 from kivuko.data.drops import DropReport
-from kivuko.data.placeholders import CJK_MNEMONIC, MNEMONIC, PLACEHOLDER
+from kivuko.data.interface_text import CJK_MNEMONIC, MNEMONIC, PLACEHOLDER
 from kivuko.languages import Language
 from kivuko.text import comparison_key, normalise
 

@@ -11,8 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from kivuko.data.bitext import Pair
 from kivuko.data.formats.gettext import read_mo
-from kivuko.data.formats.icu import plain_text
-from kivuko.data.formats.messages import read_messages
+from kivuko.data.interface_text import plain_text, read_messages
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language
 from kivuko.packages import fetch_wheel_archive, package_version, read_wheel

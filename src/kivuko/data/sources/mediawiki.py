@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from kivuko.artifact import cache_folder, write_artifact
 from kivuko.data.bitext import Pair
 from kivuko.data.cached import usable_meta
-from kivuko.data.formats.messages import read_messages
+from kivuko.data.interface_text import read_messages
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language, known, resolve
 from kivuko.packages import fetch_archive, package_version, read_deb
