@@ -18,10 +18,10 @@ from kivuko.data.sources.libreoffice_help import Page
 from kivuko.data.split import split_of
 from kivuko.errors import UnknownNameError
 from kivuko.experiment import materials as rooms
-from kivuko.experiment.config import Budget, Experiment
+from kivuko.experiment.config import UNSEEN, Budget, Experiment
 from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.experiment.materials import lexicon_of, materials, pairs_of
-from kivuko.experiment.tiers import UNSEEN, tier, tiers_of
+from kivuko.experiment.tiers import tier, tiers_of
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, words
 from kivuko.training.resources import Need

@@ -18,17 +18,17 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from kivuko.errors import ArtifactError, KivukoError, StorageError
 
-if sys.platform != "win32":
-    import fcntl
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 MANIFEST = "manifest.json"
 VERSION = 1
@@ -147,10 +147,13 @@ def exclusive(path: Path) -> Iterator[None]:
     Raises:
         StorageError: the folder for the lock cannot be written.
     """
-    with _lock_file(path) as stream:
-        if sys.platform != "win32":
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    lock = _lock(path)
+    with storage_errors(path):
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -160,21 +163,25 @@ def try_exclusive(path: Path) -> Iterator[bool]:
     Raises:
         StorageError: the folder for the lock cannot be written.
     """
-    with _lock_file(path) as stream:
-        free = True
-        if sys.platform != "win32":
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                free = False
-        yield free
+    from filelock import Timeout
+
+    lock = _lock(path)
+    with storage_errors(path), suppress(Timeout):
+        lock.acquire(blocking=False)
+    try:
+        yield lock.is_locked
+    finally:
+        lock.release()
 
 
-def _lock_file(path: Path) -> IO[str]:
-    lock = path.with_name(f".{path.name}.lock")
-    with storage_errors(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        return lock.open("w")
+def _lock(path: Path) -> FileLock:
+    """The lock beside ``path``, not held yet; its file stays when it is let go."""
+    from filelock import FileLock  # takes longer to import than all of this module
+
+    file = path.with_name(f".{path.name}.lock")
+    with storage_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    return FileLock(file)
 
 
 def check_replaceable(path: Path, kind: str) -> None:
@@ -226,6 +233,11 @@ def file_facts(folder: Path) -> dict[str, tuple[int, str]]:
         p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST
     )
     return {name: ((folder / name).stat().st_size, hash_file(folder / name)) for name in names}
+
+
+def folder_bytes(folder: Path) -> int:
+    """Bytes of every file below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def write_manifest(
@@ -339,3 +351,29 @@ def read_manifest(path: Path, kind: str, *, verify: bool = False) -> Manifest:
                 remedy=f"build the {kind} again",
             )
     return manifest
+
+
+def usable_meta(path: Path, kind: str) -> Mapping[str, Any] | None:
+    """Metadata of the artefact at ``path``; None if none is there, or a damaged one of this kind.
+
+    A damaged artefact in the cache is built again rather than complained about.
+
+    Raises:
+        ArtifactError: an artefact of another kind is there, which building must not replace.
+    """
+    if not is_complete(path):
+        return None
+    try:
+        return read_manifest(path, kind).meta
+    except ArtifactError:
+        if _kind(path) not in {kind, None}:
+            raise
+        return None
+
+
+def _kind(path: Path) -> str | None:
+    """The kind that the manifest names; None if it cannot be read at all."""
+    try:
+        return str(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"])
+    except (ValueError, KeyError, TypeError):
+        return None

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from kivuko.artifact import folder_bytes
 from kivuko.cli import export, trim
 from kivuko.models import CatalogueEntry, catalogue, get
 from kivuko.models.convert import cached_folder, is_converted
@@ -34,7 +35,7 @@ def list_models() -> None:
             entry.licence,
             "model hub" if entry.needs_hub else "Python index",
             f"{entry.parameters / 1e6:.0f} M",
-            "no" if cached is None else f"{_megabytes(cached)} MB",
+            "no" if cached is None else f"{round(folder_bytes(cached) / 1e6)} MB",
         )
     console = Console()
     console.print(table)
@@ -55,7 +56,3 @@ def _cached_folder(entry: CatalogueEntry) -> Path | None:
     if entry.needs_hub:
         return find_in_hub_cache(entry.hub_id)
     return cached_folder(entry) if is_converted(entry) else None
-
-
-def _megabytes(folder: Path) -> int:
-    return round(sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6)

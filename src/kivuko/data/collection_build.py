@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.cached import usable_meta
+from kivuko.artifact import cache_folder, usable_meta, write_artifact
 from kivuko.data.collection import (
     DOCUMENTS_FILE,
     KIND,

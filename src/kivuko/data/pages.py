@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, hash_json, read_manifest, write_artifact
-from kivuko.data.cached import usable_meta
+from kivuko.artifact import cache_folder, hash_json, read_manifest, usable_meta, write_artifact
 from kivuko.data.formats.tables import write_jsonl
 from kivuko.data.sources import libreoffice_help
 from kivuko.data.sources.libreoffice_help import Page

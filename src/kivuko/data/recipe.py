@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kivuko.data.cached import usable_meta
+from kivuko.artifact import usable_meta
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.sources import libreoffice_help
 from kivuko.errors import InputError

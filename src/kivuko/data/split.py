@@ -11,6 +11,8 @@ from typing import Literal
 
 Split = Literal["train", "development", "test"]
 SPLITS: tuple[Split, ...] = ("train", "development", "test")
+HELD_OUT = ("development", "test")
+"""What is searched: settings are chosen on the first and reported on the second."""
 
 
 def split_of(document_id: str) -> Split:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -180,7 +181,6 @@ def unfinished(
     folder = output.with_name(f".{output.name}.importing")
     stats = [(file.name, file.stat()) for file in sources]
     inputs = {**recipe, "sources": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]}
-    # The lock lies in the folder and goes with it.
     with try_exclusive(folder / "run") as free, storage_errors(folder):
         if not free:
             raise ArtifactError("another process is writing this output", where=output)
@@ -189,9 +189,20 @@ def unfinished(
             yield work
         except Exception as error:
             if isinstance(error, InputError) or not (folder / STATE).exists():
-                shutil.rmtree(folder)
+                _remove(folder)
             raise
-        shutil.rmtree(folder)
+        _remove(folder)
+    if sys.platform == "win32":
+        with suppress(
+            OSError
+        ):  # the next writer's, if there is one already: nobody can remove a lock that is held
+            (folder / ".run.lock").unlink()
+            folder.rmdir()
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder with the lock in it, which is held; on Windows the lock stays for now."""
+    shutil.rmtree(folder, ignore_errors=sys.platform == "win32")
 
 
 def json_line(item: object) -> bytes:

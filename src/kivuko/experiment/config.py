@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -26,6 +26,8 @@ from kivuko.training.stages import Stage, check_order, make_stage
 
 #: What may be trained on beside English pairs and English text, from nothing to all pairs of the bitext.
 Budget = Literal["none", "lexicon", "monolingual", "1k", "5k", "all"]
+UNSEEN: Final = "unseen by the encoder"
+"""The tier of languages that the encoder has not seen."""
 Baseline = Literal["ceiling", "bm25-untranslated", "lexicon-bm25", "apertium-query", "apertium-document"]
 Names = list[str]
 

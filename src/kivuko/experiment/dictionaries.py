@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kivuko.artifact import cache_folder
+from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch import Lexicon, from_translations, merge
 from kivuko.codeswitch.lexicon import KIND
-from kivuko.data.cached import usable_meta
 from kivuko.data.lexicon_sources import SOURCES
 from kivuko.data.recipe import foreign_language
 from kivuko.data.translations import RawTranslations

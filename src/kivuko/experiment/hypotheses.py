@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
+from kivuko.experiment.config import UNSEEN
 from kivuko.experiment.report_cells import CENTRED
 from kivuko.experiment.report_statistics import ALPHA, Effect
 
@@ -18,7 +19,6 @@ from kivuko.experiment.report_statistics import ALPHA, Effect
 MARGIN = 0.02
 #: What counts as a large part of a gain (H8).
 LARGE_PART = 1 / 3
-UNSEEN: Final = "unseen by the encoder"
 #: The fourteen languages of mMARCO (Bonifacio et al., 2021, arXiv 2108.13897), ISO 639-3.
 MMARCO = frozenset(
     {"ara", "deu", "eng", "fra", "hin", "ind", "ita", "jpn", "nld", "por", "rus", "spa", "vie", "zho"}

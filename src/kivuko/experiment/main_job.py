@@ -16,8 +16,10 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
 from kivuko.codeswitch import Lexicon, induce
 from kivuko.data import Bitext, Collection, build_bitext, build_collection
+from kivuko.data.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
+from kivuko.experiment.scoring import DEPTH
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.ranking import Qrels, Run
@@ -30,7 +32,6 @@ from kivuko.retrieval.translate import QueryTranslator
 from kivuko.training.regimes.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
-DEPTH = 100
 CEILING = "english-title"
 #: System name → what it is, in the order of the table.
 SYSTEMS = {
@@ -44,7 +45,6 @@ SYSTEMS = {
     "fusion": "OPTICAL + lexicon",
 }
 QUERY_KINDS = ("title", "paragraph")
-SPLITS = ("development", "test")
 #: What the fusion joins, and all that the development split is searched with for queries other than titles.
 PARTS = ("optical", "lexicon-bm25")
 #: Only titles have an English original; two controls are left out for long queries, which take long to score.
@@ -142,7 +142,7 @@ def run_main_job(
         if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
             translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
             found = {
-                split: _search(collection, kind, split, encoders, translator, progress) for split in SPLITS
+                split: _search(collection, kind, split, encoders, translator, progress) for split in HELD_OUT
             }
             with write_artifact(folder, "runs", parents=parents, meta={}) as building:
                 for split, split_runs in found.items():
@@ -184,7 +184,7 @@ def _fuse(collection: Collection, kind: str, runs: Path, output: Path) -> None:
     parents = {"runs": read_manifest(runs, "runs").hash, "fusion": "heights of scores"}
     if is_complete(output) and read_manifest(output, "runs").parents == parents:
         return
-    parts = {split: [read_run(runs / _run_name(split, part)) for part in PARTS] for split in SPLITS}
+    parts = {split: [read_run(runs / _run_name(split, part)) for part in PARTS] for split in HELD_OUT}
     qrels = collection.qrels(kind, "development")
     chosen = choose_weight(
         lambda weight: score_fusion(*parts["development"], weight=weight, depth=DEPTH),

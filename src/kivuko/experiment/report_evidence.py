@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from kivuko.evaluation.significance import holm
+from kivuko.experiment.config import UNSEEN
 from kivuko.experiment.hypotheses import (
     HYPOTHESES,
     MARGIN,
     MMARCO,
-    UNSEEN,
     Contrast,
     GainWithDistance,
     Hypothesis,

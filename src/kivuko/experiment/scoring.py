@@ -13,6 +13,7 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.data import Collection, build_collection, collections_for
+from kivuko.data.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.config import Experiment
@@ -31,7 +32,6 @@ RECIPE = 1
 """Raised when a rule of training or scoring changes, so that what was measured before is measured anew."""
 MEASURES = ("nDCG@10", "R@100")
 DEPTH = 100
-SPLITS = ("development", "test")
 ENGLISH = resolve("en")
 #: What the fusion tries on development queries: few, for a grid has many cells.
 FUSION_WEIGHTS = (0.2, 0.35, 0.5, 0.65, 0.8)
@@ -85,15 +85,15 @@ def test_bed(experiment: Experiment) -> TestBed:
     collections: dict[str, Collection] = {}
     topics: list[Topics] = []
     for name in experiment.collections:
-        english: dict[str, dict[str, str]] = {split: {} for split in SPLITS}
+        english: dict[str, dict[str, str]] = {split: {} for split in HELD_OUT}
         for language in languages:
             if name not in collections_for(language):
                 continue
             collection = Collection.open(build_collection(language, name=name))
             collections.setdefault(name, collection)
-            chosen = {split: _first(collection.queries("title", split), most[split]) for split in SPLITS}
-            originals = {split: collection.queries("english-title", split) for split in SPLITS}
-            for split in SPLITS:
+            chosen = {split: _first(collection.queries("title", split), most[split]) for split in HELD_OUT}
+            originals = {split: collection.queries("english-title", split) for split in HELD_OUT}
+            for split in HELD_OUT:
                 english[split] |= originals[split]
             same = {
                 split: {query: originals[split][query] for query in queries}
@@ -101,7 +101,7 @@ def test_bed(experiment: Experiment) -> TestBed:
             }
             topics.append(Topics(name, language, chosen, same))
         if name in collections:
-            chosen = {split: _first(english[split], most[split]) for split in SPLITS}
+            chosen = {split: _first(english[split], most[split]) for split in HELD_OUT}
             topics.append(Topics(name, ENGLISH, chosen, chosen))
     asked = [[t.collection, t.language.tag, t.queries] for t in topics]
     # Only what is searched: a document's further fields must not make every finished cell out of date.
@@ -232,7 +232,7 @@ def fuse(
     """
     fused: dict[tuple[str, str, str], Run] = {}
     for topics in bed.topics:
-        keys = {split: (topics.collection, topics.language.tag, split) for split in SPLITS}
+        keys = {split: (topics.collection, topics.language.tag, split) for split in HELD_OUT}
         if any(key not in runs for key in keys.values() for runs in (first, second)):
             continue
         asked = topics.queries["development"]

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from kivuko.data import Bitext, build_bitext
 from kivuko.errors import UnknownNameError
-from kivuko.experiment.config import Experiment
+from kivuko.experiment.config import UNSEEN, Experiment
 from kivuko.languages import Language, resolve
 from kivuko.models.catalogue import CatalogueEntry, catalogue, find
 from kivuko.training.teacher import BASE
 
-UNSEEN = "unseen by the encoder"
 #: Tier → fewest pairs of bitext, from the top.
 SEEN = {"seen, bitext > 20k": 20_001, "seen, bitext 5k to 20k": 5_000, "seen, bitext < 5k": 0}
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kivuko.artifact import cache_folder
+from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch.lexicon import KIND as LEXICON
 from kivuko.data import Bitext, build_bitext, collections_for
 from kivuko.data.bitext import KIND as BITEXT
-from kivuko.data.cached import usable_meta
 from kivuko.data.collection import KIND as COLLECTION
 from kivuko.data.collection_build import collection_folder
 from kivuko.data.lexicon_sources import SOURCES

@@ -22,13 +22,12 @@ from torch import Tensor
 
 from kivuko.artifact import is_complete, read_manifest, write_artifact
 from kivuko.errors import ArtifactError, InputError
+from kivuko.models.convert import KIND as KIND
 from kivuko.models.encoder import Encoder
 from kivuko.models.loading import check_folder, load_transformer, quiet
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
-
-KIND = "model"
 
 
 def assemble(base: Path, *, mean: Tensor | None, max_length: int) -> MultiVectorEncoder:

