@@ -21,7 +21,6 @@ import torch
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
 from kivuko.data import Collection, Document, build_collection
-from kivuko.data.pages import load_pages
 from kivuko.errors import InputError
 from kivuko.evaluation.exposure import language_shares, rank_shifts
 from kivuko.evaluation.measures import evaluate
@@ -31,6 +30,7 @@ from kivuko.experiment.page.plans import own_students
 from kivuko.experiment.report_cells import read_cells
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.indexing import build_index

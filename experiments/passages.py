@@ -23,14 +23,14 @@ from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
 from kivuko.data import Collection, Document, build_collection
 from kivuko.data.drops import DropReport
-from kivuko.data.pages import load_pages
-from kivuko.data.queries import paragraph_queries
 from kivuko.data.split import split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.collections import paragraph_queries
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Run
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.indexing import build_index

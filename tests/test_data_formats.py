@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kivuko.data import read_documents, read_pairs, read_queries
-from kivuko.data.formats.gettext import read_mo
 from kivuko.data.interface_text import read_messages
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.public.catalogues import read_mo
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

@@ -8,10 +8,10 @@ import hashlib
 import pytest
 
 from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.pages import load_pages
 from kivuko.data.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.public.help_pages import load_pages
 from kivuko.text import comparison_key, words
 
 KINDS = ("title", "paragraph", "english-title")

@@ -18,8 +18,6 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
 from kivuko.data import Bitext, Collection, build_bitext, build_collection
 from kivuko.data.formats.tables import write_jsonl, write_tsv
-from kivuko.data.pages import KIND as PAGES
-from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import grid, materials, scoring, tiers
@@ -30,6 +28,8 @@ from kivuko.experiment.report_contrasts import switching_rate
 from kivuko.experiment.report_statistics import Trials
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
+from kivuko.public.help_pages import KIND as PAGES
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.indexing import build_index

@@ -14,12 +14,12 @@ from kivuko.data.judged_collection import JudgedCollection
 from kivuko.data.linked.build import KIND, build_linked
 from kivuko.data.linked.documents import LinkedDocument, Reading, SourceFacts
 from kivuko.data.linked.folder import AlignedFolder
-from kivuko.data.linked.help_pages import LinkedHelp
 from kivuko.data.linked.recipe import LinkedRecipe
 from kivuko.data.split import SPLITS, split_of
 from kivuko.data.unfinished import Unfinished
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import Language, resolve
+from kivuko.public.linked_help import LinkedHelp
 from kivuko.text import comparison_key
 from test_linked_dumps import two_dumps
 

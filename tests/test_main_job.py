@@ -16,12 +16,12 @@ from kivuko.artifact import write_artifact
 from kivuko.cli.main import app
 from kivuko.data import Bitext, Collection, build_bitext, build_collection
 from kivuko.data.formats.tables import write_jsonl, write_tsv
-from kivuko.data.pages import load_pages
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import main_job
 from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SPLITS, SYSTEMS, MainJob, run_main_job
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, ranked
 from kivuko.retrieval.fusion import choose_weight, score_fusion
 from kivuko.retrieval.index import Index

@@ -19,14 +19,15 @@ from kivuko.data.formats.panlex import is_panlex, read_panlex
 from kivuko.data.formats.reading import Reading
 from kivuko.data.formats.wiktextract import read_wiktextract
 from kivuko.data.formats.word_lists import read_muse, read_translations_tsv
-from kivuko.data.lexicon_sources import SOURCES, freedict
 from kivuko.data.split import SPLITS
 from kivuko.data.streams import lines, plain_name
 from kivuko.data.translations import RawTranslations
 from kivuko.data.unfinished import Unfinished, unfinished
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
 from kivuko.languages import Language, resolve
+from kivuko.public import freedict
+from kivuko.public.lexicons import public_lexicon, source_lexicon
+from kivuko.public.sources import LEXICONS
 
 PUBLIC = "public"
 _Reader = Callable[[Path, Language, Progress | None], Reading]
@@ -69,12 +70,12 @@ def imported(source: str, language: Language, file_format: str | None, output: P
         MissingExtraError: a ``.zst`` file without the package that reads it.
         ArtifactError: an interrupted import to ``output`` had another source or format.
     """
-    if file_format is None and source in {PUBLIC, *SOURCES}:
+    if file_format is None and source in {PUBLIC, *LEXICONS}:
         return _saved(_public(source, language), output)
     path = Path(source)
     if not path.exists():
         raise UnknownNameError(
-            "dictionary", source, (PUBLIC, *SOURCES), remedy="give one of these names, or the path of a file"
+            "dictionary", source, (PUBLIC, *LEXICONS), remedy="give one of these names, or the path of a file"
         )
     file_format = file_format or format_by_name(path, language)
     if file_format is None:
@@ -169,9 +170,9 @@ def _public(source: str, language: Language) -> Lexicon:
         found = public_lexicon(language)
         if found is not None:
             return found.lexicon
-    elif SOURCES[source].covers(language):
-        return source_lexicon(SOURCES[source].read(language), language)
-    having = [name for name, each in SOURCES.items() if each.covers(language)]
+    elif LEXICONS[source].covers(language):
+        return source_lexicon(LEXICONS[source].read(language), language)
+    having = [name for name, each in LEXICONS.items() if each.covers(language)]
     raise InputError(
         f"{source} has no {language.name}",
         expected=", ".join(having) or "a file of your own: there is no public dictionary in this language",

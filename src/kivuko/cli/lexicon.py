@@ -74,7 +74,7 @@ def import_(
     from kivuko.artifact import check_replaceable
     from kivuko.cli.dictionaries import imported
     from kivuko.cli.display import console
-    from kivuko.data.recipe import foreign_language
+    from kivuko.languages import foreign_language
 
     check_replaceable(output, "lexicon")
     lexicon = imported(source, foreign_language(language), file_format, output)

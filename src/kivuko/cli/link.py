@@ -56,10 +56,10 @@ def command(
 def _source(names: list[str], languages: list[Language]) -> LinkedSource:
     """What the names on the command line stand for."""
     from kivuko.data.linked.folder import AlignedFolder
-    from kivuko.data.linked.help_pages import LinkedHelp
     from kivuko.data.linked.mediawiki_dump import MediaWikiDumps
     from kivuko.data.streams import plain_name
     from kivuko.errors import InputError
+    from kivuko.public.linked_help import LinkedHelp
 
     paths = [Path(name) for name in names]
     if names == [HELP]:

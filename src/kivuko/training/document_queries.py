@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kivuko.data import Document
-from kivuko.data.queries import FEWEST_WORDS
+from kivuko.public.collections import FEWEST_WORDS
 from kivuko.text import comparison_key, words
 
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")

@@ -13,12 +13,11 @@ from pathlib import Path
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
-from kivuko.data.collection_build import page_documents
 from kivuko.data.drops import DropReport
-from kivuko.data.queries import training_titles, unique_paragraphs
-from kivuko.data.recipe import english_pages
 from kivuko.data.split import split_of
 from kivuko.models import centring, encoding, get, late_interaction
+from kivuko.public.collections import page_documents, training_titles, unique_paragraphs
+from kivuko.public.help_pages import english_pages
 from kivuko.training.contrastive import ContrastiveSettings
 from kivuko.training.hard_negatives import with_hard_negatives
 from kivuko.training.regimes import english

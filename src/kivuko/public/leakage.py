@@ -8,12 +8,11 @@ from pathlib import Path
 from kivuko.data.bitext import Pair
 from kivuko.data.cleaning import clean_text
 from kivuko.data.collection import LIBREOFFICE_HELP
-from kivuko.data.collection_sources import collection_source, collections_for, covering_source, english_side
 from kivuko.data.drops import DropReport
-from kivuko.data.recipe import foreign_language
-from kivuko.data.sources.libreoffice_help import Page
 from kivuko.data.split import split_of
-from kivuko.languages import Language
+from kivuko.languages import Language, foreign_language
+from kivuko.public.collections import collection_source, collections_for, covering_source, english_side
+from kivuko.public.help_pages import Page
 from kivuko.text import comparison_key
 
 
