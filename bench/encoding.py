@@ -20,16 +20,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
 from kivuko.models import encoding, late_interaction
-from kivuko.models.encoder import Encoder
-from kivuko.models.onnx_encoder import GRAPH, OnnxEncoder
-from kivuko.models.onnx_export import export
-from kivuko.models.onnx_graph import quantise, write_graph
+from kivuko.models.onnx import GRAPH, OnnxEncoder, export, quantise, write_graph
+from kivuko.models.token_vectors import TokenEncoder as Encoder
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.training.teacher import default_teacher
 

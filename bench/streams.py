@@ -21,11 +21,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kivuko.data import DropReport
-from kivuko.data.own_files import stream_pairs
-from kivuko.data.streams import lines
-from kivuko.data.text_import import import_text
+from kivuko.collections.counts import DropReport
 from kivuko.evaluation.results import write_results
+from kivuko.files.streams import lines
+from kivuko.readers.bitext import stream_pairs
+from kivuko.readers.text_import import import_text
 
 MEGABYTE = 1 << 20
 SMALLER = 10
@@ -156,7 +156,7 @@ before, when all modules were loaded.
   identification.
 - `{BITEXT}` normalises both sides, cleans and drops copies.
 
-The two that drop copies hold a 64-bit hash of each text or pair (`kivuko.data.seen_texts`) and nothing else: their
+The two that drop copies hold a 64-bit hash of each text or pair (`kivuko.files.seen_texts`) and nothing else: their
 memory grows by 8 bytes a line and the slack of the arrays. Their time is that of the filters, not of the reading.
 """
 

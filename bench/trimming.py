@@ -19,14 +19,15 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from kivuko.artifact import cache_folder
-from kivuko.data import Bitext, DropReport
-from kivuko.data.stored_texts import cached_artefacts, stored_texts
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.counts import DropReport
+from kivuko.collections.stored_texts import cached_artefacts, stored_texts
 from kivuko.evaluation.results import write_results
 from kivuko.languages import Language, resolve
 from kivuko.models import get
-from kivuko.models.tokenizer_file import open_tokenizer
-from kivuko.models.trimmed_tokenizer import (
+from kivuko.models.tokenizer import (
     kept_pieces,
+    open_tokenizer,
     piece_ids,
     pieces_changed,
     tokenizer_body,

@@ -22,17 +22,20 @@ import torch
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, write_atomically
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.config import Budget
 from kivuko.experiment.main_job import QUERY_KINDS, collection_index
 from kivuko.experiment.materials import pairs_of
 from kivuko.languages import resolve
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.optical import OpticalSettings, train_optical
+from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder, help_pairs, train_teacher
 
 SHORT = {"steps": 400}
@@ -93,7 +96,7 @@ def measure(
     teacher = centred_encoder(progress)
     if (queries_of_teacher := options.pop("teacher", "titles and paragraphs")) is not None:
         english_pairs = help_pairs(paragraphs=queries_of_teacher != "titles")
-        teacher = train_teacher(teacher, english_pairs, settings=ContrastiveSettings(), progress=progress)
+        teacher = train_teacher(teacher, english_pairs, settings=RankingSettings(), progress=progress)
     budget: Budget = options.pop("budget", "all")
     pairs = pairs_of(language, budget, seed=0)
     settings = OpticalSettings(**options)

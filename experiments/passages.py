@@ -21,19 +21,19 @@ from multilingual_index import LANGUAGES, trained
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
-from kivuko.data import Collection, Document, build_collection
-from kivuko.data.drops import DropReport
-from kivuko.data.split import split_of
+from kivuko.collections.collection import Collection, Document
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
-from kivuko.public.collections import paragraph_queries
+from kivuko.public.collections import build_collection, paragraph_queries
 from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Run
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.late_interaction import search_late_interaction
 

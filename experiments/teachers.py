@@ -16,19 +16,24 @@ from pathlib import Path
 import torch
 
 from kivuko.cli.display import bars
-from kivuko.data import Collection, build_collection
+from kivuko.collections.collection import Collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.main_job import QUERY_KINDS, collection_index
 from kivuko.languages import resolve
-from kivuko.public.collections import training_titles, unique_paragraphs
+from kivuko.public.collections import build_collection, training_titles, unique_paragraphs
 from kivuko.public.help_pages import english_pages
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.document_queries import title_and_sentence_pairs
-from kivuko.training.hard_negatives import with_hard_negatives
-from kivuko.training.teacher import SETTINGS, centred_encoder, help_pairs, train_teacher
+from kivuko.training.rank_in_batch import RankingSettings
+from kivuko.training.teacher import (
+    SETTINGS,
+    centred_encoder,
+    help_pairs,
+    title_and_sentence_pairs,
+    train_teacher,
+    with_hard_negatives,
+)
 
 LANGUAGES = ("om", "hi")
 QUERIES = 100
@@ -61,8 +66,8 @@ def main() -> None:
         sentences = title_and_sentence_pairs(
             [page for page in collections[0].documents if page.id in training]
         )
-        summed, mean = ContrastiveSettings(), SETTINGS
-        trained: dict[str, tuple[Sequence[tuple[str, ...]], ContrastiveSettings]] = {
+        summed, mean = RankingSettings(), SETTINGS
+        trained: dict[str, tuple[Sequence[tuple[str, ...]], RankingSettings]] = {
             "titles": (titles, summed),
             "titles and paragraphs": (both, summed),
             "both, hard negatives": (with_hard_negatives(both), summed),

@@ -19,15 +19,14 @@ from kivuko import transport
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.training import best_documents as best_documents_module
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
-from kivuko.training.best_documents import best_documents
+from kivuko.training import score_distillation
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss
 from kivuko.training.bitext_contrast import BitextContrastLoss
 from kivuko.training.greedy import GreedyLoss, greedy_alignment
 from kivuko.training.optical import OpticalLoss
-from kivuko.training.score_distillation import ScoreDistillationLoss
+from kivuko.training.score_distillation import ScoreDistillationLoss, best_documents
 from kivuko.training.sentence_mse import SentenceMseLoss
-from kivuko.training.teacher_cache import TeacherCache
+from kivuko.training.teacher_vectors import TeacherVectors
 from test_optical_loss import cache_of, unit, whole
 
 PAIRS = 4
@@ -36,7 +35,7 @@ ENGLISH = [0, 1, 1, 2]
 POOL = TokenVectors.stack([unit(n, 8, seed=50 + n).numpy().astype(np.float16) for n in (2, 6, 1)], 8)
 
 # Every loss takes the student first; parts() alone needs none.
-LOSSES: dict[str, Callable[[torch.nn.Module, TeacherCache], AlignmentLoss]] = {
+LOSSES: dict[str, Callable[[torch.nn.Module, TeacherVectors], AlignmentLoss]] = {
     "optical": lambda model, teacher: OpticalLoss(model, teacher, solver="exact"),  # type: ignore[arg-type]
     "greedy": GreedyLoss,  # type: ignore[dict-item]
     "sentence": SentenceMseLoss,  # type: ignore[dict-item]
@@ -291,7 +290,7 @@ def test_single_vector_contrast_worked_by_hand() -> None:
 
 
 def test_unknown_similarity_is_named() -> None:
-    with pytest.raises(UnknownNameError, match="maxsim"):
+    with pytest.raises(UnknownNameError, match="mean-maxsim"):
         BitextContrastLoss(torch.nn.Identity(), cache_of(unit(1, 8)), similarity="max-sim")  # type: ignore[arg-type]
 
 
@@ -344,9 +343,9 @@ def test_best_documents_must_fit(best: list[int], message: str) -> None:
 
 def test_best_documents_equal_a_plain_search(monkeypatch: pytest.MonkeyPatch) -> None:
     # Small chunks, so that texts and documents are cut into several.
-    monkeypatch.setattr(best_documents_module, "TEXT_TOKENS_AT_ONCE", 7)
-    monkeypatch.setattr(best_documents_module, "DOCUMENT_TOKENS_AT_ONCE", 9)
-    monkeypatch.setattr(best_documents_module, "uses_bfloat16", lambda: False)
+    monkeypatch.setattr(score_distillation, "TEXT_TOKENS_AT_ONCE", 7)
+    monkeypatch.setattr(score_distillation, "DOCUMENT_TOKENS_AT_ONCE", 9)
+    monkeypatch.setattr(score_distillation, "uses_bfloat16", lambda: False)
     documents = TokenVectors.stack(
         [unit(1 + i % 6, 8, seed=i).numpy().astype(np.float16) for i in range(20)], 8
     )
@@ -359,15 +358,15 @@ def test_best_documents_equal_a_plain_search(monkeypatch: pytest.MonkeyPatch) ->
         ]
         assert found[text] == (np.argmax(scores) if scores else -1)
     # A text that stands in the list twice, and one of two equal documents: the first.
-    repeated = TeacherCache(texts.shards, texts.place[[3, 9, 3]], texts.dim)
+    repeated = TeacherVectors(texts.shards, texts.place[[3, 9, 3]], texts.dim)
     assert best_documents(repeated, documents).tolist() == found[[3, 9, 3]].tolist()
     twice = TokenVectors.stack([documents[4], documents[4]], 8)
     assert set(best_documents(texts, twice).tolist()) == {0, -1}
 
 
 def test_best_documents_in_bfloat16_find_what_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(best_documents_module, "uses_bfloat16", lambda: True)
-    monkeypatch.setattr(best_documents_module, "device", lambda: "cpu")
+    monkeypatch.setattr(score_distillation, "uses_bfloat16", lambda: True)
+    monkeypatch.setattr(score_distillation, "device", lambda: "cpu")
     documents = TokenVectors.stack([unit(5, 32, seed=i).numpy().astype(np.float16) for i in range(12)], 32)
     texts = cache_of(*(torch.from_numpy(documents[i][1:4].astype(np.float32)) for i in range(12)))
     assert best_documents(texts, documents).tolist() == list(range(12))

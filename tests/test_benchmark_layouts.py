@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from kivuko.data.benchmarks.beir import read_beir
-from kivuko.data.benchmarks.trec import read_documents, read_topics, read_trec, read_tsv_topics
+from kivuko.benchmarks.layouts import read_beir, read_documents, read_topics, read_trec, read_tsv_topics
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 

@@ -8,13 +8,19 @@ from typing import Any
 
 import pytest
 
-from kivuko.data.benchmarks.belebele import flores_code, read_belebele
-from kivuko.data.benchmarks.catalogue import benchmarks
-from kivuko.data.benchmarks.importing import import_collection
-from kivuko.data.benchmarks.jsonl_records import Record
-from kivuko.data.benchmarks.xnli import hub_pairs, read_xnli, xnli_pairs
-from kivuko.data.benchmarks.xquad import read_xquad, squad_records
-from kivuko.data.judged_collection import JudgedCollection, Parts
+from kivuko.benchmarks.catalogue import benchmarks
+from kivuko.benchmarks.importing import import_collection
+from kivuko.benchmarks.layouts import Record
+from kivuko.benchmarks.probes import (
+    flores_code,
+    hub_pairs,
+    read_belebele,
+    read_xnli,
+    read_xquad,
+    squad_records,
+    xnli_pairs,
+)
+from kivuko.collections.judged import JudgedCollection, Parts
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 

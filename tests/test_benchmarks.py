@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from kivuko.benchmarks import libraries
+from kivuko.benchmarks.catalogue import benchmarks, choose, markdown
+from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.main import app
-from kivuko.data.benchmarks import hugging_face, table
-from kivuko.data.benchmarks.catalogue import benchmarks, choose
-from kivuko.data.benchmarks.importing import import_collection
-from kivuko.data.judged_collection import JudgedCollection
-from kivuko.data.own_files import read_documents, read_queries
+from kivuko.collections.judged import JudgedCollection
 from kivuko.errors import FetchError, InputError, UnknownNameError
 from kivuko.evaluation.run import write_run
 from kivuko.languages import resolve
+from kivuko.readers.documents import read_documents, read_queries
 from kivuko.retrieval.lexical import LexicalIndex
 
 ENGLISH, OROMO = resolve("en"), resolve("om")
@@ -108,7 +108,7 @@ def test_topics_of_ir_datasets_with_several_fields(registered: Registered, tmp_p
     from ir_datasets.datasets.wikiclir import WikiClirDoc, WikiClirQuery
     from ir_datasets.formats import TsvDocs, TsvQueries
 
-    from kivuko.data.benchmarks.irds import read_ir_dataset
+    from kivuko.benchmarks.libraries import read_ir_dataset
 
     (tmp_path / "docs.tsv").write_text("7\tZiwa\tNi kubwa.\n")
     (tmp_path / "queries.tsv").write_text("q1\tLake\tis a body of water\n")
@@ -228,7 +228,7 @@ def test_a_language_of_a_data_set_of_many(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(datasets, "get_dataset_config_names", lambda name: [*rows, "yo-qrels"])
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda name, subset: ["dev"])
     monkeypatch.setattr(datasets, "load_dataset", lambda name, subset, **_: rows[subset])
-    parts = hugging_face.read_hugging_face("mteb/MIRACLRetrieval/sw", "test", resolve("sw"))
+    parts = libraries.read_hugging_face("mteb/MIRACLRetrieval/sw", "test", resolve("sw"))
     assert parts.qrels == {"q": {"d": 1}}
     assert [document.text for document in parts.documents] == ["Ziwa"]
 
@@ -429,5 +429,5 @@ def test_the_command_line_reads_markup_in_another_encoding(tmp_path: Path) -> No
 def test_the_catalogue_is_shown_and_documented() -> None:
     shown = call("data", "benchmarks")
     assert all(entry.name in shown for entry in benchmarks())
-    assert table.markdown() in call("data", "benchmarks", "--markdown")
-    assert table.markdown() in DOCS.read_text(encoding="utf-8"), "run: kivuko data benchmarks --markdown"
+    assert markdown() in call("data", "benchmarks", "--markdown")
+    assert markdown() in DOCS.read_text(encoding="utf-8"), "run: kivuko data benchmarks --markdown"

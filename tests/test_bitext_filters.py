@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.cli import clean
-from kivuko.data.bitext import Pair
-from kivuko.data.cleaning import drop_reason
-from kivuko.data.drops import DropReport
-from kivuko.data.filter_chain import Edit, FilterChain
-from kivuko.data.interface_text import mnemonics, numbers_disagree, placeholders_disagree
-from kivuko.data.named_filters import NAMES, USUAL, named_steps
-from kivuko.data.near_duplicates import near_duplicate_key
+from kivuko.cleaning.chain import NAMES, USUAL, Edit, FilterChain, named_steps
+from kivuko.cleaning.filters import near_duplicate_key
+from kivuko.cleaning.interface_text import mnemonics, numbers_disagree, placeholders_disagree
+from kivuko.cleaning.pairs import drop_reason
+from kivuko.cli import data
+from kivuko.collections.bitext import Pair
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language, resolve
 
@@ -276,8 +275,8 @@ def test_a_chain_reads_one_pair_at_a_time() -> None:
 
 
 def test_the_help_names_every_step() -> None:
-    assert clean.command.__doc__ is not None
-    assert set(NAMES) <= set(re.findall(r"[a-z-]+", clean.command.__doc__))
+    assert data.clean_command.__doc__ is not None
+    assert set(NAMES) <= set(re.findall(r"[a-z-]+", data.clean_command.__doc__))
 
 
 def test_every_step_has_a_name_and_its_usual_threshold() -> None:

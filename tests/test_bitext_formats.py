@@ -14,11 +14,12 @@ import zstandard
 from typer.testing import CliRunner
 
 from kivuko.cli.main import app
-from kivuko.data import DropReport, Pair, read_documents, read_pairs
-from kivuko.data.formats.bitext_files import read_bitext_file
-from kivuko.data.own_files import stream_pairs
+from kivuko.collections.bitext import Pair
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import resolve
+from kivuko.readers.bitext import read_bitext_file, read_pairs, stream_pairs
+from kivuko.readers.documents import read_documents
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": lambda raw: raw,

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data import Bitext, build_bitext
-from kivuko.data.interface_text import plain_text
+from kivuko.cleaning.interface_text import plain_text
+from kivuko.collections.bitext import Bitext
 from kivuko.errors import FetchError, InputError
 from kivuko.languages import known, resolve
 from kivuko.public import catalogues, udhr
+from kivuko.public.bitext import build_bitext
 from kivuko.public.catalogues import GETTEXT
 from kivuko.public.sources import BITEXT, COLLECTIONS, LEXICONS, BitextSource
 from kivuko.public.udhr import read_declaration

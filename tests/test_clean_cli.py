@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from kivuko.cli.main import app
-from kivuko.data import read_pairs
 from kivuko.errors import InputError, KivukoError, UnknownNameError
+from kivuko.readers.bitext import read_pairs
 
 TEXTS = [
     ("Open the file", "Faayilii bani"),

@@ -9,12 +9,14 @@ import pytest
 from typer.testing import CliRunner
 
 from kivuko.cli.data import app
-from kivuko.data import Collection, DropReport, Pair, build_collection, collections_for
-from kivuko.data.split import SPLITS, split_of
+from kivuko.collections.bitext import Pair
+from kivuko.collections.collection import Collection
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import SPLITS, split_of
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import known, resolve
 from kivuko.public import cldr, ict_terms
-from kivuko.public.collections import COLLECTIONS
+from kivuko.public.collections import COLLECTIONS, build_collection, collections_for
 from kivuko.public.gnome_help import read_topic
 from kivuko.public.leakage import HeldOut, drop_leaking, held_out_terms, held_out_texts
 from kivuko.text import comparison_key, words

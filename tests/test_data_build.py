@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.data import app
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.split import split_of
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import split_of
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 
 MESSAGES = "usr/share/mediawiki/languages/i18n"
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data.bitext import Pair
-from kivuko.data.cleaning import clean_pairs, clean_text, drop_duplicates, drop_reason
-from kivuko.data.drops import DropReport
+from kivuko.cleaning.pairs import clean_pairs, clean_text, drop_duplicates, drop_reason
+from kivuko.collections.bitext import Pair
+from kivuko.collections.counts import DropReport
 from kivuko.languages import resolve
 
 OROMO, KHMER, CHINESE = resolve("om"), resolve("km"), resolve("zh")

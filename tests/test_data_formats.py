@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from kivuko.data import read_documents, read_pairs, read_queries
-from kivuko.data.interface_text import read_messages
+from kivuko.cleaning.interface_text import read_messages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.public.catalogues import read_mo
+from kivuko.readers.bitext import read_pairs
+from kivuko.readers.documents import read_documents, read_queries
 
 
 def write(path: Path, text: str, encoding: str = "utf-8") -> Path:

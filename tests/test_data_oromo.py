@@ -7,10 +7,13 @@ import hashlib
 
 import pytest
 
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.split import SPLITS, split_of
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 from kivuko.public.help_pages import load_pages
 from kivuko.text import comparison_key, words
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from kivuko.data import Document
-from kivuko.training.document_queries import title_and_sentence_pairs
+from kivuko.collections.collection import Document
+from kivuko.training.teacher import title_and_sentence_pairs
 
 OPENING = Document("opening", "Opening files", "Choose File. You can open several files at once! Then wait.")
 SAVING = Document("saving", "Saving files", "You save a file by its menu\nSee the first page of help.")

@@ -122,7 +122,7 @@ def test_without_it_the_command_line_names_the_extra(
         str(tmp_path / "l"),
     ]
     monkeypatch.setattr(sys, "argv", ["kivuko", *arguments])
-    monkeypatch.setattr("kivuko.cli.pairs.chosen_pairs", lambda *_: pytest.fail("pairs are read first"))
+    monkeypatch.setattr("kivuko.cli.resources.chosen_pairs", lambda *_: pytest.fail("pairs are read first"))
     with pytest.raises(SystemExit, match="2"):
         run()
     assert capsys.readouterr().err == (

@@ -17,16 +17,15 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.encoding import batches, encode, open_encoder, pooled
-from kivuko.models.onnx_encoder import OnnxEncoder
-from kivuko.models.onnx_export import ExportReport, export
+from kivuko.models.onnx import ExportReport, OnnxEncoder, export
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.models.trimming import trim_vocabulary
+from kivuko.retrieval.build import add_documents, build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import add_documents, build_index
 from kivuko.retrieval.late_interaction import explain, search_late_interaction
 from kivuko.training.teacher import untrained_teacher
 from tiny import build_tiny_encoder, made_up_pairs
@@ -288,7 +287,7 @@ def test_damaged_graphs_and_missing_libraries_are_told(
     (foreign / "manifest.json").unlink()
     with pytest.raises(InputError, match="without weights"):
         open_encoder(foreign)
-    monkeypatch.setattr("kivuko.models.onnx_encoder.find_spec", lambda name: None)
+    monkeypatch.setattr("kivuko.models.onnx.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"kivuko\[onnx\]"):
         open_encoder(folder)
 
@@ -318,7 +317,7 @@ def test_commands(
         asked.append(arguments)  # type: ignore[arg-type]
         return exported[2]
 
-    monkeypatch.setattr("kivuko.models.onnx_export.export", recorded)
+    monkeypatch.setattr("kivuko.models.onnx.export", recorded)
     said = run(["models", "export", str(teacher), "--output", str(tmp_path / "out")])
     assert asked == [(teacher, tmp_path / "out", "int8")]
     assert "Left out: 2_Dense/model.safetensors, model.safetensors" in said

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.languages import Language, resolve
-from kivuko.training.align import student_texts
+from kivuko.training.align_to_teacher import student_texts
 from kivuko.training.examples import distinct, draw
-from kivuko.training.length_buckets import LengthBuckets
+from kivuko.training.fit import LengthBuckets
 from tiny import made_up_pairs
 
 LANGUAGES = [resolve(name) for name in ("sw", "om", "km", "eu", "hi")]

@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import induce
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve
 from kivuko.ranking import Run, ranked
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.engine import Method, search
 from kivuko.retrieval.fusion import SCALE_DEPTH, choose_weight, reciprocal_rank_fusion, score_fusion
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from tiny import ENGLISH, made_up_pairs
 
 RUNS = st.dictionaries(

@@ -12,21 +12,20 @@ import pytest
 import torch
 
 from kivuko.artifact import read_manifest
-from kivuko.data import DropReport
-from kivuko.data.formats import mmarco, msmarco
-from kivuko.data.formats.negatives import read_msmarco_examples, with_negatives
-from kivuko.data.formats.triples import Triple
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.hard_negatives import CANDIDATES, with_hard_negatives
-from kivuko.training.ranking_loss import RankingLoss
-from kivuko.training.regimes import codeswitch, english, translate_train
-from kivuko.training.regimes.codeswitch import CodeswitchSettings
-from kivuko.training.regimes.regime import Job, Models
+from kivuko.readers import msmarco
+from kivuko.readers.msmarco import Triple, read_msmarco_examples, with_negatives
+from kivuko.training import codeswitch, english, foreign_queries
+from kivuko.training.codeswitch import CodeswitchSettings
+from kivuko.training.fit import Job
+from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
+from kivuko.training.regimes import Models
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import make_stage, run_stages
+from kivuko.training.teacher import CANDIDATES, with_hard_negatives
 from test_msmarco import PASSAGES, QUERIES, folder, kivuko, table, write  # noqa: F401 (folder is a fixture)
 from test_ranking_loss import DOCUMENTS, Given, X, Y, padded
 from test_ranking_loss import QUERIES as TOKENS
@@ -121,19 +120,19 @@ class Watched(Job):
         self.columns = {name: list(dataset[name]) for name in dataset.column_names}
 
 
-def columns(module: Any, teacher: Path, resources: Resources, settings: Any) -> dict[str, list[Any]]:
+def columns(regime: Any, teacher: Path, resources: Resources, settings: Any) -> dict[str, list[Any]]:
     job = Watched(Path("nowhere"), {}, "")
-    module.train(Models(teacher, teacher), resources, settings, job)
+    regime.train(Models(teacher, teacher), resources, settings, job)
     return job.columns
 
 
-SETTINGS = ContrastiveSettings(steps=3, batch_size=8)
+SETTINGS = RankingSettings(steps=3, batch_size=8)
 
 
-@pytest.mark.parametrize("module", [english, translate_train])
-def test_regimes_hand_negatives_and_numbers_of_documents_to_the_loss(module: Any, tiny_teacher: Path) -> None:
+@pytest.mark.parametrize("regime", [english.REGIME, foreign_queries.TRANSLATE_TRAIN])
+def test_regimes_hand_negatives_and_numbers_of_documents_to_the_loss(regime: Any, tiny_teacher: Path) -> None:
     resources = Resources(english_pairs=EXAMPLES, translated={OROMO: EXAMPLES})
-    found = columns(module, tiny_teacher, resources, SETTINGS)
+    found = columns(regime, tiny_teacher, resources, SETTINGS)
     assert list(found) == ["query", "document", "negative_1", "negative_2", "label"]
     rows = list(zip(*(found[name] for name in list(found)[:4]), strict=True))
     assert sorted(rows) == sorted(EXAMPLES)
@@ -151,13 +150,13 @@ def test_codeswitching_documents_switches_negatives_and_keeps_their_numbers(tiny
     tables = {OROMO: EnglishTable(OROMO, {word: ((word[::-1] + "x", 1.0),) for word in sorted(words)})}
     resources = Resources(english_pairs=EXAMPLES, tables=tables)
     settings = CodeswitchSettings(steps=3, batch_size=8, side="document", rate=0.5)
-    switched = columns(codeswitch, tiny_teacher, resources, settings)
-    plain = columns(english, tiny_teacher, resources, SETTINGS)
+    switched = columns(codeswitch.REGIME, tiny_teacher, resources, settings)
+    plain = columns(english.REGIME, tiny_teacher, resources, SETTINGS)
     assert switched["query"] == plain["query"]
     assert switched["label"] == plain["label"]
     for name in ("document", "negative_1", "negative_2"):
         assert switched[name] != plain[name]
-    only_queries = columns(codeswitch, tiny_teacher, resources, replace(settings, side="query"))
+    only_queries = columns(codeswitch.REGIME, tiny_teacher, resources, replace(settings, side="query"))
     assert only_queries["negative_1"] == plain["negative_1"]
 
 
@@ -178,7 +177,7 @@ def test_training_with_negatives_learns_and_is_another_stage(tiny_teacher: Path)
 def test_examples_with_different_numbers_of_negatives_are_refused(tiny_teacher: Path) -> None:
     resources = Resources(english_pairs=[*EXAMPLES[:-1], EXAMPLES[-1][:3]])
     with pytest.raises(InputError, match=r"different numbers of hard negatives[\s\S]*\[1, 2\]"):
-        columns(english, tiny_teacher, resources, SETTINGS)
+        columns(english.REGIME, tiny_teacher, resources, SETTINGS)
 
 
 # ---- files --------------------------------------------------------------------------------------------------------
@@ -259,7 +258,7 @@ def test_recipe_trains_translate_train_on_mmarco_s_negatives(
     tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = tmp_path / "data"
-    write(data / mmarco.TRIPLES, table((i, i, (i + 1) % 24) for i in range(24)))
+    write(data / msmarco.TRIPLES, table((i, i, (i + 1) % 24) for i in range(24)))
     write(
         data / "google/queries/train/hindi_queries.train.tsv",
         table((i, t.split()[0]) for i, t in enumerate(TEXTS)),

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 
 from kivuko.artifact import read_manifest
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models import encoding
 from kivuko.retrieval import segment as segment_module
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import explain, search_late_interaction
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
 from tiny import made_up_pairs
 

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from kivuko.errors import StorageError
+from kivuko.retrieval.changes import build
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.writing import build
 from test_search_index import encoded, made, unit
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")

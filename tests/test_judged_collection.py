@@ -9,17 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data.judged_collection import (
-    Description,
-    JudgedCollection,
-    JudgedDocument,
-    Parts,
-)
-from kivuko.data.judged_writing import write_judged
-from kivuko.data.own_files import read_documents, read_queries
+from kivuko.collections.judged import Description, JudgedCollection, JudgedDocument, Parts
+from kivuko.collections.judged_writing import write_judged
 from kivuko.errors import ArtifactError, InputError
 from kivuko.evaluation.run import read_qrels
 from kivuko.languages import resolve
+from kivuko.readers.documents import read_documents, read_queries
 
 OROMO = resolve("om")
 ABOUT = Description("test", OROMO, "by hand", "CC0-1.0", "none", "this file")

@@ -20,7 +20,7 @@ from kivuko.experiment.tiers import SEEN, UNSEEN, is_seen, resource_tier
 from kivuko.languages import known, resolve
 from kivuko.models import get
 from kivuko.models.catalogue import find
-from kivuko.models.tokenizer_profile import TokenizerProfile
+from kivuko.models.tokenizer import TokenizerProfile
 from kivuko.public.reach import within_reach
 from kivuko.public.recipe import RECIPE
 from kivuko.training.teacher import BASE

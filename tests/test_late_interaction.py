@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import centring, encoding, get, late_interaction
-from kivuko.models.encoder import Task
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.models.token_vectors import Task, TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
+from kivuko.retrieval.build import build_index
+from kivuko.retrieval.changes import build
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
-from kivuko.retrieval.protocol import EncodedDocuments
-from kivuko.retrieval.writing import build
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.training.teacher import untrained_teacher
 
 TEXTS = ["open the file", "", "  \t ", "ក", "?!", "print a big red table"]

@@ -12,16 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from kivuko.cli.dictionaries import format_by_name, imported
+from kivuko.cli.lexicon import format_by_name, imported
 from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon
-from kivuko.data.formats.langlinks import read_wikipedia_titles
-from kivuko.data.formats.panlex import read_panlex
-from kivuko.data.formats.sql_dump import read_table
-from kivuko.data.formats.wiktextract import read_wiktextract
-from kivuko.data.translations import Translation
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.readers.dictionaries import Translation
+from kivuko.readers.langlinks import read_table, read_wikipedia_titles
+from kivuko.readers.panlex import read_panlex
+from kivuko.readers.wiktextract import read_wiktextract
 
 OROMO, BASQUE = resolve("om"), resolve("eu")
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon, from_translations, merge
-from kivuko.codeswitch.quality import agreement, coverage, info
-from kivuko.data.translations import Translation
+from kivuko.codeswitch.lexicon import agreement, coverage, info
 from kivuko.errors import InputError, KivukoError
 from kivuko.languages import resolve
+from kivuko.readers.dictionaries import Translation
 
 OROMO = resolve("om")
 

@@ -7,16 +7,21 @@ from pathlib import Path
 import pytest
 
 from kivuko.artifact import read_manifest
-from kivuko.codeswitch.quality import best
-from kivuko.data.formats.dictd import Entry, read_dictd
-from kivuko.data.formats.word_lists import read_muse, read_translations_tsv
-from kivuko.data.glosses import glosses, without_particle
-from kivuko.data.translations import Translation
+from kivuko.codeswitch.lexicon import best
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
 from kivuko.public import cldr, freedict
 from kivuko.public.lexicons import public_lexicon
 from kivuko.public.sources import LEXICONS
+from kivuko.readers.dictionaries import (
+    Entry,
+    Translation,
+    glosses,
+    read_dictd,
+    read_muse,
+    read_translations_tsv,
+    without_particle,
+)
 
 DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 OROMO = resolve("om")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.progress import Progress
@@ -10,16 +11,17 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
-from kivuko.data.judged_collection import JudgedCollection
-from kivuko.data.linked.build import KIND, build_linked
-from kivuko.data.linked.documents import LinkedDocument, Reading, SourceFacts
-from kivuko.data.linked.folder import AlignedFolder
-from kivuko.data.linked.recipe import LinkedRecipe
-from kivuko.data.split import SPLITS, split_of
-from kivuko.data.unfinished import Unfinished
+from kivuko.collections.judged import JudgedCollection
+from kivuko.collections.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import Language, resolve
-from kivuko.public.linked_help import LinkedHelp
+from kivuko.linked import build
+from kivuko.linked.build import KIND, build_linked
+from kivuko.linked.documents import LinkedDocument, LinkedSource, Reading, SourceFacts
+from kivuko.linked.folder import AlignedFolder
+from kivuko.linked.help_pages import LinkedHelp
+from kivuko.linked.mediawiki import MediaWikiDumps
+from kivuko.linked.queries import LinkedRecipe
 from kivuko.text import comparison_key
 from test_linked_dumps import two_dumps
 
@@ -38,11 +40,7 @@ class Made:
     files: tuple[Path, ...] = ()
 
     def documents(
-        self,
-        language: Language,
-        reading: Reading,
-        progress: Progress | None = None,
-        work: Unfinished | None = None,
+        self, language: Language, reading: Reading, progress: Progress | None = None
     ) -> Iterator[LinkedDocument]:
         for document in self._documents[language.short]:
             reading.documents.kept += 1
@@ -343,3 +341,100 @@ def test_the_same_build_twice_is_the_same(tmp_path: Path) -> None:
         json.loads(line) for line in (tmp_path / "a/out").glob("*/documents.jsonl").__next__().open()
     ]
     assert [document["id"] for document in documents] == ["en-10", "en-20", "en-30", "en-40", "en-50"]
+
+
+class KilledError(Exception):
+    """What stands for a kill."""
+
+
+class Killed:
+    """A source that dies before it gives one of its documents, counted over all passes."""
+
+    def __init__(self, source: LinkedSource, killed_at: int | None = None) -> None:
+        self.facts, self.files = source.facts, source.files
+        self.given: list[str] = []
+        self._source, self._killed_at = source, killed_at
+
+    def documents(
+        self, language: Language, reading: Reading, progress: Progress | None = None
+    ) -> Iterator[LinkedDocument]:
+        for document in self._source.documents(language, reading, progress):
+            if len(self.given) + 1 == self._killed_at:
+                raise KilledError
+            self.given.append(document.language)
+            yield document
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("kind", ["dumps", "aligned"])
+def test_a_build_that_was_killed_goes_on_with_the_finished_parts(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "source").mkdir()
+    if kind == "dumps":
+        *dumped, links = two_dumps(tmp_path / "source").files
+    else:
+        files = {
+            f"{language}/{n}.txt": f"{language} {n}\nText {n}." for language in ("sw", "en") for n in range(4)
+        }
+        aligned(tmp_path / "source", files)
+
+    def source(killed_at: int | None = None) -> Killed:  # as a new process would open it
+        opened = MediaWikiDumps(dumped, [links]) if kind == "dumps" else AlignedFolder(tmp_path / "source")
+        return Killed(opened, killed_at)
+
+    build_linked(whole := source(), tmp_path / "whole", TITLES)
+    expected = tree(tmp_path / "whole")
+    first = whole.given.count("swa-Latn")
+    assert whole.given == ["swa-Latn"] * first + ["eng-Latn"] * (len(whole.given) - first)  # each once
+    for killed_at in range(1, len(whole.given) + 1):
+        out = tmp_path / f"killed-{killed_at}"
+        with pytest.raises(KilledError):
+            build_linked(source(killed_at), out, TITLES)
+        assert not out.exists()
+        build_linked(again := source(), out, TITLES)
+        # A part that was finished is not read again, an unfinished one is read whole.
+        assert again.given == whole.given[first if killed_at > first else 0 :]
+        assert tree(out) == expected
+    assert list(tmp_path.glob(".*.importing")) == []
+
+
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_build_killed_while_it_writes_reads_no_source_again(tmp_path: Path, call: int) -> None:
+    documents = {
+        "sw": [swahili(n, f"Neno {n}", f"en-{n}") for n in range(9)],
+        "en": [english(f"en-{n}", f"Word {n}") for n in range(9)],
+    }
+    build_linked(Made(**documents), tmp_path / "whole", TITLES)
+    real, calls = build.write_judged, [0]
+
+    def dying(*arguments: Any) -> Any:
+        calls[0] += 1
+        if calls[0] == call:
+            raise KilledError
+        return real(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build, "write_judged", dying)
+        with pytest.raises(KilledError):
+            build_linked(Made(**documents), tmp_path / "out", TITLES)
+    build_linked(again := Killed(Made(**documents)), tmp_path / "out", TITLES)
+    assert again.given == []
+    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+
+
+def test_what_the_source_counted_survives_a_kill(tmp_path: Path) -> None:
+    source = two_dumps(tmp_path)
+    whole = build_linked(source, tmp_path / "whole", TITLES)
+    with pytest.raises(KilledError):
+        build_linked(Killed(source, 6), tmp_path / "out", TITLES)
+    found = build_linked(source, tmp_path / "out", TITLES)
+    assert whole.query_reading.documents.reasons["redirect"] == 1
+    assert [each.as_json() for each in found.reports().values()] == [
+        each.as_json() for each in whole.reports().values()
+    ]

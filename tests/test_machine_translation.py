@@ -5,20 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
 from kivuko.errors import FetchError, InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve
 from kivuko.packages import fetch_archive, read_dependencies
+from kivuko.public.collections import build_collection
+from kivuko.retrieval.apertium import ApertiumTranslator, apertium_pairs, run_pipeline
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.machine_translation import (
-    Skipped,
-    open_or_skip,
-    search_translated_queries,
-    translate_documents,
-)
-from kivuko.retrieval.machine_translation.apertium import ApertiumTranslator, apertium_pairs
-from kivuko.retrieval.machine_translation.pipeline import run_pipeline
+from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents
 
 BASQUE, ENGLISH, GALICIAN, OROMO = map(resolve, ("eu", "en", "gl", "om"))
 

@@ -12,7 +12,7 @@ from datasets import Dataset
 
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
-from kivuko.training.fit import FitSettings, fit
+from kivuko.training.fit import FitSettings, Job
 from kivuko.training.masked_language_model import MaskedLanguageModelLoss
 from tiny import made_up_pairs
 
@@ -48,15 +48,8 @@ def train(path: Path, checkpoints: Path, settings: FitSettings) -> tuple[Any, fl
     loss = new_loss(encoder)
     before = held_loss(loss, encoder)
     lengths = [len(ids) for ids in late_interaction.pieces_of(encoder, TEXTS)]
-    fit(
-        encoder,
-        Dataset.from_dict({"text": TEXTS}),
-        loss,
-        lengths,
-        settings,
-        checkpoints,
-        inputs={"of": "test"},
-    )
+    job = Job(checkpoints, {"of": "test"}, "masked words")
+    job.fit(encoder, Dataset.from_dict({"text": TEXTS}), loss, lengths, settings)
     return encoder, before, held_loss(loss, encoder)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kivuko.data import DropReport
-from kivuko.data.formats.mmarco import TRIPLES, Triple, read_triples
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.readers.msmarco import TRIPLES, Triple, read_triples
 
 PASSAGES = {
     "portuguese": {0: "Uma ponte liga as margens.", 7: "O forno está quente.", 12: "A chuva cai à noite."},

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kivuko.data.drops import DropReport
-from kivuko.data.monolingual import read_monolingual
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.readers.running_text import read_monolingual
 
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"

@@ -13,10 +13,10 @@ import pytest
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import run
-from kivuko.data import DropReport
-from kivuko.data.formats import msmarco
-from kivuko.data.formats.triples import Triple
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
+from kivuko.readers import msmarco
+from kivuko.readers.msmarco import Triple
 from tiny import made_up_pairs
 
 PASSAGES = {

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from kivuko.errors import UnknownNameError
 from kivuko.models import late_interaction
-from kivuko.training.ranking_loss import RankingLoss, Similarity
+from kivuko.training.rank_in_batch import RankingLoss, Similarity
 from tiny import made_up_pairs
 
 X, Y = [1.0, 0.0], [0.0, 1.0]
@@ -91,7 +91,7 @@ def test_a_document_that_stands_twice_is_no_negative_of_itself() -> None:
     lengths=st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=6),
     pads=st.integers(0, 4),
     fill=st.sampled_from([0.0, 3.0, -3.0]),
-    similarity=st.sampled_from(["maxsim", "mean-maxsim", "single-vector"]),
+    similarity=st.sampled_from(["sum-maxsim", "mean-maxsim", "single-vector"]),
     seed=st.integers(0, 99),
 )
 def test_padding_changes_nothing(
@@ -110,7 +110,7 @@ def test_padding_changes_nothing(
     for i, query in enumerate(queries):
         for j, document in enumerate(documents):
             best = (query @ document.T).amax(dim=1)
-            if similarity == "maxsim":
+            if similarity == "sum-maxsim":
                 scores[i, j] = best.sum()
             elif similarity == "mean-maxsim":
                 scores[i, j] = best.mean()

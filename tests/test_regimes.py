@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 import string
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,19 +19,18 @@ from hypothesis import strategies as st
 
 from kivuko.artifact import hash_json, read_manifest
 from kivuko.codeswitch import EnglishTable
-from kivuko.errors import ArtifactError, InputError, UnknownNameError
+from kivuko.errors import ArtifactError, InputError, Interrupted, UnknownNameError
 from kivuko.languages import Language, resolve
 from kivuko.models import centring, encoding, late_interaction
-from kivuko.training import regimes
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.ranking_loss import RankingLoss
-from kivuko.training.regimes import codeswitch, comparable, english, translate_train, unsupervised
-from kivuko.training.regimes.codeswitch import CodeswitchSettings
-from kivuko.training.regimes.regime import Job, Models, Regime, Slot, Trained
-from kivuko.training.regimes.unsupervised import UnsupervisedSettings, crop
+from kivuko.training import codeswitch, english, foreign_queries, regimes, unsupervised
+from kivuko.training.codeswitch import CodeswitchSettings
+from kivuko.training.fit import Job
+from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
+from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Cost, Stage, check_order, cost_of, make_stage, run_stage, run_stages
 from kivuko.training.teacher import untrained_teacher
+from kivuko.training.unsupervised import UnsupervisedSettings, crop
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 OROMO, SWAHILI, DZONGKHA = resolve("om"), resolve("sw"), resolve("dz")
@@ -62,7 +62,7 @@ RESOURCES = Resources(
     english_texts=[pair.english for pair in PAIRS],
 )
 QUICK = {"steps": 3, "batch_size": 4, "max_length": 24, "learning_rate": 1e-3}
-SHORT = ContrastiveSettings(**QUICK)  # type: ignore[arg-type]
+SHORT = RankingSettings(**QUICK)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
@@ -286,8 +286,7 @@ def test_stages_in_a_wrong_order_are_refused(slots: tuple[Slot, ...]) -> None:
         raise AssertionError("trained")
 
     stages = [
-        Stage(Regime(f"of-{slot}", slot, frozenset(), ContrastiveSettings, never, ""), SHORT)
-        for slot in slots
+        Stage(Regime(f"of-{slot}", slot, frozenset(), RankingSettings, never, ""), SHORT) for slot in slots
     ]
     order = {Slot.ADAPT: 0, Slot.SUPERVISE: 1, Slot.ALIGN: 2}
     if [order[slot] for slot in slots] == sorted(order[slot] for slot in slots):
@@ -330,7 +329,7 @@ def test_supervision_that_was_stopped_ends_like_one_that_was_not(
     batches = list(steps)
     steps.clear()
     limit = 12
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match=r"up to 10 are kept[\s\S]*same command again"):
         run_stages([stage], start, RESOURCES, output=tmp_path / "stopped")
     assert not (tmp_path / "stopped").exists()
     steps.clear()
@@ -370,6 +369,13 @@ def test_settings_come_from_plain_values_and_all_problems_are_told() -> None:
     assert told.value.where == "line 3"
     assert all(name in str(told.value.got) for name in ("steps", "solver", "speed"))
     assert "epsilon" in str(told.value.expected)
+    with pytest.raises(InputError, match="speed: no such setting"):
+        make_stage(stage.regime, {"speed": 1})
+    # A regime's settings are shared by all; reading some changes nothing about them.
+    assert not hasattr(stage.regime.settings, "__pydantic_config__")
+    for name in ("bitext-contrastive", "english"):
+        with pytest.raises(InputError, match="mean-maxsim"):
+            make_stage(regimes.find_regime(name), {"similarity": "maxsim"})
 
 
 @pytest.mark.parametrize(
@@ -433,7 +439,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Texts, dict[str
     """Runs a contrastive regime up to its training, and gives pairs, facts and ``distinct``."""
 
     def pairs_of(
-        module: Any, settings: Any, resources: Resources = RESOURCES
+        regime: Any, settings: Any, resources: Resources = RESOURCES
     ) -> tuple[Texts, dict[str, Any], int]:
         found: list[Any] = []
 
@@ -451,9 +457,9 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Texts, dict[str
             return Trained(None, {})  # type: ignore[arg-type]
 
         with monkeypatch.context() as patch:
-            patch.setattr(module, "train_contrastive", keep)
+            patch.setattr(sys.modules[regime.train.__module__], "train_to_rank", keep)
             nowhere = Path("nowhere")
-            module.train(Models(nowhere, nowhere), resources, settings, Job(nowhere, {}, ""))
+            regime.train(Models(nowhere, nowhere), resources, settings, Job(nowhere, {}, ""))
         return found[0], found[1], found[2]
 
     return pairs_of
@@ -463,7 +469,7 @@ def switching(**values: Any) -> CodeswitchSettings:
     return CodeswitchSettings(**(QUICK | {"steps": 12} | values))  # type: ignore[arg-type]
 
 
-LONGER = ContrastiveSettings(**(QUICK | {"steps": 12}))  # type: ignore[arg-type]
+LONGER = RankingSettings(**(QUICK | {"steps": 12}))  # type: ignore[arg-type]
 
 
 def test_switching_nothing_is_the_english_control(start: Models) -> None:
@@ -481,13 +487,13 @@ def test_switching_nothing_is_the_english_control(start: Models) -> None:
 
 
 def test_realised_rate_is_that_of_the_texts_trained_on(seen: Any) -> None:
-    plain, _, distinct = seen(english, LONGER)
+    plain, _, distinct = seen(english.REGIME, LONGER)
     assert distinct == len(PAIRS)
     half = replace(
         RESOURCES, tables={OROMO: EnglishTable(OROMO, {"red": (("dima", 1.0),), "table": (("gabate", 1.0),)})}
     )
     for rate in (0.0, 0.4, 1.0):
-        pairs, facts, distinct = seen(codeswitch, switching(rate=rate), half)
+        pairs, facts, distinct = seen(codeswitch.REGIME, switching(rate=rate), half)
         before = [word for query, _ in plain for word in query.split()]
         after = [word for query, _ in pairs for word in query.split()]
         changed = sum(a != b for a, b in zip(before, after, strict=True))
@@ -502,9 +508,9 @@ def test_realised_rate_is_that_of_the_texts_trained_on(seen: Any) -> None:
 
 
 def test_a_side_changes_alone(seen: Any) -> None:
-    plain, _, _ = seen(english, LONGER)
+    plain, _, _ = seen(english.REGIME, LONGER)
     queries, documents, both = (
-        seen(codeswitch, switching(side=side))[0] for side in ("query", "document", "both")
+        seen(codeswitch.REGIME, switching(side=side))[0] for side in ("query", "document", "both")
     )
     assert [document for _, document in queries] == [document for _, document in plain]
     assert [query for query, _ in documents] == [query for query, _ in plain]
@@ -520,18 +526,18 @@ def test_bilingual_pairs_take_languages_in_turn_and_multilingual_ones_mix_them(s
         words = set(text.split())
         return {name for name, own in (("om", set(FOREIGN)), ("sw", set(BACKWARDS))) if words & own}
 
-    pairs, facts, _ = seen(codeswitch, switching(side="both", rate=0.7))
+    pairs, facts, _ = seen(codeswitch.REGIME, switching(side="both", rate=0.7))
     found = [languages_in(f"{query} {document}") for query, document in pairs]
     assert all(languages <= {"om" if i % 2 == 0 else "sw"} for i, languages in enumerate(found))
     assert {"om", "sw"} == set().union(*found)
     assert set(facts["switched_query"]["by language"]) == {OROMO.tag, SWAHILI.tag}
-    pairs, _, _ = seen(codeswitch, switching(side="both", rate=0.7, multilingual=True))
+    pairs, _, _ = seen(codeswitch.REGIME, switching(side="both", rate=0.7, multilingual=True))
     assert sum(languages_in(f"{query} {document}") == {"om", "sw"} for query, document in pairs) > 10
 
 
 def test_sides_of_a_pair_are_switched_apart(seen: Any) -> None:
     alike = replace(RESOURCES, english_pairs=[(pair.english, pair.english) for pair in PAIRS])
-    pairs, _, _ = seen(codeswitch, switching(side="both", rate=0.5), alike)
+    pairs, _, _ = seen(codeswitch.REGIME, switching(side="both", rate=0.5), alike)
     assert sum(query != document for query, document in pairs) > 20
 
 
@@ -539,22 +545,25 @@ def test_a_pair_that_comes_again_is_switched_anew(seen: Any) -> None:
     few = replace(
         RESOURCES, english_pairs=RESOURCES.english_pairs[5:9], tables={OROMO: RESOURCES.tables[OROMO]}
     )
-    pairs, _, distinct = seen(codeswitch, switching(rate=0.5), few)
+    pairs, _, distinct = seen(codeswitch.REGIME, switching(rate=0.5), few)
     versions = {document: {query for query, other in pairs if other == document} for _, document in pairs}
     assert (len(versions), distinct) == (4, 4)
     assert max(map(len, versions.values())) > 1
-    assert seen(codeswitch, switching(rate=0.5), few)[0] == pairs
-    assert seen(codeswitch, switching(rate=0.5, seed=1), few)[0] != pairs
+    assert seen(codeswitch.REGIME, switching(rate=0.5), few)[0] == pairs
+    assert seen(codeswitch.REGIME, switching(rate=0.5, seed=1), few)[0] != pairs
 
 
-@pytest.mark.parametrize(("module", "kind"), [(comparable, "linked"), (translate_train, "translated")])
-def test_pairs_of_languages_come_in_turn(module: Any, kind: str, seen: Any) -> None:
+@pytest.mark.parametrize(
+    ("regime", "kind"),
+    [(foreign_queries.COMPARABLE, "linked"), (foreign_queries.TRANSLATE_TRAIN, "translated")],
+)
+def test_pairs_of_languages_come_in_turn(regime: Any, kind: str, seen: Any) -> None:
     data = {
         SWAHILI: [(f"sw {i}", f"document {i}") for i in range(9)],
         OROMO: [(f"om {i}", f"document {i}") for i in range(5)],
         DZONGKHA: [],
     }
-    pairs, _, distinct = seen(module, SHORT, Resources(**{kind: data}))  # type: ignore[arg-type]
+    pairs, _, distinct = seen(regime, SHORT, Resources(**{kind: data}))  # type: ignore[arg-type]
     assert distinct == 10
     assert len(pairs) == 12
     assert [query.split()[0] for query, _ in pairs] == ["om", "sw"] * 6
@@ -616,7 +625,7 @@ def test_both_sides_are_crops_of_one_text_and_new_ones_when_it_comes_again(seen:
     texts = ["".join(random.Random(i).choices("abcdefghij ", k=300)) for i in range(4)]
     resources = Resources(monolingual={OROMO: [*texts, "too short"], SWAHILI: ["short"]})
     settings = UnsupervisedSettings(**(QUICK | {"steps": 4}))  # type: ignore[arg-type]
-    pairs, facts, distinct = seen(unsupervised, settings, resources)
+    pairs, facts, distinct = seen(unsupervised.REGIME, settings, resources)
     assert facts == {"texts": {OROMO.tag: 4, SWAHILI.tag: 0}}
     assert (len(pairs), distinct) == (16, 4)
     sources = [{text for text in texts if query in text and document in text} for query, document in pairs]

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run, ranked
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.engine import find
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.reranking import RerankReport, open_cross_encoder, rerank, what_was_found
 from tiny import ENGLISH, build_cross_encoder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -9,19 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from kivuko.retrieval.engine import find
 
 from kivuko.artifact import try_exclusive
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import ranked
-from kivuko.retrieval import exact_search, int8_scan, writing
+from kivuko.retrieval import changes, exact, scan
+from kivuko.retrieval.bounds import Effort
+from kivuko.retrieval.changes import build
 from kivuko.retrieval.filters import parse_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
-from kivuko.retrieval.protocol import EncodedDocuments
-from kivuko.retrieval.searching import Effort
-from kivuko.retrieval.writing import build
+from kivuko.retrieval.segment import EncodedDocuments
 
 DIM = 24
 VECTOR_KINDS: list[Kind] = ["exact", "exact-int8", "compressed", "codes"]
@@ -85,8 +87,8 @@ def test_exact_search_is_a_loop_over_everything(
     random = np.random.default_rng(1)
     queries = [unit(random, tokens).astype(np.float32) for tokens in query_tokens]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(int8_scan, "_AT_ONCE", at_once)
-        patch.setattr(exact_search, "_TOKENS_RESCORED_AT_ONCE", at_once)
+        patch.setattr(scan, "_AT_ONCE", at_once)
+        patch.setattr(exact, "_TOKENS_RESCORED_AT_ONCE", at_once)
         found = made(tmp_path_factory.mktemp("index") / "i", [shard]).search(queries, depth=depth)
     for query, hits in zip(queries, found, strict=True):
         expected = by_loop(passages_of(shard), query, depth)
@@ -107,12 +109,23 @@ def test_no_score_is_farther_from_the_rough_one_than_the_bound(tokens: int, scal
     # Components of very different size, where one step for all of them is a poor fit.
     vectors = unit(random, int(offsets[-1])) * np.linspace(1, 50, DIM) ** random.uniform(0, 2)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    int8, steps, errors = int8_scan.quantise(vectors.astype(np.float32), offsets)
+    int8, steps, errors = scan.quantise(vectors.astype(np.float32), offsets)
     query = (unit(random, tokens) * scale).astype(np.float32)
-    rough, bound = int8_scan.Int8Scan(int8, steps, errors, lengths).scores([query])
+    rough, bound = scan.Int8Scan(int8, steps, errors, lengths).scores([query])
     exact = np.maximum.reduceat(query.astype(np.float64) @ vectors.T, offsets[:-1], axis=1).sum(axis=0)
     assert (np.abs(rough[0] - exact) <= bound[0] + 1e-5).all()
     assert bound.max() < 0.2 * scale * tokens + 1e-5  # and the bound says something
+
+
+@pytest.mark.parametrize("kind", VECTOR_KINDS)
+def test_a_torch_without_integer_products_gives_the_same_scores(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = made(tmp_path / "index", [encoded([f"d{number}" for number in range(300)], passages=2)], kind)
+    queries = [unit(np.random.default_rng(tokens), tokens).astype(np.float32) for tokens in (1, 7, 20)]
+    expected = index.search(queries, depth=5)
+    monkeypatch.setattr(scan, "_INT_MM", None)
+    assert index.search(queries, depth=5) == expected
 
 
 @pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed"])
@@ -307,7 +320,9 @@ def test_what_cannot_be_added_or_deleted_changes_nothing(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", VECTOR_KINDS)
-def test_flipped_and_missing_bytes_are_found_when_opened_and_by_verify(kind: Kind, tmp_path: Path) -> None:
+def test_cut_and_missing_files_are_found_when_opened_and_flipped_bits_by_verify(
+    kind: Kind, tmp_path: Path
+) -> None:
     index = made(tmp_path / "index", [encoded(["a", "b", "c"])], kind)
     index.delete(["b"])
     index.verify()
@@ -319,17 +334,64 @@ def test_flipped_and_missing_bytes_are_found_when_opened_and_by_verify(kind: Kin
             continue
         flipped = bytearray(content)
         flipped[len(content) // 2] ^= 0x10
-        for damaged in (bytes(flipped), content[: len(content) * 2 // 3]):
-            file.write_bytes(damaged)
+        file.write_bytes(bytes(flipped))
+        with suppress(ArtifactError):  # no other error, where the change is seen without looking for it
+            Index.open(index.path)
+        with pytest.raises(ArtifactError):
+            index.verify()
+        file.write_bytes(content[: len(content) * 2 // 3])
+        for opens in (lambda: Index.open(index.path), index.verify):
             with pytest.raises(ArtifactError):
-                Index.open(index.path)
-            with pytest.raises(ArtifactError):
-                index.verify()
+                opens()
         file.unlink()
         with pytest.raises(ArtifactError):
             Index.open(index.path)
         file.write_bytes(content)
     Index.open(index.path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="only Linux counts what a process reads")
+@pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed"])
+def test_opening_and_searching_read_no_file_of_vectors_whole(kind: Kind, tmp_path: Path) -> None:
+    index = made(tmp_path / "index", [encoded([f"d{number}" for number in range(5000)], passages=2)], kind)
+    vectors = sum(file.stat().st_size for file in index.path.rglob("token-*.npy"))
+    query = unit(np.random.default_rng(5), 4).astype(np.float32)
+
+    def read() -> int:
+        rows = Path("/proc/self/io").read_text().splitlines()
+        return int(next(row.split()[1] for row in rows if row.startswith("rchar")))
+
+    before = read()
+    opened = Index.open(index.path)
+    opened.search([query], depth=3)
+    others = sum(size for name, (size, _) in opened.manifest.files.items() if "/token-" not in name)
+    assert read() - before < others + vectors // 4
+    before = read()
+    opened.search([query], depth=3)
+    assert read() - before < 10_000  # a second search reads no file again
+    index.verify()
+    assert read() - before > vectors  # and the count can see a file that is read
+
+
+@pytest.mark.parametrize("kind", [*VECTOR_KINDS, "lexical"])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_an_index_without_documents_finds_nothing(kind: Kind, compacted: bool, tmp_path: Path) -> None:
+    shard = encoded(["a", "b"])
+    if kind == "lexical":
+        shard = EncodedDocuments.words_only(shard.documents)
+    index = made(tmp_path / "index", [shard], kind)
+    assert index.lexical.ids == ["a", "b"]
+    index.delete(["a", "b"])
+    if compacted:
+        index.compact()
+    for each in (index, Index.open(index.path)):
+        assert each.documents == []
+        assert each.search_words([[{"title": 1.0}], []], depth=3) == [[], []]
+        assert find(each, {"q": "title"}, method="bm25").run == {"q": {}}
+        if kind != "lexical":
+            assert each.search([unit(np.random.default_rng(5), 4).astype(np.float32)], depth=3) == [[]]
+    index.add([shard])
+    assert [hit.id for hit in index.search_words([[{"title": 1.0}]], depth=3)[0]] == ["a", "b"]
 
 
 def test_an_index_of_an_earlier_format_says_so(tmp_path: Path) -> None:
@@ -352,7 +414,7 @@ class IndexAgainstDictionary(RuleBasedStateMachine):
 
         self.folder = tempfile.TemporaryDirectory()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(writing, "LARGEST_MERGED", 12)
+        self.patch.setattr(changes, "LARGEST_MERGED", 12)
         shard = encoded(["a0", "a1"])
         self.index = made(Path(self.folder.name) / "index", [shard], kind)
         self.known = passages_of(shard)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.progress import Progress
 
-from kivuko.data.seen_texts import SeenTexts
-from kivuko.data.streams import byte_lines, lines, open_bytes, plain_name
 from kivuko.errors import InputError, MissingExtraError
+from kivuko.files.seen_texts import SeenTexts
+from kivuko.files.streams import byte_lines, lines, open_bytes, plain_name
 
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": lambda raw: raw,

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switched, Switcher, SwitchReport, induce, invert
-from kivuko.codeswitch.english_table import Senses
-from kivuko.codeswitch.spans import word_spans
-from kivuko.data import Bitext, build_bitext
+from kivuko.codeswitch.lexicon import Senses
+from kivuko.codeswitch.switcher import word_spans
+from kivuko.collections.bitext import Bitext
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language, resolve
+from kivuko.public.bitext import build_bitext
 from kivuko.text import words
 
 OROMO, SWAHILI, KHMER, THAI, TURKISH = map(resolve, ("om", "sw", "km", "th", "tr"))

@@ -13,10 +13,10 @@ from kivuko.artifact import read_manifest
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import resolve
 from kivuko.models import centring, encoding, late_interaction
-from kivuko.training import teacher_cache as module
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training import teacher_vectors as module
+from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import untrained_teacher
-from kivuko.training.teacher_cache import teacher_cache
+from kivuko.training.teacher_vectors import teacher_vectors
 from tiny import made_up_pairs
 
 TEXTS = [pair.english for pair in made_up_pairs(20)]
@@ -30,7 +30,7 @@ def shards(cache: Path) -> dict[Path, list[str]]:
 
 def test_vectors_equal_direct_encoding_in_the_order_asked_for(own_cache: Path, tiny_teacher: Path) -> None:
     asked = [TEXTS[3], TEXTS[0], "", TEXTS[3]]
-    cache = teacher_cache(tiny_teacher, asked, max_length=16)
+    cache = teacher_vectors(tiny_teacher, asked, max_length=16)
     encoder = encoding.open_encoder(tiny_teacher)
     encoder.max_seq_length = 16
     direct = encoding.encode(encoder, asked, task="document")
@@ -45,13 +45,13 @@ def test_vectors_equal_direct_encoding_in_the_order_asked_for(own_cache: Path, t
 
 
 def test_texts_are_encoded_once(own_cache: Path, tiny_teacher: Path) -> None:
-    teacher_cache(tiny_teacher, TEXTS[:10] * 2, max_length=16)
+    teacher_vectors(tiny_teacher, TEXTS[:10] * 2, max_length=16)
     first = shards(own_cache)
     assert [len(keys) for keys in first.values()] == [10]
     stamps = {path: (path / "vectors.npy").stat().st_mtime_ns for path in first}
-    again = teacher_cache(tiny_teacher, TEXTS[:10], max_length=16)
+    again = teacher_vectors(tiny_teacher, TEXTS[:10], max_length=16)
     assert shards(own_cache) == first
-    wider = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    wider = teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     added = {path: keys for path, keys in shards(own_cache).items() if path not in first}
     assert [len(keys) for keys in added.values()] == [10]
     assert {path: (path / "vectors.npy").stat().st_mtime_ns for path in first} == stamps
@@ -62,10 +62,10 @@ def test_texts_are_encoded_once(own_cache: Path, tiny_teacher: Path) -> None:
 def test_large_text_lists_fill_several_shards(
     own_cache: Path, tiny_teacher: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    whole = teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     shutil.rmtree(own_cache / "teacher-cache")
     monkeypatch.setattr(module, "TEXTS_PER_SHARD", 6)
-    parts = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    parts = teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     assert sorted(len(keys) for keys in shards(own_cache).values()) == [2, 6, 6, 6]
     np.testing.assert_array_equal(parts.lengths, whole.lengths)
     np.testing.assert_allclose(parts.padded(range(20))[0], whole.padded(range(20))[0], atol=0.02)
@@ -85,7 +85,7 @@ def test_killed_encoding_goes_on_after_its_complete_shards(
 
     monkeypatch.setattr(encoding, "encode", failing)
     with pytest.raises(KeyboardInterrupt):
-        teacher_cache(tiny_teacher, TEXTS, max_length=16)
+        teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     assert len(shards(own_cache)) == 2
     # What a harder kill would leave: a shard without manifest, and one under its building name.
     (folder,) = (own_cache / "teacher-cache").iterdir()
@@ -94,26 +94,26 @@ def test_killed_encoding_goes_on_after_its_complete_shards(
         shutil.copytree(half, folder / name)
         (folder / name / "vectors.npy").write_bytes(b"half")
         (folder / name / "manifest.json").unlink()
-    found = teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    found = teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     assert calls == [5] * 5
     assert found.lengths.min() > 0
 
 
 def test_damaged_shard_is_told(own_cache: Path, tiny_teacher: Path) -> None:
-    teacher_cache(tiny_teacher, TEXTS, max_length=16)
+    teacher_vectors(tiny_teacher, TEXTS, max_length=16)
     (shard,) = shards(own_cache)
     (shard / "vectors.npy").write_bytes((shard / "vectors.npy").read_bytes()[:-4])
     with pytest.raises(ArtifactError, match=r"damaged[\s\S]*vectors\.npy"):
-        teacher_cache(tiny_teacher, TEXTS, max_length=16)
+        teacher_vectors(tiny_teacher, TEXTS, max_length=16)
 
 
 def test_teachers_and_lengths_do_not_mix(
     own_cache: Path, tiny_teacher: Path, other_tiny_encoder: Path
 ) -> None:
     other = untrained_teacher(str(other_tiny_encoder), TEXTS)
-    first = teacher_cache(tiny_teacher, TEXTS, max_length=16)
-    second = teacher_cache(other, TEXTS, max_length=16)
-    short = teacher_cache(tiny_teacher, TEXTS, max_length=4)
+    first = teacher_vectors(tiny_teacher, TEXTS, max_length=16)
+    second = teacher_vectors(other, TEXTS, max_length=16)
+    short = teacher_vectors(tiny_teacher, TEXTS, max_length=4)
     assert len(shards(own_cache)) == 3
     assert short.lengths.max() == 2 < first.lengths.max()
     assert (first.padded([0])[0] - second.padded([0])[0]).abs().max() > 0.1

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import itertools
 import json
 import lzma
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,11 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
-from kivuko.data import DropReport, text_import
-from kivuko.data.formats.running_text import KIND, Place, texts_of_file
-from kivuko.data.monolingual import read_monolingual
-from kivuko.data.text_import import import_text
-from kivuko.data.unfinished import Unfinished
+from kivuko.collections.counts import DropReport
 from kivuko.errors import ArtifactError, InputError
+from kivuko.readers import text_import
+from kivuko.readers.running_text import KIND, read_monolingual, texts_of_file
+from kivuko.readers.text_import import import_text
 
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"
@@ -87,6 +87,11 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
+def parts(output: Path) -> int:
+    """How many source files an interrupted import has read."""
+    return len(list((output.with_name(f".{output.name}.importing") / "parts").glob("[!.]*")))
+
+
 def run(corpus: Path, output: Path, **options: Any) -> DropReport:
     return import_text(corpus, output, **{"language": "om", "unit": "paragraph", "shard_size": 5, **options})
 
@@ -114,28 +119,32 @@ def test_what_is_kept_dropped_and_written(tmp_path: Path, corpus: Path) -> None:
 def test_killed_at_any_text_it_resumes_to_the_same_bytes(
     tmp_path: Path, corpus: Path, killed_at: int
 ) -> None:
-    """Also right after a shard was completed: the next text that is judged is the first after it."""
-    judged = 0
+    """Also right after a file was read: the next text that is judged is the first of the next one."""
+    judged: list[str] = []
+    stop = 0
 
     def identify(text: str) -> bool:
-        nonlocal judged
-        judged += 1
-        if judged == stop:
+        judged.append(text)
+        if len(judged) == stop:
             raise KilledError
         return "guyyaa 3" not in text
 
-    stop = 0
     whole = run(corpus, tmp_path / "whole", in_language=identify)
-    judged, in_all, stop = 0, judged, killed_at
+    in_all, stop = list(judged), killed_at
+    judged.clear()
     with pytest.raises(KilledError):
         run(corpus, tmp_path / "out", in_language=identify)
     assert not (tmp_path / "out").exists()
-    judged, stop = 0, 0
+    read = parts(tmp_path / "out")
+    stop = 0
+    judged.clear()
     assert run(corpus, tmp_path / "out", in_language=identify) == whole
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
-    # It went on after the last complete shard: what was judged before that is not judged again. The first shard is
-    # complete with the ninth: 0, 1 and 2 with their copies, 3, its copy in capitals, which stays, and 4.
-    assert (judged == in_all) == (killed_at <= 9)
+    # 14 texts of the first file are asked about, 12 of the second, 14 of the third and 3 of the last; files that were
+    # read are not asked about again.
+    before = [0, 14, 26, 40]
+    assert read == max(number for number, asked in enumerate(before) if asked < killed_at)
+    assert judged == in_all[before[read] :]
 
 
 def test_killed_again_and_again(tmp_path: Path, corpus: Path) -> None:
@@ -151,45 +160,46 @@ def test_killed_again_and_again(tmp_path: Path, corpus: Path) -> None:
 
     tries = 0
     while not (tmp_path / "out").exists():
-        tries, left = tries + 1, 13
+        tries, left = tries + 1, 14
         try:
             run(corpus, tmp_path / "out", in_language=identify)
         except KilledError:
             continue
-    assert tries > 3
+    assert tries > 2
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("step", ["save", "place", "write_artifact"])
-@pytest.mark.parametrize("call", range(6))
-def test_killed_between_a_shard_and_its_state_or_while_the_artefact_is_made(
-    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, step: str, call: int
-) -> None:
+def test_killed_at_any_write(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of parts, of the inputs beside them, of the artefact: what was placed is used, the rest made again."""
     whole = run(corpus, tmp_path / "whole")
-    owner: Any = text_import if step == "write_artifact" else Unfinished
-    real, calls = getattr(owner, step), 0
+    real, calls, last = os.replace, 0, 0
 
-    def killing(*arguments: Any, **options: Any) -> Any:
+    def killing(*arguments: Any) -> None:
         nonlocal calls
         calls += 1
-        if calls == call + 1:
+        if calls == last:
             raise KilledError
-        return real(*arguments, **options)
+        real(*arguments)
 
-    monkeypatch.setattr(owner, step, killing)
-    try:
-        run(corpus, tmp_path / "out")
-    except KilledError:
-        assert not (tmp_path / "out").exists()
-    monkeypatch.undo()
-    assert run(corpus, tmp_path / "out") == whole
-    assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    for last in itertools.count(1):
+        calls, out = 0, tmp_path / f"out-{last}"
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killing)
+            try:
+                run(corpus, out)
+            except KilledError:
+                assert not out.exists()
+        if calls < last:
+            break
+        assert run(corpus, out) == whole
+        assert tree(out) == tree(tmp_path / "whole")
+    assert last > 6
 
 
 def test_a_real_kill(tmp_path: Path, corpus: Path) -> None:
     run(corpus, tmp_path / "whole", in_language=lambda _: True)
     program = (
-        "import os, signal, sys\nfrom kivuko.data.text_import import import_text\nleft = [40]\n"
+        "import os, signal, sys\nfrom kivuko.readers.text_import import import_text\nleft = [35]\n"
         "def identify(text):\n    left[0] -= 1\n"
         "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n    return True\n"
         "import_text(sys.argv[1], sys.argv[2], 'om', unit='paragraph', shard_size=5, in_language=identify)\n"
@@ -198,17 +208,22 @@ def test_a_real_kill(tmp_path: Path, corpus: Path) -> None:
         [sys.executable, "-c", program, corpus, tmp_path / "out"], check=False, env=os.environ
     )
     assert done.returncode == -signal.SIGKILL
-    state = json.loads((tmp_path / ".out.importing" / "state.json").read_text(encoding="utf-8"))
-    assert state["parts"]["texts"]["facts"]["shards"] > 1
+    assert parts(tmp_path / "out") == 2
     run(corpus, tmp_path / "out", in_language=lambda _: True)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
+    assert not (tmp_path / ".out.importing").exists()
+
+
+def killed_at_the_end(_: Path, texts: Iterator[str], __: int) -> None:
+    list(texts)
+    raise KilledError
 
 
 @pytest.mark.parametrize("change", ["language", "unit", "words", "content", "time", "identified", "shards"])
 def test_other_settings_or_sources_do_not_mix_with_what_is_there(
     tmp_path: Path, corpus: Path, change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(text_import, "write_artifact", lambda *_, **__: (_ for _ in ()).throw(KilledError))
+    monkeypatch.setattr(text_import, "_write_shards", killed_at_the_end)
     with pytest.raises(KilledError):
         run(corpus, tmp_path / "out")
     monkeypatch.undo()
@@ -226,17 +241,6 @@ def test_other_settings_or_sources_do_not_mix_with_what_is_there(
         os.utime(file, ns=(1, 1))
     with pytest.raises(ArtifactError, match=r"other settings[\s\S]*remove .*\.out\.importing"):
         run(corpus, tmp_path / "out", **options)
-
-
-def test_damaged_shards_are_told(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_import, "write_artifact", lambda *_, **__: (_ for _ in ()).throw(KilledError))
-    with pytest.raises(KilledError):
-        run(corpus, tmp_path / "out")
-    monkeypatch.undo()
-    shard = tmp_path / ".out.importing" / "texts-00001.jsonl"
-    shard.write_bytes(shard.read_bytes().splitlines(keepends=True)[0])
-    with pytest.raises(ArtifactError, match=r"shards[\s\S]*25 texts[\s\S]*21"):
-        run(corpus, tmp_path / "out")
 
 
 def test_a_damaged_source_stops_it_and_can_be_mended(tmp_path: Path) -> None:
@@ -266,22 +270,19 @@ def test_nothing_left_and_something_else_there(tmp_path: Path, corpus: Path) -> 
         run(tmp_path / "lexicon", tmp_path / "out")
 
 
-@pytest.mark.parametrize("unit", ["document", "paragraph", "line"])
 @pytest.mark.parametrize("name", ["a.txt.gz", "a.jsonl.zst"])
-def test_texts_after_a_place_are_the_rest(tmp_path: Path, unit: Any, name: str) -> None:
+def test_what_a_text_is(tmp_path: Path, name: str) -> None:
     texts = ["\none\ntwo\n\n \nthree\n\n\nfour\nfive", "six", "", "seven\n\neight\n"]
     path = tmp_path / name
     if ".txt" in name:
         path.write_bytes(gzip.compress("\n\n".join(texts).encode()))
     else:
         jsonl(path, *({"text": text} for text in texts))
-    found = list(texts_of_file(path, unit))
-    assert [place for place, _ in found] == sorted({place for place, _ in found})
-    for number, (place, _) in enumerate(found):
-        assert list(texts_of_file(path, unit, after=place)) == found[number + 1 :]
-    assert list(texts_of_file(path, unit, after=Place())) == found
-    if unit == "line":
-        assert [text for _, text in found] == ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+    words = ["one", "two", "three", "four", "five", "six", "seven", "eight"]
+    assert list(texts_of_file(path, "line")) == words
+    assert list(texts_of_file(path, "paragraph")) == ["one\ntwo", "three", "four\nfive", *words[5:]]
+    whole = ["\n\n".join(texts).removesuffix("\n")] if ".txt" in name else texts
+    assert list(texts_of_file(path, "document")) == whole
 
 
 def test_half_characters_are_dropped(tmp_path: Path) -> None:

@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.progress import Progress
 
 from kivuko.artifact import read_manifest, storage_errors, write_artifact
-from kivuko.data import Pair
-from kivuko.errors import ArtifactError, InputError, StorageError
+from kivuko.cli.display import bars
+from kivuko.collections.bitext import Pair
+from kivuko.errors import ArtifactError, InputError, Interrupted, StorageError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.length_buckets import LengthBuckets
-from kivuko.training.optical import OpticalLoss
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.training import fit as fit_module
+from kivuko.training.fit import LengthBuckets
+from kivuko.training.optical import OpticalLoss, OpticalSettings, train_optical
+from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
 from kivuko.training.teacher import train_teacher, untrained_teacher
 from tiny import made_up_pairs
 
@@ -100,11 +106,11 @@ def weights(model: Path) -> dict[str, torch.Tensor]:
 
 def transport_cost(student: Path, teacher: Path, pairs: list[Pair]) -> float:
     """The exact loss of a model on pairs."""
-    from kivuko.training.teacher_cache import teacher_cache
+    from kivuko.training.teacher_vectors import teacher_vectors
 
     encoder = late_interaction.load(student)
     loss = OpticalLoss(
-        encoder, teacher_cache(teacher, [p.english for p in pairs], max_length=48), solver="exact"
+        encoder, teacher_vectors(teacher, [p.english for p in pairs], max_length=48), solver="exact"
     )
     features = encoder.preprocess([pair.foreign for pair in pairs], task="query")
     with torch.no_grad():
@@ -285,7 +291,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> tupl
         with (root / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-c", SCRIPT, str(teacher), str(root / "om")],
-                env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
                 stdout=log,
                 stderr=log,
             )
@@ -334,13 +340,102 @@ def test_killed_run_resumes_to_the_same_result(
 
 def test_teacher_can_be_trained_on_english(tiny_teacher: Path, own_cache: Path) -> None:
     pairs = [(p.english.split()[0], p.english) for p in PAIRS]
-    settings = ContrastiveSettings(steps=4, batch_size=8, learning_rate=1e-3, max_length=32)
+    settings = RankingSettings(steps=4, batch_size=8, learning_rate=1e-3, max_length=32)
     trained = train_teacher(tiny_teacher, pairs, settings=settings)
     stamp = (trained / "manifest.json").stat().st_mtime_ns
     assert late_interaction.space_of(trained) != late_interaction.space_of(tiny_teacher)
     assert train_teacher(tiny_teacher, pairs, settings=settings) == trained
     assert (trained / "manifest.json").stat().st_mtime_ns == stamp
     assert not any((own_cache / "checkpoints").iterdir())
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_teacher_that_was_stopped_lost_a_minute_at_most_and_ends_like_one_that_was_not(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Its steps are fewer than those between two checkpoints: they are made by time alone.
+    clock, ends, limit, seconds = Clock(), [0.0], 99, 11.0
+    plain = RankingLoss.forward
+
+    def timed(self: RankingLoss, features: object, labels: torch.Tensor) -> torch.Tensor:
+        if len(ends) > limit:
+            raise KeyboardInterrupt
+        clock.now += seconds
+        ends.append(clock.now)
+        return plain(self, features, labels)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(fit_module, "time", clock)
+    monkeypatch.setattr(RankingLoss, "forward", timed)
+    pairs = [(p.english.split()[0], p.english) for p in PAIRS]
+    settings = RankingSettings(steps=20, batch_size=8, learning_rate=1e-3, max_length=32)
+    assert settings.steps < settings.checkpoint_every
+    whole = train_teacher(tiny_teacher, pairs, tmp_path / "whole", settings=settings)
+    assert len(ends) == 1 + settings.steps
+    ends, limit = [clock.now], 13
+    with pytest.raises(Interrupted, match=r"steps up to 10 are kept[\s\S]*same command again"):
+        train_teacher(tiny_teacher, pairs, tmp_path / "stopped", settings=settings)
+    (run,) = (tmp_path / "cache/checkpoints").iterdir()
+    kept = sorted(int(path.name.partition("-")[2]) for path in run.glob("checkpoint-*"))
+    # Of steps that take 11 s five are over in a minute, and six are not.
+    assert kept == [5, 10]
+    limit = 99
+    ends = [clock.now]
+    resumed = train_teacher(tiny_teacher, pairs, tmp_path / "stopped", settings=settings)
+    assert len(ends) == 1 + settings.steps - 10
+    assert weights_of(resumed) == weights_of(whole)
+    assert read_manifest(resumed, "model").hash == read_manifest(whole, "model").hash
+
+
+def weights_of(model: Path) -> bytes:
+    return (model / "model.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("step", "writing", "steps_between"),
+    [(1.0, 0.0, 59), (1.0, 5.0, 54), (11.0, 0.0, 5), (11.0, 2.0, 5), (40.0, 0.0, 1), (1.0, 45.0, 30)],
+)
+def test_checkpoints_are_complete_within_a_minute_and_not_much_more_often(
+    step: float, writing: float, steps_between: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(fit_module, "time", clock)
+    timely, control, saves = fit_module._TimelyCheckpoints(), SimpleNamespace(should_save=False), []
+    timely.on_train_begin(None, None, control)
+    for number in range(1, 400):
+        clock.now += step
+        timely.on_step_end(None, None, control)
+        if control.should_save:
+            clock.now += writing
+            timely.on_save(None, None, control)
+            saves.append(number)
+            control.should_save = False
+    assert {after - before for before, after in pairwise(saves[1:])} == {steps_between}
+
+
+def test_a_training_s_line_fits_a_terminal_of_80_columns_with_its_times() -> None:
+    label = "codeswitch+optical-oromo-alone.all.0, codeswitch"
+    described = fit_module.described(label, ["loss 12.345", "error 0.012", "12,345 tok/s"])
+    assert described.startswith("codeswitch+optical-")
+    assert "loss 12.345" in described
+    assert fit_module.described("mlm", ["loss 1.234", "987 tok/s"]) == "mlm, loss 1.234, 987 tok/s"
+    stream = io.StringIO()
+    with bars() as shown:
+        columns = shown.columns
+    with Progress(*columns, console=Console(file=stream, width=80, force_terminal=True)) as progress:
+        progress.add_task(described, total=2000, completed=1999)
+    (line,) = {
+        line for line in re.sub(r"\x1b\[[^A-Za-z]*[A-Za-z]", "", stream.getvalue()).split("\n") if line
+    }
+    assert re.search(r"1999/2000 \S+ \S+\s*$", line)
+    assert "loss 12.345" in line
 
 
 def test_training_leaves_the_process_s_arithmetic_as_it_was(tiny_teacher: Path, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.models import app
-from kivuko.data import DropReport
-from kivuko.data.stored_texts import stored_texts
+from kivuko.collections.counts import DropReport
+from kivuko.collections.stored_texts import stored_texts
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
-from kivuko.models.trimmed_tokenizer import kept_pieces, piece_ids, pieces_changed, trim_tokenizer
+from kivuko.models.tokenizer import kept_pieces, piece_ids, pieces_changed, trim_tokenizer
 from kivuko.models.trimming import trim_vocabulary
 from tiny import ENGLISH, build_tiny_encoder, made_up_pairs
 

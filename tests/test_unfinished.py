@@ -1,4 +1,4 @@
-"""Long reads that were killed at any record end as if they had not been: each reader, and the mechanism itself."""
+"""Long reads that were killed at any part end as if they had not been: each verb, and the mechanism itself."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,26 +20,16 @@ from rich.progress import Progress
 from typer.testing import CliRunner
 
 from kivuko.artifact import try_exclusive
-from kivuko.cli.dictionaries import imported
+from kivuko.benchmarks.importing import import_collection
+from kivuko.cli.display import Done
 from kivuko.cli.main import app
-from kivuko.cli.reading_bars import Done
-from kivuko.data import unfinished as mechanism
-from kivuko.data.benchmarks.importing import import_collection
-from kivuko.data.cleaned_file import clean_file
-from kivuko.data.filter_chain import FilterChain
-from kivuko.data.formats import wiktextract
-from kivuko.data.linked import mediawiki_pages, survey
-from kivuko.data.linked.build import build_linked
-from kivuko.data.linked.folder import AlignedFolder
-from kivuko.data.linked.mediawiki_dump import MediaWikiDumps
-from kivuko.data.linked.recipe import LinkedRecipe
-from kivuko.data.named_filters import named_steps
-from kivuko.data.sieve import Sieved, computed
-from kivuko.data.unfinished import STATE, Unfinished, unfinished
+from kivuko.collections import judged_writing
 from kivuko.errors import ArtifactError, InputError, StorageError
+from kivuko.files.resumable import INPUTS, Unfinished, unfinished
 from kivuko.languages import resolve
-from test_lexicon_formats import ENTRIES, LINK_ROWS, PAGE_ROWS, dumps, jsonl, panlex_csv
-from test_linked_dumps import two_dumps
+from kivuko.readers import wiktextract
+from kivuko.readers.running_text import TextFilter
+from test_lexicon_formats import ENTRIES, jsonl
 
 OROMO, SWAHILI, ENGLISH = resolve("om"), resolve("sw"), resolve("en")
 Make = Callable[[Path], object]
@@ -53,22 +44,6 @@ def _hasty_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class KilledError(Exception):
     """What stands for a kill."""
-
-
-@contextmanager
-def saving(every: int, *, killed_at: int = NEVER) -> Iterator[list[int]]:
-    """Save after every so many records, and die at one; yields how many there were."""
-    calls = [0]
-
-    def due(_: Unfinished) -> bool:
-        calls[0] += 1
-        if calls[0] == killed_at:
-            raise KilledError
-        return calls[0] % every == 0
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Unfinished, "is_due", property(due))
-        yield calls
 
 
 @contextmanager
@@ -95,34 +70,38 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def check_every_kill(tmp_path: Path, make: Make, *, records: int) -> None:
-    """Kill at every record, with savings often, seldom and never, and at every saving; the result is the same."""
-    (tmp_path / "whole").mkdir()
-    with saving(NEVER) as calls:
+def check_every_kill(tmp_path: Path, make: Make, *, parts: int) -> None:
+    """Kill before every move of a file to its place; the result is the same, and no finished part is made again."""
+    made: list[str] = []
+    real = Unfinished.part
+
+    def noted(work: Unfinished, name: str, make: Callable[[], Iterable[Any]]) -> Iterator[Any]:
+        def noting() -> Iterator[Any]:
+            made.append(name)
+            yield from make()
+
+        return real(work, name, noting)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Unfinished, "part", noted)
+        (tmp_path / "whole").mkdir()
         make(tmp_path / "whole")
-    assert calls[0] == records
-    whole = tree(tmp_path / "whole")
-    for every in (1, 3, NEVER):
-        for killed_at in range(1, records + 1):
-            folder = tmp_path / f"{every}-{killed_at}"
+        in_all, whole = list(made), tree(tmp_path / "whole")
+        assert len(in_all) == parts
+        for call in itertools.count(1):
+            folder = tmp_path / f"killed-{call}"
             folder.mkdir()
-            with saving(every, killed_at=killed_at), pytest.raises(KilledError):
+            with dying_at_call(os, "replace", call) as calls, suppress(KilledError):
                 make(folder)
-            with saving(NEVER) as calls:
-                make(folder)
-            # Of the records that were saved, or whose part had ended, none was looked at again.
-            left = records - (killed_at - 1) // every * every
-            assert calls[0] == left if every == 1 else calls[0] <= left
-            assert tree(folder) == whole
-    for call in itertools.count(1):
-        folder = tmp_path / f"saving-{call}"
-        folder.mkdir()
-        with saving(2), dying_at_call(mechanism, "write_atomically", call) as savings, suppress(KilledError):
+            if calls[0] < call:
+                break
+            left = list(folder.glob(".*.importing/parts/[!.]*"))
+            made.clear()
             make(folder)
-        if savings[0] < call:
-            break
-        make(folder)
-        assert tree(folder) == whole
+            assert tree(folder) == whole
+            assert sorted(made) == sorted(set(in_all) - {file.name for file in left})
+        # A move for each part, one for what they were made from, and the output's own.
+        assert call > parts + 2
 
 
 # ---- readers ------------------------------------------------------------------------------------------------------
@@ -142,86 +121,13 @@ def test_a_test_collection(tmp_path: Path) -> None:
     def make(folder: Path) -> object:
         return import_collection(str(source), folder / "out", query_language=OROMO, document_language=ENGLISH)
 
-    check_every_kill(tmp_path, make, records=9)
-    with saving(1, killed_at=4), pytest.raises(KilledError):
+    check_every_kill(tmp_path, make, parts=1)
+    with dying_at_call(judged_writing, "_usable_queries", 1), pytest.raises(KilledError):
         make(tmp_path)
     # Files that changed between the two runs would give a mixture.
     os.utime(source / "corpus.jsonl", ns=(1, 1))
     with pytest.raises(ArtifactError, match=r"changed: sources[\s\S]*remove .*\.out\.importing"):
         make(tmp_path)
-
-
-def test_cleaned_bitext(tmp_path: Path) -> None:
-    pairs = [(f"Open file number {number}", f"Faayilii lakkoofsa {number} bani") for number in range(5)]
-    pairs += [("Open  the file", "Faayilii bani"), ("Open the file!", "faayilii bani"), ("Open", "open")]
-    pairs += [("Save", f"Olkaa'i {word}") for word in ("kana", "sana", "hunda")] + [("Page 24", "Fuula 25")]
-    source = tmp_path / "mined.tsv"
-    source.write_text("".join(f"{1 + n % 2}\t{a}\t{b}\n" for n, (a, b) in enumerate(pairs)), encoding="utf-8")
-
-    def make(folder: Path) -> object:
-        steps = named_steps("empty,identical,placeholders,numbers,near-duplicate,repeated-english=2", OROMO)
-        report, _ = clean_file(source, OROMO, folder / "out.tsv", steps, samples=1, lowest_score=1)
-        # The report names its own path, which is another one here.
-        path = folder / "out.report.json"
-        path.write_text(path.read_text(encoding="utf-8").replace(str(folder), ""), encoding="utf-8")
-        return report
-
-    check_every_kill(tmp_path, make, records=12)
-
-
-def test_filters_that_do_not_remember_are_not_asked_again() -> None:
-    from kivuko.data import DropReport, Pair
-
-    pairs = [
-        Pair(str(n), *texts, "x")
-        for n, texts in enumerate([("a b", "c d"), ("Open", "open"), ("a b", "c d!")])
-    ]
-
-    def judged(known: list[int] | None) -> tuple[list[Any], dict[str, object], list[object]]:
-        chain = FilterChain(named_steps("identical,near-duplicate", OROMO))
-        if known is not None:
-            chain.counts[1].step.drops = None  # type: ignore[union-attr, method-assign, assignment]
-        report = DropReport()
-        found = [
-            chain.judge(pair, report, None if known is None else known[number])
-            for number, pair in enumerate(pairs)
-        ]
-        return found, report.as_json(), [count.as_json() for count in chain.counts]
-
-    plain = judged(None)
-    assert [place for place, _ in plain[0]] == [255, 1, 2]
-    assert judged([place for place, _ in plain[0]]) == plain
-
-
-def test_panlex(tmp_path: Path) -> None:
-    source = panlex_csv(tmp_path / "panlex")
-    tables = {name: len((source / f"{name}.csv").read_bytes().splitlines()) - 1 for name in
-              ("expr", "denotation", "meaning")}  # fmt: skip
-
-    def make(folder: Path) -> object:
-        return imported(str(source), OROMO, None, folder / "out")
-
-    check_every_kill(
-        tmp_path, make, records=2 * tables["expr"] + 2 * tables["denotation"] + tables["meaning"]
-    )
-
-
-def test_wikipedia_titles(tmp_path: Path) -> None:
-    source = dumps(tmp_path, "om", LINK_ROWS, PAGE_ROWS)
-
-    def make(folder: Path) -> object:
-        return imported(str(source), OROMO, None, folder / "out")
-
-    check_every_kill(tmp_path, make, records=len(LINK_ROWS) + len(PAGE_ROWS))
-
-
-def test_wiktextract(tmp_path: Path) -> None:
-    source = jsonl(tmp_path / "kaikki.jsonl", *ENTRIES, {"word": "x", "lang_code": "la"}, *ENTRIES[:2])
-
-    def make(folder: Path) -> object:
-        return imported(str(source), OROMO, None, folder / "out")
-
-    check_every_kill(tmp_path, make, records=len(ENTRIES) + 3)
 
 
 def test_an_entry_without_the_language_is_not_parsed(tmp_path: Path) -> None:
@@ -232,83 +138,65 @@ def test_an_entry_without_the_language_is_not_parsed(tmp_path: Path) -> None:
     assert found.drops.reasons[wiktextract.ELSEWHERE] == 3
 
 
-def test_mediawiki_dumps(tmp_path: Path) -> None:
-    (tmp_path / "dumps").mkdir()
-    *dumped, links = two_dumps(tmp_path / "dumps").files
-
-    def make(folder: Path) -> object:
-        source = MediaWikiDumps(dumped, [links])  # as a new process would open them
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    # Pages of both wikis, links, and the English articles once more for the survey.
-    check_every_kill(tmp_path, make, records=9 + 6 + 6 + 5)
-
-
-def test_a_dump_is_parsed_once_and_not_again_after_a_kill(tmp_path: Path) -> None:
-    source = two_dumps(tmp_path)
-    with dying_at_call(mediawiki_pages, "read_wikitext", NEVER) as parsed:
-        with dying_at_call(survey, "MutualLinks", 1), saving(1), pytest.raises(KilledError):
-            build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-        articles = parsed[0]
-        build_linked(source, tmp_path / "out", LinkedRecipe(SWAHILI, ENGLISH))
-    assert parsed[0] == articles == 5 + 5
-
-
-def test_a_folder_of_aligned_files(tmp_path: Path) -> None:
-    for language, word in (("sw", "Mto"), ("en", "River")):
-        (tmp_path / "aligned" / language).mkdir(parents=True)
-        for number in range(3):
-            text = f"{word} {number}\n{word} ni {number}.\n"
-            (tmp_path / "aligned" / language / f"{number}.txt").write_text(text)
-
-    def make(folder: Path) -> object:
-        source = AlignedFolder(tmp_path / "aligned")
-        return build_linked(source, folder / "out", LinkedRecipe(SWAHILI, ENGLISH))
-
-    check_every_kill(tmp_path, make, records=3)
-
-
 # ---- the mechanism ------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=60)
 @given(
-    records=st.lists(st.text(max_size=3), max_size=8),
+    sources=st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=4),
     kills=st.lists(st.integers(1, 9), max_size=4),
-    every=st.integers(1, 4),
 )
 def test_any_items_survive_any_kills(
-    tmp_path_factory: pytest.TempPathFactory, records: list[str], kills: list[int], every: int
+    tmp_path_factory: pytest.TempPathFactory, sources: list[list[str]], kills: list[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
-    expected = [[text, 1] for text in records if len(text) != 1]
+    left = 0
 
-    def run() -> tuple[list[Any], int, list[Any]]:
+    def made(texts: list[str]) -> Iterator[tuple[str, int]]:
+        nonlocal left
+        for text in texts:
+            left -= 1
+            if left == 0:
+                raise KilledError
+            yield text, len(text)
+
+    def run() -> list[Any]:
         with unfinished(folder / "out", {}, []) as work:
-            sieve = Sieved(work, "sieve", iter(records), lambda text: [text, 1] if len(text) != 1 else None)
-            return list(sieve), sieve.read, list(computed(work, "lengths", records, len))
+            return [
+                list(work.part(str(number), partial(made, texts))) for number, texts in enumerate(sources)
+            ]
 
     for killed_at in kills:
-        with saving(every, killed_at=killed_at):
-            try:
-                run()
-            except KilledError:
-                continue
-            break
-    assert run() == (expected, len(records), [(text, len(text)) for text in records])
+        left = killed_at
+        with suppress(KilledError):
+            run()
+    left = 0
+    assert run() == [[[text, len(text)] for text in texts] for texts in sources]
     assert not (folder / ".out.importing").exists()
 
 
-def test_without_a_folder_nothing_is_kept(tmp_path: Path) -> None:
-    sieve = Sieved(None, "x", range(5), lambda number: number if number % 2 else None)
-    assert (list(sieve), sieve.read, sieve.kept) == ([1, 3], 5, 2)
-    assert list(computed(None, "x", "ab", str.upper)) == [("a", "A"), ("b", "B")]
-    assert list(tmp_path.iterdir()) == []
+def test_a_finished_part_is_not_made_again_and_a_begun_one_is(tmp_path: Path) -> None:
+    made: list[str] = []
+
+    def make(name: str) -> Iterator[int]:
+        made.append(name)
+        yield from range(3)
+
+    with unfinished(tmp_path / "out", {}, []) as work:
+        begun = work.part("a", lambda: make("a"))
+        assert next(begun) == 0
+        assert list(work.part("a", lambda: make("a"))) == list(work.part("a", lambda: make("a"))) == [0, 1, 2]
+        begun.close()
+        assert work.finished == ["a"]
+        assert next(work.part("b", lambda: make("b"))) == 0
+        assert work.finished == ["a"]
+    assert made == ["a", "a", "b"]
 
 
 def interrupted(tmp_path: Path, recipe: dict[str, Any]) -> Path:
-    with saving(1, killed_at=4), pytest.raises(KilledError), unfinished(tmp_path / "out", recipe, []) as work:
-        list(Sieved(work, "part", range(9), lambda number: number))
+    with suppress(KilledError), unfinished(tmp_path / "out", recipe, []) as work:
+        assert list(work.part("rows", lambda: range(9))) == list(range(9))
+        raise KilledError
     return tmp_path / ".out.importing"
 
 
@@ -319,23 +207,21 @@ def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
         unfinished(tmp_path / "out", {"language": "sw", "seed": 1}, []),
     ):
         pass
-    assert (folder / STATE).exists()
+    assert (folder / INPUTS).exists()
 
 
-def test_it_says_where_it_goes_on(tmp_path: Path) -> None:
-    interrupted(tmp_path, {})
+def test_it_says_what_it_goes_on_with_and_removes_what_was_begun(tmp_path: Path) -> None:
+    folder = interrupted(tmp_path, {})
+    (folder / "parts" / ".columns.x1y2").write_text("half")
     shown = io.StringIO()
     progress = Progress(console=Console(file=shown))
     with unfinished(tmp_path / "out", {}, [], progress) as work:
-        assert list(Sieved(work, "part", range(9), lambda number: number, "rows")) == list(range(9))
-    assert "going on after 3 rows" in shown.getvalue()
-
-
-def test_a_file_that_lost_bytes_is_an_error(tmp_path: Path) -> None:
-    folder = interrupted(tmp_path, {})
-    (folder / "part").write_bytes(b"0\n")
-    with pytest.raises(ArtifactError, match="damaged"), unfinished(tmp_path / "out", {}, []) as work:
-        list(Sieved(work, "part", range(9), lambda number: number))
+        assert [file.name for file in (folder / "parts").iterdir()] == ["rows"]
+        for _ in range(2):
+            assert list(work.part("rows", lambda: [])) == list(range(9))
+        for _ in range(2):
+            assert list(work.part("columns", lambda: [1])) == [1]
+    assert shown.getvalue() == "going on with rows of an interrupted run\n"
 
 
 def test_the_folder_goes_with_an_error_in_the_source_and_stays_with_others(tmp_path: Path) -> None:
@@ -346,8 +232,9 @@ def test_the_folder_goes_with_an_error_in_the_source_and_stays_with_others(tmp_p
     with pytest.raises(InputError), unfinished(tmp_path / "out", {}, []):
         raise InputError("damaged line")
     assert not folder.exists()
-    with pytest.raises(KilledError), unfinished(tmp_path / "out", {}, []):
-        raise KilledError  # before anything was saved
+    with suppress(KilledError), unfinished(tmp_path / "out", {}, []) as work:
+        next(work.part("rows", lambda: range(9)))
+        raise KilledError  # before a part was finished
     assert not folder.exists()
 
 
@@ -360,35 +247,22 @@ def test_two_processes_do_not_write_one_output(tmp_path: Path) -> None:
         pass
 
 
-def test_other_documents_than_those_of_the_interrupted_run_are_refused(tmp_path: Path) -> None:
-    from kivuko.data.judged_collection import Description, JudgedDocument, Parts
-    from kivuko.data.judged_writing import write_judged
-
-    about = Description("x", OROMO, "by hand", "CC0-1.0", "none", "a library without files")
-
-    def write(prefix: str) -> None:
-        documents = [JudgedDocument(f"{prefix}{n}", "", "x", "eng-Latn") for n in range(5)]
-        parts = Parts(documents, {"q": "x"}, {"q": {f"{prefix}0": 1}})
-        with unfinished(tmp_path / "out", {}, []) as work:
-            write_judged(tmp_path / "out", about, parts, work=work)
-
-    with saving(1, killed_at=4), pytest.raises(KilledError):
-        write("a")
-    with pytest.raises(ArtifactError, match=r"not those of the interrupted run[\s\S]*a2[\s\S]*b2"):
-        write("b")
-
-
 def test_the_verbs_go_on(tmp_path: Path) -> None:
-    source = tmp_path / "pairs.tsv"
-    source.write_text("".join(f"Open file {n} now\tFaayilii {n} amma bani\n" for n in range(6)))
-    arguments = ["data", "clean", str(source), "--language", "om", "--filters", "empty,numbers"]
-    arguments += ["--output", str(tmp_path / "out.tsv")]
-    with saving(2, killed_at=5):
+    source = tmp_path / "corpus"
+    source.mkdir()
+    for name in ("a", "b"):
+        text = f"aduun barii keessa ifa guddaa {name} qabdi\n"
+        (source / f"{name}.txt").write_text(text)
+    arguments = ["data", "import-text", str(source), "--language", "om", "--no-identify"]
+    arguments += ["--output", str(tmp_path / "out")]
+    with dying_at_call(TextFilter, "judge", 2):
         assert isinstance(CliRunner().invoke(app, arguments).exception, KilledError)
-    done = CliRunner().invoke(app, arguments)
+    with dying_at_call(TextFilter, "judge", NEVER) as judged:
+        done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "going on after 4 pairs" in done.stderr
-    assert json.loads((tmp_path / "out.report.json").read_text())["after"] == 6
+    assert "going on with texts-of-file-00000" in done.stderr
+    assert judged[0] == 1
+    assert len((tmp_path / "out" / "texts-00000.jsonl").read_text().splitlines()) == 2
 
 
 def test_bars_say_how_much_of_how_much() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 from pathlib import Path
 
-from kivuko.data import Pair
+from kivuko.collections.bitext import Pair
 
 ENGLISH = (
     "red",

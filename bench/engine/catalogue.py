@@ -46,6 +46,7 @@ _OUR_SOURCES = tuple(
     ENGINE / f"{name}.py"
     for name in (
         *(
+            "bounds",
             "candidates",
             "coded_vectors",
             "codec",
@@ -55,7 +56,7 @@ _OUR_SOURCES = tuple(
             "int8_scan",
             "kinds",
         ),
-        *("passage_arrays", "searching", "segment", "state", "store", "writing"),
+        *("passage_arrays", "segment", "state", "store", "writing"),
     )
 )
 

@@ -17,9 +17,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, is_complete, read_manifest, write_artifact
-from kivuko.data import Document
-from kivuko.data.formats.tables import read_jsonl, write_jsonl
+from kivuko.collections.collection import Document
 from kivuko.errors import FetchError
+from kivuko.files.tables import read_jsonl, write_jsonl
 
 KIND = "debian-descriptions"
 DOCUMENTS, QUERIES = "documents.jsonl", "queries.jsonl"

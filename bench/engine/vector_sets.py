@@ -24,10 +24,11 @@ from kivuko.artifact import (
     write_artifact,
     write_atomically,
 )
-from kivuko.data import Collection, Document, build_collection
+from kivuko.collections.collection import Collection, Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.collections import build_collection
 
 KIND = "engine-bench-vectors"
 QUERY_KIND = "engine-bench-queries"

@@ -11,21 +11,21 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bitext": "kivuko.data",
-    "Collection": "kivuko.data",
-    "Document": "kivuko.data",
+    "Bitext": "kivuko.collections.bitext",
+    "Collection": "kivuko.collections.collection",
+    "Document": "kivuko.collections.collection",
     "Index": "kivuko.retrieval.index",
     "KivukoError": "kivuko.errors",
     "Lexicon": "kivuko.codeswitch",
-    "Models": "kivuko.training.regimes.regime",
+    "Models": "kivuko.training.regimes",
     "OpticalLoss": "kivuko.training.optical",
-    "OpticalSettings": "kivuko.training.regimes.optical",
-    "Pair": "kivuko.data",
+    "OpticalSettings": "kivuko.training.optical",
+    "Pair": "kivuko.collections.bitext",
     "Resources": "kivuko.training.resources",
     "Switcher": "kivuko.codeswitch",
     "build_bitext": "kivuko.public.bitext",
     "build_collection": "kivuko.public.collections",
-    "build_index": "kivuko.retrieval.indexing",
+    "build_index": "kivuko.retrieval.build",
     "default_teacher": "kivuko.training.teacher",
     "evaluate": "kivuko.evaluation.measures",
     "find_regime": "kivuko.training.regimes",
@@ -39,7 +39,7 @@ _HOMES = {
     "run_stages": "kivuko.training.stages",
     "search": "kivuko.retrieval.engine",
     "solve_transport": "kivuko.transport:solve",
-    "train_optical": "kivuko.training.regimes.optical",
+    "train_optical": "kivuko.training.optical",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])
@@ -48,8 +48,11 @@ __all__ = sorted([*_HOMES, "__version__"])
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'kivuko' has no attribute {name!r}")
+    from kivuko.errors import names_missing_extra
+
     module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute or name)
+    with names_missing_extra():
+        return getattr(importlib.import_module(module), attribute or name)
 
 
 def __dir__() -> list[str]:

@@ -3,14 +3,39 @@
 Raise the subclass that names the kind of failure, so that callers can tell them apart:
 :class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
 :class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`FetchError` for a
-source that could not be brought, :class:`StorageError` for a disk that refused a write and
-:class:`MissingExtraError` for an optional dependency that is not installed.
+source that could not be brought, :class:`StorageError` for a disk that refused a write,
+:class:`MissingExtraError` for an optional dependency that is not installed and :class:`Interrupted` for long
+work that a person stopped.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+#: Extra that holds each optional package, by the name it is imported as.
+_EXTRAS = {
+    "accelerate": "train",
+    "datasets": "train",
+    "huggingface_hub": "train",
+    "ot": "train",
+    "safetensors": "train",
+    "sentence_transformers": "train",
+    "sentencepiece": "train",
+    "tokenizers": "train",
+    "torch": "train",
+    "transformers": "train",
+    "ir_datasets": "data",
+    "pycld2": "data",
+    "zstandard": "data",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "onnxscript": "onnx",
+    "jinja2": "report",
+    "matplotlib": "report",
+    "eflomal": "eflomal",
+}
 
 
 class KivukoError(Exception):
@@ -71,6 +96,10 @@ class StorageError(KivukoError):
     """The disk refused a write; nothing that was complete has been lost."""
 
 
+class Interrupted(KivukoError):  # noqa: N818 (nothing is wrong)
+    """Long work was stopped with Ctrl-C; the message says what is kept and how to go on."""
+
+
 class MissingExtraError(KivukoError):
     """An optional dependency is not installed."""
 
@@ -78,3 +107,19 @@ class MissingExtraError(KivukoError):
         super().__init__(
             f"{package} is not installed", remedy=f"install it with: pip install 'kivuko[{extra}]'"
         )
+
+
+@contextmanager
+def names_missing_extra() -> Iterator[None]:
+    """Around code, or on a function, that imports optional packages when they are needed.
+
+    Raises:
+        MissingExtraError: one of them is not installed; any other missing module is an error as ever.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        raise MissingExtraError("POT" if package == "ot" else package, _EXTRAS[package]) from error

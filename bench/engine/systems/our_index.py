@@ -15,12 +15,12 @@ import numpy as np
 import torch
 from protocol import TOP, Built, Inputs, Setting, measure
 
-from kivuko.data import Document
+from kivuko.collections.collection import Document
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import EFFORT, Effort
+from kivuko.retrieval.changes import build as build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.protocol import EncodedDocuments
-from kivuko.retrieval.searching import EFFORT, Effort
-from kivuko.retrieval.writing import build as build_index
+from kivuko.retrieval.segment import EncodedDocuments
 
 DOCUMENTS_A_SHARD = 65_536
 EFFORTS = [Effort(factor=factor) for factor in (4, 8, 16, 32)]

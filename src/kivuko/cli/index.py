@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from kivuko.data import Document
+    from kivuko.collections.collection import Document
 
 app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)
 
@@ -46,8 +46,8 @@ def build(
 ) -> None:
     """Encode documents once; every student of the same teacher can search them."""
     from kivuko.cli.display import bars, console
+    from kivuko.retrieval.build import build_index
     from kivuko.retrieval.index import Index
-    from kivuko.retrieval.indexing import build_index
     from kivuko.retrieval.kinds import check_kind
 
     chosen = check_kind(kind)
@@ -58,7 +58,7 @@ def build(
         build_index(
             found, encoder, output, kind=chosen, passages=passages, pooling=pooling, progress=progress
         )
-    index = Index.open(output, verify=False)
+    index = Index.open(output)
     facts, meta = index.info(), index.manifest.meta
     said = f"{output}: {facts['documents']:,} documents"
     if encoder is not None:
@@ -82,8 +82,8 @@ def add(
 ) -> None:
     """Add documents to an index; searches that run meanwhile see it before or after, never between."""
     from kivuko.cli.display import bars, console
+    from kivuko.retrieval.build import add_documents
     from kivuko.retrieval.index import Index
-    from kivuko.retrieval.indexing import add_documents
 
     _set_threads(threads)
     found = _read(documents)
@@ -107,8 +107,8 @@ def delete(
 ) -> None:
     """Remove documents from an index; `kivuko index compact` frees their space."""
     from kivuko.cli.display import console
-    from kivuko.data.streams import lines
     from kivuko.errors import InputError
+    from kivuko.files.streams import lines
     from kivuko.retrieval.index import Index
 
     wanted = list(ids or [])
@@ -136,7 +136,7 @@ def verify(index: INDEX) -> None:
     from kivuko.cli.display import console
     from kivuko.retrieval.index import Index
 
-    Index.open(index, verify=False).verify()
+    Index.open(index).verify()
     console.print(f"{index}: every file is as it was written", soft_wrap=True)
 
 
@@ -149,7 +149,7 @@ def info(index: INDEX) -> None:
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.kinds import KINDS
 
-    opened = Index.open(index, verify=False)
+    opened = Index.open(index)
     facts = opened.info()
     table = Table("", "", show_header=False, box=None)
     table.add_row("kind", f"{facts['kind']}: {KINDS[opened.kind]}")
@@ -166,7 +166,8 @@ def info(index: INDEX) -> None:
 
 def _read(documents: Path) -> list[Document]:
     from kivuko.artifact import is_complete
-    from kivuko.data import Collection, read_documents
+    from kivuko.collections.collection import Collection
+    from kivuko.readers.documents import read_documents
 
     return Collection.open(documents).documents if is_complete(documents) else read_documents(documents)
 

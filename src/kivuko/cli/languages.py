@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from kivuko.models.tokenizer_profile import TokenizerProfile
+    from kivuko.models.tokenizer import TokenizerProfile
 
 app = typer.Typer(
     help="What an encoder knows of a language, and what data is within reach.", no_args_is_help=True
@@ -154,6 +154,6 @@ def table(
 
 def _tokenizer(encoder: str) -> TokenizerProfile:
     from kivuko.models import get
-    from kivuko.models.tokenizer_profile import TokenizerProfile
+    from kivuko.models.tokenizer import TokenizerProfile
 
     return TokenizerProfile(encoder, get(encoder))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kivuko.cli.pairs import BitextOption, LowestScoreOption
+from kivuko.cli.resources import BitextOption, LowestScoreOption
 from kivuko.errors import InputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from kivuko.data import DropReport
+    from kivuko.collections.counts import DropReport
     from kivuko.languages import Language
     from kivuko.training.resources import Need
     from kivuko.training.stages import Stage
@@ -75,18 +75,16 @@ def command(
 
     import torch
 
-    from kivuko.cli.display import bars, console
-    from kivuko.cli.pairs import chosen_pairs
-    from kivuko.cli.reading_bars import reading_bars
+    from kivuko.cli.display import bars, console, reading_bars
+    from kivuko.cli.resources import chosen_pairs
     from kivuko.codeswitch import Lexicon, induce, invert
-    from kivuko.data import DropReport, read_documents
-    from kivuko.data.formats.msmarco import read_pairs
-    from kivuko.data.formats.negatives import read_msmarco_examples
-    from kivuko.data.monolingual import read_monolingual
+    from kivuko.collections.counts import DropReport
     from kivuko.languages import resolve
+    from kivuko.readers.documents import read_documents
+    from kivuko.readers.msmarco import read_msmarco_examples, read_pairs
+    from kivuko.readers.running_text import read_monolingual
     from kivuko.text import words
-    from kivuko.training.regimes import find_regime
-    from kivuko.training.regimes.regime import Models
+    from kivuko.training.regimes import Models, find_regime
     from kivuko.training.resources import Need, Resources
     from kivuko.training.stages import check_recipe, make_stage, run_stages
     from kivuko.training.teacher import centring_texts, default_teacher, help_pairs
@@ -173,8 +171,7 @@ def _translated(
     folder: Path, language: Language, negatives: int, report: DropReport, progress: Progress
 ) -> Iterator[tuple[str, ...]]:
     """mMARCO's queries in the language with English passages; each with so many hard negatives."""
-    from kivuko.data.formats.mmarco import read_triples
-    from kivuko.data.formats.negatives import with_negatives, without_count
+    from kivuko.readers.msmarco import read_triples, with_negatives, without_count
 
     if not negatives:
         triples = read_triples(folder, "en", query_language=language, report=report, progress=progress)

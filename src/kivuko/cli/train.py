@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.pairs import BitextOption, LowestScoreOption
+from kivuko.cli.resources import BitextOption, LowestScoreOption
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
 
@@ -40,7 +40,8 @@ def optical(
     bitext: BitextOption = None,
     lowest_score: LowestScoreOption = None,
     teacher: Annotated[
-        Path | None, typer.Option(help="Teacher's model folder; by default the centred encoder.")
+        Path | None,
+        typer.Option(help="Teacher's model folder; by default one that is trained on English help pages."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs a step.")] = None,
@@ -60,13 +61,13 @@ def optical(
     A killed run goes on where it was when the same command is given again.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.cli.pairs import chosen_pairs
+    from kivuko.cli.resources import chosen_pairs
     from kivuko.languages import resolve
 
     spoken = resolve(language)
     import torch
 
-    from kivuko.training.regimes.optical import OpticalSettings, train_optical
+    from kivuko.training.optical import OpticalSettings, train_optical
     from kivuko.training.teacher import default_teacher
 
     if threads:
@@ -111,10 +112,14 @@ def teacher(
     import torch
 
     from kivuko.cli.display import bars, console
-    from kivuko.data import read_documents
-    from kivuko.training.document_queries import title_and_sentence_pairs
-    from kivuko.training.hard_negatives import with_hard_negatives
-    from kivuko.training.teacher import SETTINGS, centred_encoder, train_teacher
+    from kivuko.readers.documents import read_documents
+    from kivuko.training.teacher import (
+        SETTINGS,
+        centred_encoder,
+        title_and_sentence_pairs,
+        train_teacher,
+        with_hard_negatives,
+    )
 
     if threads:
         torch.set_num_threads(threads)

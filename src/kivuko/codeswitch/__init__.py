@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from kivuko.codeswitch.english_table import EnglishTable, invert
-from kivuko.codeswitch.from_translations import from_translations
 from kivuko.codeswitch.induce import induce
-from kivuko.codeswitch.lexicon import Lexicon
-from kivuko.codeswitch.merge import merge
-from kivuko.codeswitch.switched import Switched, SwitchReport
-from kivuko.codeswitch.switcher import Switcher
+from kivuko.codeswitch.lexicon import EnglishTable, Lexicon, from_translations, invert, merge
+from kivuko.codeswitch.switcher import Switched, Switcher, SwitchReport
 
 __all__ = [
     "EnglishTable",

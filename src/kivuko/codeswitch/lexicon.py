@@ -1,17 +1,28 @@
-"""Probabilistic lexicon: words of a language, their English translations and how probable each is."""
+"""Probabilistic lexicon: words of a language, their English translations and how probable each is.
+
+English words and phrases with their translations: a lexicon read the other way round.
+
+A probabilistic lexicon from a dictionary's lines.
+
+Several lexicons of one language made into one.
+
+How large a lexicon is, how much of a text it knows, and how far another lexicon agrees with it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from kivuko.artifact import read_manifest, write_artifact
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
+from kivuko.text import script_share, words
 
 KIND = "lexicon"
 LEXICON_FILE = "lexicon.tsv"
@@ -115,3 +126,366 @@ def _read_table(path: Path) -> dict[str, dict[str, float]]:
                 )
             entries.setdefault(foreign, {})[english] = probability
     return entries
+
+
+#: Words an English phrase may have, as the title n-grams of Litschko et al. (2023).
+LONGEST_PHRASE = 3
+#: Translations of one English word or phrase with their probabilities, the most probable first.
+Senses = tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class EnglishTable:
+    """Translations of English into one language.
+
+    Attributes:
+        language: of the translations.
+        senses: English words (as :func:`kivuko.text.words` has them, a space between those of a phrase, at
+            most 3) → translations with probabilities that sum to 1, the most probable first.
+        dropped: reason → number of lexicon pairs that were left out for it.
+    """
+
+    language: Language
+    senses: Mapping[str, Senses]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def invert(
+    lexicon: Lexicon, *, counts: Mapping[str, int] | None = None, least: float = 0.1, most: int = 5
+) -> EnglishTable:
+    """Turn P(English e | foreign f) into P(f | e), by Bayes' rule::
+
+        P(f | e) = P(e | f) · n(f) / Σ_g P(e | g) · n(g)
+
+    n(f) is how often f occurs. It decides what an induced lexicon gives: a word seen once, in a sentence with
+    "file", translates as "file" with certainty, and there are more such words than right ones. Without
+    counts all foreign words are taken as equally frequent, which suits only lexicons made by people.
+
+    Senses below ``least`` of the best one go first; then those that would switch nothing (the English word
+    itself, text without a letter of the language's script) or say another thing (words with digits, such as
+    "45tti" for "angles"). In this order a word whose right translation is itself ("HTML") has no sense left,
+    instead of being switched to whatever came second. In scripts without spaces a sense inside a better one
+    goes too: it comes from text without borders, which :func:`kivuko.text.words` cuts into bigrams. Classes
+    of words with one beginning (``*``) are no words and are left out.
+
+    Args:
+        lexicon: P(e | f); both sides may be phrases.
+        counts: occurrences of foreign words, such as ``Counter(words(...))`` over the foreign sides of the
+            bitext the lexicon comes from; an entry that is not in it counts as seen once.
+        least: share of the best sense's probability that a sense needs, in [0, 1].
+        most: senses kept, at least 1; the kept ones are made to sum to 1.
+
+    Raises:
+        InputError: ``least`` or ``most`` is out of range.
+    """
+    if not 0 <= least <= 1 or most < 1:
+        raise InputError(
+            "no senses can be chosen so",
+            expected="least in [0, 1] and most of at least 1",
+            got=f"least={least}, most={most}",
+        )
+    dropped: Counter[str] = Counter()
+    weights: dict[str, dict[str, float]] = {}
+    for foreign, translations in lexicon.entries.items():
+        if foreign.endswith(PREFIX_MARK):
+            continue
+        frequency = 1 if counts is None else max(counts.get(foreign, 0), 1)
+        for english, probability in translations.items():
+            spelled = words(english)
+            key = " ".join(spelled)
+            if len(spelled) > LONGEST_PHRASE:
+                dropped[f"English side of more than {LONGEST_PHRASE} words"] += 1
+            elif script_share(key, "Latn") < 1 or any(map(str.isnumeric, key)):
+                dropped["English side with digits or other scripts, or without letters"] += 1
+            else:
+                of_key = weights.setdefault(key, {})
+                of_key[foreign] = of_key.get(foreign, 0.0) + probability * frequency
+    senses = {
+        key: found
+        for key in sorted(weights)
+        if (found := _senses(key, weights[key], lexicon.language, least, most, dropped))
+    }
+    return EnglishTable(lexicon.language, senses, dict(sorted(dropped.items())))
+
+
+def _senses(
+    key: str,
+    weights: Mapping[str, float],
+    language: Language,
+    least: float,
+    most: int,
+    dropped: Counter[str],
+) -> Senses:
+    """The senses that stay, by falling probability; ties by spelling."""
+    best = max(weights.values())
+    kept: list[str] = []
+    for foreign in sorted(weights, key=lambda foreign: (-weights[foreign], foreign)):
+        if weights[foreign] < least * best:
+            dropped["improbable"] += 1
+        elif " ".join(words(foreign)) == key:
+            dropped["the English itself"] += 1
+        elif script_share(foreign, language.script) == 0:
+            dropped["not in the language's script"] += 1
+        elif any(map(str.isnumeric, foreign)):
+            dropped["with digits"] += 1
+        elif language.spaceless and any(foreign in better for better in kept):
+            dropped["a piece of a better sense"] += 1
+        elif len(kept) == most:
+            dropped[f"beyond {most} senses"] += 1
+        else:
+            kept.append(foreign)
+    total = sum(weights[foreign] for foreign in kept)
+    return tuple((foreign, weights[foreign] / total) for foreign in kept)
+
+
+#: Words that a side of an entry may have; longer ones are explanations more often than terms.
+
+
+class WeightedTranslation(Protocol):
+    """A line of a dictionary, as in :class:`kivuko.readers.dictionaries.Translation`."""
+
+    @property
+    def english(self) -> str:
+        """The English side."""
+
+    @property
+    def foreign(self) -> str:
+        """The translation."""
+
+    @property
+    def weight(self) -> float:
+        """Above 0; lines of one foreign word share its probability in proportion."""
+
+
+def from_translations(
+    rows: Iterable[WeightedTranslation], language: Language, *, meta: Mapping[str, Any] | None = None
+) -> Lexicon:
+    """Build a lexicon: P(english | foreign) = weight of the pair / weight of all pairs with this foreign side.
+
+    Both sides are taken apart by :func:`kivuko.text.words` and joined with single spaces, so an entry of
+    several words is found by its words in a row. A pair that comes again adds its weight.
+
+    Args:
+        rows: the translations, in any order.
+        language: of the foreign side.
+        meta: facts to keep in the lexicon's own, where counts of rows used and dropped are added.
+
+    Raises:
+        InputError: a weight is not above 0, or no row is left.
+    """
+    counts: dict[str, dict[str, float]] = {}
+    dropped: Counter[str] = Counter()
+    total = 0
+    for row in rows:
+        total += 1
+        if not 0 < row.weight < float("inf"):
+            raise InputError("a translation's weight must be above 0", where=row.foreign, got=row.weight)
+        english, foreign = words(row.english), words(row.foreign)
+        if not english or not foreign:
+            dropped["a side without words"] += 1
+        elif max(len(english), len(foreign)) > LONGEST_PHRASE:
+            dropped[f"over {LONGEST_PHRASE} words"] += 1
+        else:
+            of_word = counts.setdefault(" ".join(foreign), {})
+            key = " ".join(english)
+            of_word[key] = of_word.get(key, 0.0) + row.weight
+    if not counts:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
+        raise InputError(
+            "no lexicon without translations",
+            expected=f"words or phrases of up to {LONGEST_PHRASE} words",
+            got=f"{total} rows{': ' if reasons else ''}{reasons}",
+        )
+    entries = {word: _shares(counts[word]) for word in sorted(counts)}
+    kept = total - dropped.total()
+    return Lexicon(language, entries, {**(meta or {}), "rows": total, "used": kept, "unused": dict(dropped)})
+
+
+def _shares(weights: dict[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    order = sorted(weights, key=lambda english: (-weights[english], english))
+    return {english: weights[english] / total for english in order}
+
+
+def merge(lexicons: Sequence[Lexicon], weights: Sequence[float] | None = None) -> Lexicon:
+    """Mix lexicons, word by word.
+
+    With w_i the weight of lexicon i and I(f) the lexicons that have an entry f of its own::
+
+        P(e | f) = Σ_{i ∈ I(f)} w_i · P_i(e | f) / Σ_{i ∈ I(f)} w_i
+
+    So a word that only one lexicon has keeps its translations as they are, whatever the weights. Entries for
+    beginnings (``bisha*``) are mixed with one another only: they go on serving words that no lexicon has.
+
+    Args:
+        lexicons: at least one, all of the same language.
+        weights: one for each, above 0; only their ratios count. Equal ones by default.
+
+    Returns:
+        A lexicon whose ``meta`` names the parts; the order of ``lexicons`` makes no difference to its entries
+        but for rounding.
+
+    Raises:
+        InputError: no lexicon, several languages, another number of weights, or a weight that is not above 0.
+    """
+    weights = [1.0] * len(lexicons) if weights is None else list(weights)
+    languages = sorted({lexicon.language.tag for lexicon in lexicons})
+    if len(languages) != 1:
+        raise InputError(
+            "only lexicons of one language can be merged",
+            expected="at least one lexicon, all of the same language",
+            got=", ".join(languages) or "none",
+        )
+    if len(weights) != len(lexicons) or not all(math.isfinite(w) and w > 0 for w in weights):
+        raise InputError(
+            "each lexicon needs a weight above 0",
+            expected=f"{len(lexicons)} numbers above 0",
+            got=", ".join(f"{weight:g}" for weight in weights) or "none",
+        )
+    entries = {}
+    for word in sorted({word for lexicon in lexicons for word in lexicon.entries}):
+        having = [
+            (lex.entries[word], w) for lex, w in zip(lexicons, weights, strict=True) if word in lex.entries
+        ]
+        total = sum(weight for _, weight in having)
+        mixed: dict[str, float] = {}
+        for translations, weight in having:
+            for english, probability in translations.items():
+                mixed[english] = mixed.get(english, 0.0) + weight / total * probability
+        order = sorted(mixed, key=lambda english: (-mixed[english], english))
+        entries[word] = {english: mixed[english] for english in order}
+    parts = [
+        {"weight": weight, "entries": len(lexicon.entries), "meta": dict(lexicon.meta)}
+        for lexicon, weight in zip(lexicons, weights, strict=True)
+    ]
+    return Lexicon(lexicons[0].language, entries, {"merged": parts})
+
+
+@dataclass(frozen=True)
+class LexiconInfo:
+    """Size of a lexicon.
+
+    Attributes:
+        words: entries of a single foreign word.
+        phrases: entries of several foreign words.
+        beginnings: entries that stand for all words beginning so.
+        translations: pairs of a word or phrase and one of its translations.
+        senses: mean number of translations of a word or phrase.
+        identical: share (0 to 1) of words and phrases whose best translation is spelled the same.
+    """
+
+    words: int
+    phrases: int
+    beginnings: int
+    translations: int
+    senses: float
+    identical: float
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of some texts a lexicon knows.
+
+    Attributes:
+        tokens: running words.
+        types: different words.
+        known_tokens: share (0 to 1) of the tokens that have an entry of their own.
+        known_types: the same of the types.
+        reached_tokens: share of the tokens that have one or are served by that of their beginning.
+        reached_types: the same of the types.
+    """
+
+    tokens: int
+    types: int
+    known_tokens: float
+    known_types: float
+    reached_tokens: float
+    reached_types: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A lexicon held against another.
+
+    Attributes:
+        shared: words and phrases that both have.
+        agreeing: those whose best translation is among the other's translations.
+    """
+
+    shared: int
+    agreeing: int
+
+    @property
+    def precision(self) -> float:
+        """Share (0 to 1) of the shared ones that agree; 0 if none is shared."""
+        return self.agreeing / self.shared if self.shared else 0.0
+
+
+def info(lexicon: Lexicon) -> LexiconInfo:
+    """Count a lexicon's entries."""
+    own = _own(lexicon)
+    phrases = sum(" " in foreign for foreign in own)
+    translations = sum(map(len, own.values()))
+    return LexiconInfo(
+        words=len(own) - phrases,
+        phrases=phrases,
+        beginnings=len(lexicon.entries) - len(own),
+        translations=translations,
+        senses=translations / len(own) if own else 0.0,
+        identical=sum(best(of) == foreign for foreign, of in own.items()) / len(own) if own else 0.0,
+    )
+
+
+def coverage(lexicon: Lexicon, texts: Iterable[str]) -> Coverage:
+    """How many words of texts in the lexicon's language it translates; a number is a word too.
+
+    Only entries of single words count: a word inside a known phrase is known if it has an entry.
+
+    Raises:
+        InputError: the texts have no word.
+    """
+    counts = Counter(word for text in texts for word in words(text))
+    if not counts:
+        raise InputError(
+            "no coverage without words", expected=f"texts in {lexicon.language.name}", got="none with a word"
+        )
+    known = [word for word in counts if word in lexicon.entries]
+    reached = [word for word in counts if lexicon.translations(word)]
+    tokens, types = counts.total(), len(counts)
+    return Coverage(
+        tokens=tokens,
+        types=types,
+        known_tokens=sum(counts[word] for word in known) / tokens,
+        known_types=len(known) / types,
+        reached_tokens=sum(counts[word] for word in reached) / tokens,
+        reached_types=len(reached) / types,
+    )
+
+
+def agreement(lexicon: Lexicon, reference: Lexicon) -> Agreement:
+    """Hold a lexicon against one that is believed, over the words and phrases that both have.
+
+    A best translation that the reference does not list may still be right, so this is a lower bound.
+
+    Raises:
+        InputError: they are of different languages.
+    """
+    if lexicon.language != reference.language:
+        raise InputError(
+            "only lexicons of one language can be compared",
+            expected=lexicon.language.tag,
+            got=reference.language.tag,
+        )
+    mine, theirs = _own(lexicon), _own(reference)
+    shared = mine.keys() & theirs.keys()
+    return Agreement(len(shared), sum(best(mine[foreign]) in theirs[foreign] for foreign in shared))
+
+
+def best(translations: Mapping[str, float]) -> str:
+    """The most probable translation; of several the first by spelling."""
+    return min(translations, key=lambda english: (-translations[english], english))
+
+
+def _own(lexicon: Lexicon) -> dict[str, Mapping[str, float]]:
+    """The entries of words and phrases, without those of beginnings."""
+    return {word: found for word, found in lexicon.entries.items() if not word.endswith(PREFIX_MARK)}

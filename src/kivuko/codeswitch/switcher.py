@@ -1,4 +1,10 @@
-"""Code-switching: some words of an English text replaced by their translations.
+"""How a translation is written in the place of English text: case, and the border between two of them.
+
+The words of an English text that may be switched, with their places.
+
+What code-switching did to a text, and to many.
+
+Code-switching: some words of an English text replaced by their translations.
 
 Litschko, Artemova, Plank, "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially
 Code-Switched Data", Findings of ACL 2023, arXiv 2305.05295.
@@ -10,14 +16,159 @@ import random
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-from kivuko.codeswitch.english_table import LONGEST_PHRASE, EnglishTable, Senses
-from kivuko.codeswitch.spans import WordSpan, word_spans
-from kivuko.codeswitch.spelling import border_between, in_case_of
-from kivuko.codeswitch.switched import Switched
+from kivuko.codeswitch.lexicon import LONGEST_PHRASE, EnglishTable, Senses
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
+from kivuko.text import words
+from kivuko.text.normal import WORD_BORDER
+
+# Georgian capitals exist in Unicode but hardly in text.
+_WITH_CASE = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
+_DOTTED_CAPITAL_I = frozenset({"aze", "tur"})
+_TSHEG = "\u0f0b"
+_BORDERS = {"Khmr": WORD_BORDER, "Tibt": _TSHEG}
+
+
+def in_case_of(english: str, translation: str, language: Language) -> str:
+    """The translation in the case pattern of the English text it replaces.
+
+    CAPITALS (two letters or more) give capitals; a capital first letter gives one; anything else ("iPhone")
+    leaves the translation as it is, and so do scripts without case.
+    """
+    if language.script not in _WITH_CASE:
+        return translation
+    if english.isupper() and sum(map(str.isalpha, english)) > 1:
+        return _dotted(translation, language).upper()
+    if english[:1].isupper():
+        first = next((at for at, character in enumerate(translation) if character.isalpha()), 0)
+        capital = _dotted(translation[first : first + 1], language).title()
+        return translation[:first] + capital + translation[first + 1 :]
+    return translation
+
+
+def border_between(language: Language) -> str:
+    """What stands between two words of the language where English has one space.
+
+    Scripts without spaces write nothing there, Khmer U+200B (which text normalisation keeps as the border of
+    words) and Tibetan the tsheg: running text of the language looks so, and an encoder's pieces differ after
+    a space.
+    """
+    return _BORDERS.get(language.script, "") if language.spaceless else " "
+
+
+def _dotted(text: str, language: Language) -> str:
+    return text.replace("i", "İ") if language.iso639_3 in _DOTTED_CAPITAL_I else text
+
+
+# A letter or digit with what may stand inside a word: combining marks, joiners, soft hyphens, variation
+# selectors. Letters of other scripts are in, so that no English word is found at the edge of a foreign one.
+_MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
+_LETTER = rf"[\w{_MARKS}\u200c\u200d\u00ad\u2060\ufeff]"
+_RUN = rf"\w{_LETTER}*(?:['’]{_LETTER}+)*"
+_TOKEN = re.compile(
+    rf"""
+    [A-Za-z][A-Za-z0-9+.-]*://\S+ | www\.\S+          # web addresses
+  | </?[A-Za-z][^<>]*> | &\#?\w+;                     # tags and entities
+  | \{{\{{[^{{}}]*\}}\}} | [$%\#]?\{{[^{{}}\s]*\}}    # {{{{templates}}}}, {{0}}, ${{name}}
+  | \$\[[^\[\]\s]*\] | \$\([^()\s]*\) | \$\w+         # $[officename], $(ARG1), $1
+  | %\([^()\s]*\)\w? | %[-+.\d$]*[A-Za-z]\w*          # %(name)s, %s, %1$d, %PRODUCTNAME
+  | \\\w+                                             # \n, \alpha
+  | {_RUN}(?:[.@\\=&~]{_RUN})+                        # file.txt, name@host, e.g, R&D, mnemonics: Fi~le
+  | (?P<word>{_RUN})
+    """,
+    re.VERBOSE,
+)
+
+
+class WordSpan(NamedTuple):
+    """A word at ``text[start:stop]``; ``key`` is its form in :func:`kivuko.text.words`."""
+
+    start: int
+    stop: int
+    key: str
+
+
+def word_spans(text: str) -> list[WordSpan]:
+    """The words of an English text, in order and without overlap.
+
+    Words are those of :func:`kivuko.text.words`: the parts of a hyphenated compound are words, an apostrophe
+    inside belongs to the word. Left out, because translating them would be wrong: numbers and anything with a
+    digit or underscore; placeholders, markup, addresses; and words joined by ``. @ = & ~`` or a backslash.
+    """
+    found = []
+    for token in _TOKEN.finditer(text):
+        run = token["word"]
+        if run and "_" not in run and not any(map(str.isnumeric, run)):
+            found.append(WordSpan(token.start(), token.end(), " ".join(words(run))))
+    return found
+
+
+@dataclass(frozen=True)
+class Switched:
+    """A code-switched text.
+
+    Attributes:
+        text: the result.
+        words: words of the English text, without numbers and placeholders.
+        switchable: those of them for which there was a translation, alone or in a phrase.
+        switched: those that were replaced.
+        by_language: language tag → English words replaced by that language; sums to ``switched``.
+    """
+
+    text: str
+    words: int
+    switchable: int
+    switched: int
+    by_language: Mapping[str, int]
+
+
+@dataclass
+class SwitchReport:
+    """Counts over many texts; the realised rate belongs beside the requested one wherever results are shown.
+
+    Attributes:
+        texts: texts added.
+        words: their words.
+        switchable: words with a translation.
+        switched: words replaced.
+        by_language: language tag → words replaced by it.
+    """
+
+    texts: int = 0
+    words: int = 0
+    switchable: int = 0
+    switched: int = 0
+    by_language: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: Switched) -> None:
+        """Count one text."""
+        self.texts += 1
+        self.words += result.words
+        self.switchable += result.switchable
+        self.switched += result.switched
+        self.by_language.update(result.by_language)
+
+    @property
+    def coverage(self) -> float:
+        """Share of words that have a translation, in [0, 1]; 0 without words."""
+        return self.switchable / self.words if self.words else 0.0
+
+    @property
+    def realised_rate(self) -> float:
+        """Share of words that were replaced, in [0, 1]; 0 without words."""
+        return self.switched / self.words if self.words else 0.0
+
+    def as_json(self) -> dict[str, object]:
+        """For a manifest."""
+        return {
+            "texts": self.texts, "words": self.words, "switchable": self.switchable, "switched": self.switched,
+            "coverage": round(self.coverage, 4), "realised rate": round(self.realised_rate, 4),
+            "by language": dict(sorted(self.by_language.items())),
+        }  # fmt: skip
+
 
 SENSES = ("sampled", "best")
 # Between the words of a phrase; punctuation or a line's end shows that they are none.

@@ -11,7 +11,7 @@ from kivuko.errors import MissingExtraError, UnknownNameError
 from kivuko.experiment.tiers import is_seen, resource_tier
 from kivuko.languages import Language, foreign_language
 from kivuko.models.catalogue import find
-from kivuko.models.tokenizer_profile import Tokenisation, TokenizerProfile
+from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
 from kivuko.public import cldr, udhr
 from kivuko.public.reach import Reach, cached_bitext, within_reach
 from kivuko.text import normalise, script_share

@@ -15,21 +15,24 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
 from kivuko.codeswitch import Lexicon, induce
-from kivuko.data import Bitext, Collection, build_bitext, build_collection
-from kivuko.data.split import HELD_OUT
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.scoring import DEPTH
 from kivuko.languages import Language
 from kivuko.models import late_interaction
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 from kivuko.ranking import Qrels, Run
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import WeightChoice, choose_weight, score_fusion
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
-from kivuko.retrieval.translate import QueryTranslator
-from kivuko.training.regimes.optical import OpticalSettings, train_optical
+from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
 
 CEILING = "english-title"

@@ -8,12 +8,14 @@ from collections import Counter
 from collections.abc import Sequence
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switcher, induce, invert
-from kivuko.data import Bitext, Pair, build_bitext, collections_for
-from kivuko.data.collection import LIBREOFFICE_HELP
-from kivuko.data.split import split_of
+from kivuko.collections.bitext import Bitext, Pair
+from kivuko.collections.collection import LIBREOFFICE_HELP
+from kivuko.collections.split import split_of
 from kivuko.experiment.config import Budget
 from kivuko.languages import Language
 from kivuko.public import help_pages
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import collections_for
 from kivuko.public.help_pages import english_pages, load_pages
 from kivuko.public.leakage import held_out_terms, held_out_texts
 from kivuko.public.lexicons import public_lexicon

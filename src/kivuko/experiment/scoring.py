@@ -12,21 +12,22 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
 from kivuko.codeswitch import Lexicon
-from kivuko.data import Collection, build_collection, collections_for
-from kivuko.data.split import HELD_OUT
+from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.config import Experiment
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels, Run
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import WeightChoice, choose_weight, reciprocal_rank_fusion
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.indexing import build_index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.translate import QueryTranslator
-from kivuko.training.regimes.regime import Models
+from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.training.regimes import Models
 
 RECIPE = 1
 """Raised when a rule of training or scoring changes, so that what was measured before is measured anew."""

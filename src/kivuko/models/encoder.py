@@ -1,37 +1,135 @@
-"""What reading texts needs of a late-interaction encoder, whichever library computes its vectors."""
+"""The encoder as an object: a late-interaction model opened once, for as many texts as one likes.
+
+Whatever takes a model takes a folder, a name of the catalogue or hub, or an open :class:`Encoder`. Who asks more than
+one question holds one open: opening a multilingual encoder costs more than encoding hundreds of queries.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from kivuko.models import encoding, late_interaction
+from kivuko.models.loading import get
+from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
-Task = Literal["query", "document"]
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
-class Encoder(Protocol):
-    """A ``MultiVectorEncoder`` of sentence-transformers, or :class:`kivuko.models.onnx_encoder.OnnxEncoder`.
+class Encoder:
+    """A late-interaction model that reads texts. Use :meth:`open`.
 
     Attributes:
-        max_seq_length: pieces of a text that are read, special ones included; can be set.
+        path: the model's folder.
+        model: the open model: a ``MultiVectorEncoder`` of sentence-transformers, or one that ONNX Runtime runs.
     """
 
-    max_seq_length: int | None
+    def __init__(self, path: Path, model: TokenEncoder) -> None:
+        self.path = path
+        self.model = model
+
+    @classmethod
+    def open(cls, model: ModelLike) -> Encoder:
+        """Open a model; an open one is returned as it is.
+
+        Args:
+            model: a folder, a name of the catalogue or hub, or an open encoder.
+
+        Raises:
+            InputError: the folder lacks something, or is no late-interaction model.
+            UnknownNameError: there is no folder and no model of this name.
+            ArtifactError: the folder is ours and damaged.
+            MissingExtraError: the model was exported, and onnxruntime is not installed.
+        """
+        if isinstance(model, Encoder):
+            return model
+        path = get(model)
+        return cls(path, encoding.open_encoder(path))
+
+    @functools.cached_property
+    def space(self) -> str:
+        """The vector space it writes into, see :func:`kivuko.models.late_interaction.space_of`.
+
+        Raises:
+            ArtifactError: the folder does not say.
+        """
+        return late_interaction.space_of(self.path)
 
     @property
-    def tokenizer(self) -> Any:
-        """The tokenizer of transformers that cuts texts into pieces."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where features must lie."""
-
-    def get_embedding_dimension(self) -> int | None:
+    def dimension(self) -> int:
         """Numbers in one token vector."""
+        return late_interaction.dimension(self.model)
 
-    def preprocess(self, inputs: list[str], *, task: Task) -> dict[str, Any]:
-        """Texts, cut at the limit, as features with ``input_ids`` and ``attention_mask`` [batch, length]."""
+    @property
+    def length(self) -> int:
+        """Pieces of a text that are read, special ones included."""
+        return late_interaction.length_limit(self.model)
 
-    def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
-        """Features with ``token_embeddings`` [batch, length, dim], unit vectors, and ``attention_mask``
-        [batch, length], which is true for content tokens alone."""
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        task: Task,
+        pooling: float = 1.0,
+        length: int | None = None,
+        progress: Progress | None = None,
+        label: str = "encoding",
+    ) -> TokenVectors:
+        """Content-token vectors of texts, see :func:`kivuko.models.encoding.encode`.
+
+        Args:
+            texts: any number.
+            task: the side they stand on.
+            pooling: tokens of a document that become one vector on average, 1 to 16.
+            length: pieces of a text to read; :attr:`length` by default.
+            progress: a rich display for a bar.
+            label: what the bar says.
+
+        Raises:
+            InputError: ``pooling`` is out of range, or of queries.
+        """
+        own, self.model.max_seq_length = self.model.max_seq_length, length or self.model.max_seq_length
+        try:
+            return encoding.encode(
+                self.model, texts, task=task, pooling=pooling, progress=progress, label=label
+            )
+        finally:
+            self.model.max_seq_length = own
+
+    def truncated(self, texts: Sequence[str]) -> int:
+        """How many texts are longer than it reads."""
+        return late_interaction.truncated(self.model, texts)
+
+    def words_of_tokens(self, text: str, length: int | None = None) -> list[str]:
+        """For each content token of a text, the word around it.
+
+        Args:
+            text: as it was encoded.
+            length: pieces read of it; :attr:`length` by default.
+        """
+        return late_interaction.words_of_tokens(self.model, text, length)
+
+
+#: Whatever takes a model takes these: a folder, a name of the catalogue or hub, an open encoder.
+ModelLike = Path | str | Encoder
+
+
+def folder_of(model: ModelLike) -> Path:
+    """Where a model's files are.
+
+    Raises:
+        InputError, UnknownNameError: there is no such model.
+    """
+    return model.path if isinstance(model, Encoder) else get(model)
+
+
+def space_of(model: ModelLike) -> str:
+    """The vector space of a model, without opening it.
+
+    Raises:
+        ArtifactError: the folder does not say.
+    """
+    return model.space if isinstance(model, Encoder) else late_interaction.space_of(folder_of(model))

@@ -21,10 +21,10 @@ from torch import Tensor
 from kivuko.artifact import read_manifest
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
-from kivuko.models.encoder import Encoder, Task
 from kivuko.models.late_interaction import uses_bfloat16
 from kivuko.models.loading import EXPORTED, check_folder, is_exported
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.models.token_vectors import Task, TokenVectors
+from kivuko.models.token_vectors import TokenEncoder as Encoder
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -50,7 +50,7 @@ def open_encoder(path: Path) -> Encoder:
     """
     check_folder(path, exported=True)
     if is_exported(path):
-        from kivuko.models.onnx_encoder import OnnxEncoder
+        from kivuko.models.onnx import OnnxEncoder
 
         return OnnxEncoder(path, read_manifest(path, late_interaction.KIND).meta[EXPORTED]["max_length"])
     encoder = late_interaction.load(path)

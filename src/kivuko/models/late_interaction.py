@@ -23,8 +23,8 @@ from torch import Tensor
 from kivuko.artifact import is_complete, read_manifest, write_artifact
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models.convert import KIND as KIND
-from kivuko.models.encoder import Encoder
 from kivuko.models.loading import check_folder, load_transformer, quiet
+from kivuko.models.token_vectors import TokenEncoder as Encoder
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -136,7 +136,9 @@ def device() -> str:
 
 def uses_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
-    return torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported()
+    # Not part of torch's public interface; without it float32 is the safe answer.
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return torch.cuda.is_available() or bool(supported and supported())
 
 
 def dimension(encoder: Encoder) -> int:

@@ -2,6 +2,8 @@
 
 The same two files, ``vectors.npy`` and ``offsets.npy``, hold the teacher's view of a bitext and the documents
 of an index. They are memory-mapped, so opening them costs nothing and several processes share them.
+
+What reading texts needs of a late-interaction encoder, whichever library computes its vectors.
 """
 
 from __future__ import annotations
@@ -9,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,3 +86,34 @@ def pad(rows: Sequence[npt.NDArray[np.float16]], dim: int) -> tuple[Tensor, Tens
         batch[i, : len(row)] = torch.from_numpy(row.astype(np.float32))
         mask[i, : len(row)] = True
     return batch, mask
+
+
+Task = Literal["query", "document"]
+
+
+class TokenEncoder(Protocol):
+    """A ``MultiVectorEncoder`` of sentence-transformers, or :class:`kivuko.models.onnx.OnnxEncoder`.
+
+    Attributes:
+        max_seq_length: pieces of a text that are read, special ones included; can be set.
+    """
+
+    max_seq_length: int | None
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers that cuts texts into pieces."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where features must lie."""
+
+    def get_embedding_dimension(self) -> int | None:
+        """Numbers in one token vector."""
+
+    def preprocess(self, inputs: list[str], *, task: Task) -> dict[str, Any]:
+        """Texts, cut at the limit, as features with ``input_ids`` and ``attention_mask`` [batch, length]."""
+
+    def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
+        """Features with ``token_embeddings`` [batch, length, dim], unit vectors, and ``attention_mask``
+        [batch, length], which is true for content tokens alone."""

@@ -14,14 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kivuko.artifact import (
-    cache_folder,
-    exclusive,
-    hash_file,
-    is_complete,
-    read_manifest,
-    write_artifact,
-)
+from kivuko.artifact import cache_folder, exclusive, hash_file, is_complete, read_manifest, write_artifact
 from kivuko.errors import FetchError, InputError
 from kivuko.packages.clients import AptClient, download_npm, download_wheel, verify_download
 from kivuko.packages.unpack import read_deb, read_dependencies, read_wheel, unpack_npm, unpack_wheel

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, write_artifact
-from kivuko.data.bitext import KIND, PAIRS_FILE, Pair, RawPairs
-from kivuko.data.cleaning import clean_pairs, drop_duplicates
-from kivuko.data.collection import LIBREOFFICE_HELP
-from kivuko.data.drops import DropReport
-from kivuko.data.formats.tables import write_jsonl
+from kivuko.cleaning.pairs import clean_pairs, drop_duplicates
+from kivuko.collections.bitext import KIND, PAIRS_FILE, Pair, RawPairs
+from kivuko.collections.collection import LIBREOFFICE_HELP
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
+from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language, foreign_language
 from kivuko.public.help_pages import english_pages
 from kivuko.public.leakage import HeldOut, drop_leaking, held_out_texts

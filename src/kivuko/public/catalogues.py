@@ -19,8 +19,8 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from kivuko.artifact import cache_folder, usable_meta, write_artifact
-from kivuko.data.bitext import Pair, RawPairs
-from kivuko.data.interface_text import plain_text, read_messages
+from kivuko.cleaning.interface_text import plain_text, read_messages
+from kivuko.collections.bitext import Pair, RawPairs
 from kivuko.errors import InputError
 from kivuko.languages import Language, known, resolve
 from kivuko.packages import (

@@ -18,13 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kivuko.data.drops import DropReport
-from kivuko.data.glosses import without_notes
-from kivuko.data.translations import RawTranslations, Translation, untranslated
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.packages import fetch_npm, package_version, roots
 from kivuko.public.help_pages import HelpPages, Page
+from kivuko.readers.dictionaries import RawTranslations, Translation, untranslated, without_notes
 from kivuko.text import normalise
 
 PROBE, EMOJI, NAMES = "cldr-probe", "cldr", "cldr-names"

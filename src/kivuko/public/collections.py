@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, usable_meta, write_artifact
-from kivuko.data.cleaning import drop_reason
-from kivuko.data.collection import (
+from kivuko.cleaning.pairs import drop_reason
+from kivuko.collections.collection import (
     DOCUMENTS_FILE,
     KIND,
     LIBREOFFICE_HELP,
@@ -23,10 +23,10 @@ from kivuko.data.collection import (
     Document,
     queries_file,
 )
-from kivuko.data.drops import DropReport
-from kivuko.data.formats.tables import write_jsonl, write_tsv
-from kivuko.data.split import SPLITS, Split, split_of
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import SPLITS, Split, split_of
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.help_pages import HelpPages, Page
 from kivuko.public.recipe import basic_meta, is_current

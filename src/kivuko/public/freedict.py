@@ -10,13 +10,11 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePosixPath
 
-from kivuko.data.drops import DropReport
-from kivuko.data.formats.dictd import read_dictd
-from kivuko.data.glosses import without_particle
-from kivuko.data.translations import RawTranslations, Translation
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.packages import fetch_archive, package_version, read_deb, roots
+from kivuko.readers.dictionaries import RawTranslations, Translation, read_dictd, without_particle
 from kivuko.text import script_share
 
 NAME = "freedict"

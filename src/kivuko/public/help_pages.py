@@ -15,12 +15,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, usable_meta, write_artifact
-from kivuko.data.bitext import Pair, RawPairs
-from kivuko.data.collection import LIBREOFFICE_HELP
-from kivuko.data.formats.tables import write_jsonl
-from kivuko.data.split import split_of
-from kivuko.data.streams import lines
+from kivuko.collections.bitext import Pair, RawPairs
+from kivuko.collections.collection import LIBREOFFICE_HELP
+from kivuko.collections.split import split_of
 from kivuko.errors import InputError
+from kivuko.files.streams import lines
+from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language, resolve
 from kivuko.packages import fetch_archive, package_version, read_deb, roots
 from kivuko.text import normalise

@@ -13,13 +13,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kivuko.data.drops import DropReport
-from kivuko.data.glosses import glosses
-from kivuko.data.translations import RawTranslations, Translation, untranslated
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.packages import fetch_wheel, package_version, roots
 from kivuko.public.help_pages import HelpPages, Page
+from kivuko.readers.dictionaries import RawTranslations, Translation, glosses, untranslated
 from kivuko.text import normalise
 
 NAME = "ict-terms"

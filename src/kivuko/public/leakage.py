@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from kivuko.data.bitext import Pair
-from kivuko.data.cleaning import clean_text
-from kivuko.data.collection import LIBREOFFICE_HELP
-from kivuko.data.drops import DropReport
-from kivuko.data.split import split_of
+from kivuko.cleaning.pairs import clean_text
+from kivuko.collections.bitext import Pair
+from kivuko.collections.collection import LIBREOFFICE_HELP
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
 from kivuko.languages import Language, foreign_language
 from kivuko.public.collections import collection_source, collections_for, covering_source, english_side
 from kivuko.public.help_pages import Page

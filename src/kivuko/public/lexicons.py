@@ -10,10 +10,10 @@ from typing import Any
 from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch import Lexicon, from_translations, merge
 from kivuko.codeswitch.lexicon import KIND
-from kivuko.data.translations import RawTranslations
 from kivuko.errors import UnknownNameError
 from kivuko.languages import Language, foreign_language
 from kivuko.public.sources import LEXICONS
+from kivuko.readers.dictionaries import RawTranslations
 
 RECIPE = 1
 """Raised when a rule of reading or merging changes, so that what was built before is built anew."""

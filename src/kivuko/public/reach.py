@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch.lexicon import KIND as LEXICON
-from kivuko.data.bitext import KIND as BITEXT_KIND
-from kivuko.data.bitext import Bitext
-from kivuko.data.collection import KIND as COLLECTION
+from kivuko.collections.bitext import KIND as BITEXT_KIND
+from kivuko.collections.bitext import Bitext
+from kivuko.collections.collection import KIND as COLLECTION
 from kivuko.languages import Language
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import collection_folder, collections_for
 from kivuko.public.lexicons import public_lexicon
 from kivuko.public.recipe import is_current
 from kivuko.public.sources import BITEXT, LEXICONS
-from kivuko.retrieval.machine_translation.apertium import apertium_pairs
+from kivuko.retrieval.apertium import apertium_pairs
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from kivuko.data.bitext import RawPairs
-from kivuko.data.translations import RawTranslations
+from kivuko.collections.bitext import RawPairs
 from kivuko.languages import Language
 from kivuko.public import catalogues, cldr, freedict, gnome_help, help_pages, ict_terms, udhr
 from kivuko.public.help_pages import HelpPages
 from kivuko.public.recipe import NOTICE
+from kivuko.readers.dictionaries import RawTranslations
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from kivuko.data.bitext import Pair, RawPairs
+from kivuko.collections.bitext import Pair, RawPairs
 from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.packages import fetch_npm, package_version, roots

@@ -1,35 +1,52 @@
 """The index folder: documents, their words and their passages' vectors, in segments that are written once.
 
-A change (build, add, delete, compact) is there whole or not at all, see :mod:`kivuko.retrieval.store`. Who has an
+A change (build, add, delete, compact) is there whole or not at all, see :mod:`kivuko.retrieval.changes`. Who has an
 index open keeps the state that was opened.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest, read_manifest
-from kivuko.data import Document
-from kivuko.errors import ArtifactError
+from kivuko.collections.collection import Document
+from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
-from kivuko.retrieval import writing
+from kivuko.retrieval import changes
+from kivuko.retrieval.bounds import EFFORT, Effort, search
 from kivuko.retrieval.filters import Filter, check_fields, fitting
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.protocol import EncodedDocuments, Hit
-from kivuko.retrieval.searching import EFFORT, Effort, Part, search
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.retrieval.state import KIND, State
-from kivuko.retrieval.word_counts import WordCounts
+
+if TYPE_CHECKING:
+    from kivuko.models.encoder import ModelLike
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
 _SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
+
+
+@dataclass(frozen=True)
+class PassageHit:
+    """A document that an index found.
+
+    Attributes:
+        id: of the document.
+        score: higher is better.
+        span: where in its full text the passage stands that scored best; None when words alone were searched.
+    """
+
+    id: str
+    score: float
+    span: tuple[int, int] | None
 
 
 class Index:
@@ -40,25 +57,17 @@ class Index:
         self._state = state
 
     @classmethod
-    def open(cls, path: Path, *, verify: bool = True) -> Index:
+    def open(cls, path: Path) -> Index:
         """Open the index in folder ``path`` as it is now.
 
-        Args:
-            path: the folder.
-            verify: read every file and compare its SHA-256; without it sizes alone are compared.
+        Sizes of files are compared with what was written; :meth:`verify` reads all of them and compares content.
 
         Raises:
-            ArtifactError: no complete index is there, it is damaged, or an earlier version of Kivuko wrote it.
+            ArtifactError: no complete index is there, a file is missing or cut short, or an earlier version of Kivuko
+                wrote it.
         """
         path = Path(path)
-        while True:
-            before = _manifest_bytes(path)
-            try:
-                return cls(path, State.read(path, read_manifest(path, KIND, verify=verify)))
-            except (ArtifactError, FileNotFoundError):
-                # Files may be missing because a writer replaced the state that was being opened.
-                if _manifest_bytes(path) == before:
-                    raise
+        return cls(path, _read_state(path))
 
     @property
     def manifest(self) -> Manifest:
@@ -76,13 +85,10 @@ class Index:
         space: str | None = self.manifest.meta["space"]
         return space
 
-    @functools.cached_property
+    @property
     def documents(self) -> list[Document]:
         """The documents that can be found, in the order in which they were added."""
-        return [
-            self._state.segments[number].document(document)
-            for number, document in self._state.places.values()
-        ]
+        return self._state.documents
 
     def document(self, document_id: str) -> Document:
         """One document.
@@ -93,28 +99,31 @@ class Index:
         number, document = self._state.places[document_id]
         return self._state.segments[number].document(document)
 
-    def require_space(self, model: Path) -> None:
+    @names_missing_extra()
+    def require_space(self, model: ModelLike) -> None:
         """Refuse queries of a model whose vectors do not live in this index's space.
 
         Raises:
             ArtifactError: the index has no vectors, or the model writes into another space or does not say into
                 which.
+            MissingExtraError: torch is not installed.
         """
-        from kivuko.models import late_interaction
+        from kivuko.models.encoder import folder_of, space_of
 
         if self.space is None:
             raise self._lacks_vectors()
-        space = late_interaction.space_of(model)
+        space = space_of(model)
         if space != self.space:
             raise ArtifactError(
                 "this index was built in another model's vector space",
                 where=self.path,
                 expected=f"a model of space {self.space[:12]}… (the teacher, or a student trained from it)",
-                got=f"{model}, of space {space[:12]}…",
+                got=f"{folder_of(model)}, of space {space[:12]}…",
                 remedy="search with a student of the teacher that encoded the documents, "
                 "or build the index again with 'kivuko index build'",
             )
 
+    @names_missing_extra()
     def search(
         self,
         queries: Sequence[NDArray[np.float32]],
@@ -122,7 +131,7 @@ class Index:
         depth: int,
         where: Filter | None = None,
         effort: Effort = EFFORT,
-    ) -> list[list[Hit]]:
+    ) -> list[list[PassageHit]]:
         """The best documents by MaxSim, each by its best passage.
 
         Args:
@@ -138,13 +147,15 @@ class Index:
             ArtifactError: the index holds words alone.
             UnknownNameError: no document has a field that ``where`` names.
         """
+        if self._state.storage is None:
+            raise self._lacks_vectors()
         allowed = self._allowed(where)
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
         passages = [
             alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
         ]
-        found_by = search(self._parts, [queries[each] for each in asked], depth, passages, effort)
+        found_by = search(self._state.parts, [queries[each] for each in asked], depth, passages, effort)
         for query, results in zip(asked, found_by, strict=True):
             for segment, result in zip(self._state.segments, results, strict=True):
                 # The best first, so that a document keeps its best passage, the earlier one of equals.
@@ -154,7 +165,7 @@ class Index:
                     best[query].setdefault(segment.ids[document], (score, (begin, end)))
         return [
             [
-                Hit(name, *found[name])
+                PassageHit(name, *found[name])
                 for name in ranked({name: score for name, (score, _) in found.items()})[:depth]
             ]
             for found in best
@@ -166,7 +177,7 @@ class Index:
         *,
         depth: int,
         where: Filter | None = None,
-    ) -> list[list[Hit]]:
+    ) -> list[list[PassageHit]]:
         """The best documents by BM25, see :meth:`kivuko.retrieval.lexical.LexicalIndex.search_structured`.
 
         Args:
@@ -175,24 +186,19 @@ class Index:
             where: which documents may be found; how rare a word is, is counted over all of them.
 
         Raises:
-            InputError: no document has a word.
             UnknownNameError: no document has a field that ``where`` names.
         """
-        allowed = np.concatenate(
-            [mask[alive] for mask, alive in zip(self._allowed(where), self._state.alive, strict=True)]
-        )
+        among = zip(self._allowed(where), self._state.alive, strict=True)
+        allowed = np.concatenate([np.zeros(0, dtype=bool), *(mask[alive] for mask, alive in among)])
         runs = (self.lexical.search_structured(query, depth, allowed=allowed) for query in queries)
-        return [[Hit(name, score, None) for name, score in run.items()] for run in runs]
+        return [[PassageHit(name, score, None) for name, score in run.items()] for run in runs]
 
-    @functools.cached_property
+    @property
     def lexical(self) -> LexicalIndex:
         """BM25 over the documents that can be found."""
-        counts = [
-            segment.words.take(np.flatnonzero(alive))
-            for segment, alive in zip(self._state.segments, self._state.alive, strict=True)
-        ]
-        return LexicalIndex.from_counts(list(self._state.places), WordCounts.join(counts))
+        return self._state.lexical
 
+    @names_missing_extra()
     def vectors_of(self, document_id: str) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
         """Span in the full text, and [tokens, dim] vectors, of each passage of a document, in order.
 
@@ -200,7 +206,7 @@ class Index:
             KeyError: the index has no such document.
             ArtifactError: the index keeps no vectors.
         """
-        from kivuko.retrieval.exact_search import Vectors
+        from kivuko.retrieval.exact import Vectors
 
         number, document = self._state.places[document_id]
         segment = self._state.segments[number]
@@ -211,6 +217,7 @@ class Index:
         vectors = Vectors(segment.arrays)
         return [((int(segment.passages[i, 1]), int(segment.passages[i, 2])), vectors.of(int(i))) for i in own]
 
+    @names_missing_extra()
     def add(self, shards: Sequence[EncodedDocuments], *, replace: bool = False) -> None:
         """Add documents, all of them or none, without encoding again what is there.
 
@@ -223,7 +230,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.add(self.path, shards, replace=replace)
+        changes.add(self.path, shards, replace=replace)
         self._reopen()
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -234,7 +241,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.delete(self.path, ids)
+        changes.delete(self.path, ids)
         self._reopen()
 
     def compact(self) -> None:
@@ -244,7 +251,7 @@ class Index:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the index stays as it was.
         """
-        writing.compact(self.path)
+        changes.compact(self.path)
         self._reopen()
 
     def verify(self) -> None:
@@ -288,12 +295,6 @@ class Index:
         scanned = self.kind in ("exact", "exact-int8") and file.stem != "token-float16"
         return "searched" if scanned else "vectors"
 
-    @functools.cached_property
-    def _parts(self) -> list[Part]:
-        if self._state.storage is None:
-            raise self._lacks_vectors()
-        return [self._state.storage.part(segment) for segment in self._state.segments]
-
     def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
         if not where:
@@ -312,9 +313,25 @@ class Index:
         )
 
     def _reopen(self) -> None:
-        self._state = State.read(self.path, read_manifest(self.path, KIND))
-        for name in ("documents", "lexical", "_parts"):
-            self.__dict__.pop(name, None)
+        self._state = _read_state(self.path)
+
+
+def _read_state(path: Path) -> State:
+    while True:
+        before = _manifest_bytes(path)
+        try:
+            return State.read(path, read_manifest(path, KIND))
+        except (ArtifactError, FileNotFoundError):
+            # Files may be missing because a writer replaced the state that was being opened.
+            if _manifest_bytes(path) == before:
+                raise
+        except (EOFError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                "a file of this index cannot be read",
+                where=path,
+                got=repr(error),
+                remedy="'kivuko index verify' says which file is damaged; build the index again",
+            ) from error
 
 
 def _manifest_bytes(path: Path) -> bytes | None:

@@ -7,9 +7,8 @@ from typing import Literal, Protocol, get_args
 
 from kivuko.errors import UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.passage_arrays import PassageArrays
-from kivuko.retrieval.searching import Part
-from kivuko.retrieval.segment import Segment
+from kivuko.retrieval.bounds import Part
+from kivuko.retrieval.segment import PassageArrays, Segment
 
 Kind = Literal["exact", "exact-int8", "compressed", "codes", "lexical"]
 KINDS: dict[Kind, str] = {
@@ -39,13 +38,13 @@ class ExactStorage:
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
-        from kivuko.retrieval.exact_search import compress_exact
+        from kivuko.retrieval.exact import compress_exact
 
         return compress_exact(vectors, self._precision)
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.exact_search import ExactPart
+        from kivuko.retrieval.exact import ExactPart
 
         return ExactPart(_arrays(segment), segment.owners)
 
@@ -55,14 +54,14 @@ class CompressedStorage:
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
-        from kivuko.retrieval.compressed_search import compress
+        from kivuko.retrieval.compressed import compress
 
         return compress(vectors, None)
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.compressed_search import CompressedPart
-        from kivuko.retrieval.exact_search import Vectors
+        from kivuko.retrieval.compressed import CompressedPart
+        from kivuko.retrieval.exact import Vectors
 
         arrays = _arrays(segment)
         return CompressedPart(arrays, Vectors(arrays), segment.owners)
@@ -72,20 +71,20 @@ class CodedStorage:
     """A mean a passage, and codes of a codec that was trained when the index was built."""
 
     def __init__(self, codec_folder: Path) -> None:
-        from kivuko.retrieval.codec import Codec
+        from kivuko.retrieval.codes import Codec
 
         self._codec = Codec.open(codec_folder)
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
-        from kivuko.retrieval.compressed_search import compress
+        from kivuko.retrieval.compressed import compress
 
         return compress(vectors, self._codec)
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.coded_vectors import CodedVectors
-        from kivuko.retrieval.compressed_search import CompressedPart
+        from kivuko.retrieval.codes import CodedVectors
+        from kivuko.retrieval.compressed import CompressedPart
 
         arrays = _arrays(segment)
         return CompressedPart(arrays, CodedVectors(arrays, self._codec), segment.owners)

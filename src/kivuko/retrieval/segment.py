@@ -1,4 +1,8 @@
-"""A part of an index that is written once: documents, their words, and their passages' vectors in some form."""
+"""A part of an index that is written once: documents, their words, and their passages' vectors in some form.
+
+Vectors are arrays with a row a token or a row a passage, never padded. Encoding stays outside: documents come with
+the vectors of their passages, in shards that may have been encoded anywhere.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,107 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.data import Document
-from kivuko.retrieval.passage_arrays import PassageArrays
-from kivuko.retrieval.searching import Owners
-from kivuko.retrieval.word_counts import WordCounts
+from kivuko.collections.collection import Document
+from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import Owners
+from kivuko.retrieval.lexical import WordCounts
 
+_LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
 _DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
+
+
+@dataclass(frozen=True)
+class EncodedDocuments:
+    """Documents with the token vectors of their passages.
+
+    Attributes:
+        documents: ids are unique.
+        passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
+            :attr:`~kivuko.collections.document.Document.full_text`.
+        vectors: of these passages, each with at least one token; None for an index of words alone.
+    """
+
+    documents: Sequence[Document]
+    passages: NDArray[np.int32]
+    vectors: TokenVectors | None
+
+    @classmethod
+    def words_only(cls, documents: Sequence[Document]) -> EncodedDocuments:
+        """Documents for an index that holds no vectors."""
+        return cls(documents, np.zeros((0, 3), dtype=np.int32), None)
+
+
+@dataclass(frozen=True)
+class PassageArrays:
+    """Arrays of ``len(self)`` passages, in one order.
+
+    Attributes:
+        lengths: [passages] int64, tokens of each passage, at least 1.
+        by_token: name → [tokens, …]; passage i owns rows ``offsets[i]`` to ``offsets[i + 1]``.
+        by_passage: name → [passages, …].
+    """
+
+    lengths: NDArray[np.int64]
+    by_token: Mapping[str, NDArray[Any]]
+    by_passage: Mapping[str, NDArray[Any]]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def offsets(self) -> NDArray[np.int64]:
+        """[passages + 1] int64, where each passage's tokens begin."""
+        return np.concatenate(([0], np.cumsum(self.lengths)))
+
+    def take(self, passages: NDArray[np.int64]) -> PassageArrays:
+        """Some passages, in the order asked for."""
+        rows = rows_of(self.offsets, passages)
+        return PassageArrays(
+            self.lengths[passages],
+            {name: array.take(rows, axis=0) for name, array in self.by_token.items()},
+            {name: array.take(passages, axis=0) for name, array in self.by_passage.items()},
+        )
+
+    @classmethod
+    def join(cls, parts: Sequence[PassageArrays]) -> PassageArrays:
+        """Passages of several parts, one part after the other."""
+        return cls(
+            np.concatenate([part.lengths for part in parts]),
+            {name: np.concatenate([part.by_token[name] for part in parts]) for name in parts[0].by_token},
+            {name: np.concatenate([part.by_passage[name] for part in parts]) for name in parts[0].by_passage},
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write each array as one ``.npy`` file into an existing folder."""
+        np.save(folder / _LENGTHS, self.lengths)
+        for prefix, arrays in ((_TOKEN, self.by_token), (_PASSAGE, self.by_passage)):
+            for name, array in arrays.items():
+                np.save(folder / f"{prefix}{name}.npy", array)
+
+    @classmethod
+    def open(cls, folder: Path) -> PassageArrays:
+        """Memory-map what :meth:`save` wrote."""
+        return cls(np.load(folder / _LENGTHS), *(_mapped(folder, prefix) for prefix in (_TOKEN, _PASSAGE)))
+
+
+def rows_of(offsets: NDArray[np.int64], passages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the tokens of some passages, passage after passage."""
+    lengths = offsets[passages + 1] - offsets[passages]
+    begins = np.cumsum(lengths) - lengths
+    return np.repeat(offsets[passages] - begins, lengths) + np.arange(lengths.sum())
+
+
+def _mapped(folder: Path, prefix: str) -> dict[str, NDArray[Any]]:
+    # Copy-on-write maps: torch takes no array that cannot be written, though nobody writes to these.
+    return {
+        file.stem.removeprefix(prefix): np.load(file, mmap_mode="c")
+        for file in sorted(folder.glob(f"{prefix}*.npy"))
+    }
 
 
 @dataclass(frozen=True)
@@ -27,7 +122,7 @@ class Content:
         documents: in order.
         words: of these documents.
         passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
-            :attr:`~kivuko.data.Document.full_text`.
+            :attr:`~kivuko.collections.collection.Document.full_text`.
         arrays: of these passages; None in an index of words alone.
     """
 

@@ -12,8 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest
+from kivuko.collections.collection import Document
 from kivuko.errors import ArtifactError
+from kivuko.retrieval.bounds import Part
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
+from kivuko.retrieval.lexical import LexicalIndex, WordCounts
 from kivuko.retrieval.segment import Segment
 
 KIND = "index"
@@ -23,6 +26,8 @@ FORMAT = 3
 @dataclass(frozen=True)
 class State:
     """One state of an index folder, with everything it names opened.
+
+    What is worked out of it once is kept with it, so that another state never answers from it.
 
     Attributes:
         manifest: what it was read from.
@@ -77,6 +82,25 @@ class State:
             for number, (segment, mask) in enumerate(zip(self.segments, self.alive, strict=True))
             for document in np.flatnonzero(mask).tolist()
         }
+
+    @functools.cached_property
+    def documents(self) -> list[Document]:
+        """The documents that are alive, in the order in which they were added."""
+        return [self.segments[number].document(document) for number, document in self.places.values()]
+
+    @functools.cached_property
+    def lexical(self) -> LexicalIndex:
+        """BM25 over the documents that are alive."""
+        counts = [
+            segment.words.take(np.flatnonzero(mask))
+            for segment, mask in zip(self.segments, self.alive, strict=True)
+        ]
+        return LexicalIndex.from_counts(list(self.places), WordCounts.join(counts))
+
+    @functools.cached_property
+    def parts(self) -> list[Part]:
+        """The segments, to be searched by vectors; none in an index of words alone."""
+        return [] if self.storage is None else [self.storage.part(segment) for segment in self.segments]
 
     def total(self, what: str) -> int:
         """Sum over segments of their ``"documents"``, ``"passages"`` or ``"tokens"``, deleted ones included."""

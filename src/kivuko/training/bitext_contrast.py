@@ -1,47 +1,39 @@
-"""Contrast on bitext alone: a foreign text must find its own English side among those of the batch."""
+"""Contrast on bitext: a text must find its English side, encoded by the teacher, among those of its batch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import Tensor
 
-from kivuko.errors import UnknownNameError
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
 from kivuko.training.similarity import contrast, in_batch_contrast, sentence_vectors
-from kivuko.training.teacher_cache import TeacherCache
+from kivuko.training.teacher_vectors import TeacherVectors
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
-Similarity = Literal["maxsim", "single-vector"]
+Similarity = Literal["mean-maxsim", "single-vector"]
 
 
 class BitextContrastLoss(AlignmentLoss):
     """In-batch negatives against the frozen teacher, with no regression beside them.
 
     Args:
-        model: the student, a ``MultiVectorEncoder`` whose vectors live in the teacher's space.
-        teacher: the teacher's frozen token vectors; text i is the English side of pair i.
-        similarity: ``"maxsim"``: the mean over student tokens of their best similarity with a teacher token;
+        model, teacher, english: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`; equal English sides
+            are no negatives of each other.
+        similarity: ``"mean-maxsim"``: the mean over student tokens of their best similarity with a teacher token;
             ``"single-vector"``: the cosine of the mean token vectors.
         scale: inverse temperature of the similarity.
-        english: [pairs] ids of English sides, see :class:`~kivuko.training.alignment.AlignmentLoss`; equal ones
-            are no negatives of each other.
-
-    Requirements:
-        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
-
-    Inputs:
-        +----------------+----------------------------+
-        | Texts          | Labels                     |
-        +================+============================+
-        | foreign side   | row of the teacher's cache |
-        +----------------+----------------------------+
 
     Relations:
-        With ``"maxsim"`` it is the contrastive companion of the other losses, alone and at weight 1.
+        With ``"mean-maxsim"`` it is the contrastive companion of the other losses, alone and at weight 1.
         ``MultiVectorMultipleNegativesRankingLoss`` trains both sides.
 
     Raises:
@@ -55,9 +47,9 @@ class BitextContrastLoss(AlignmentLoss):
     def __init__(
         self,
         model: MultiVectorEncoder,
-        teacher: TeacherCache,
+        teacher: TeacherVectors,
         *,
-        similarity: Similarity = "maxsim",
+        similarity: Similarity = "mean-maxsim",
         scale: float = 20.0,
         english: Sequence[int] | None = None,
     ) -> None:
@@ -69,7 +61,7 @@ class BitextContrastLoss(AlignmentLoss):
 
     def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
         """The cross-entropy."""
-        if self.similarity == "maxsim":
+        if self.similarity == "mean-maxsim":
             found = in_batch_contrast(
                 batch.student,
                 batch.student_mask,
@@ -83,3 +75,51 @@ class BitextContrastLoss(AlignmentLoss):
             target = sentence_vectors(batch.target, batch.target_mask)
             found = contrast(self.scale * student @ target.T, batch.english)
         return {"contrast": found}
+
+
+@dataclass(frozen=True)
+class BitextContrastSettings(AlignSettings):
+    """What is compared; the contrast is the loss itself here, so its weight beside the loss stays 0.
+
+    Attributes:
+        similarity: ``"mean-maxsim"`` or ``"single-vector"``.
+    """
+
+    similarity: Similarity = "mean-maxsim"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.contrast_weight:
+            raise InputError(
+                "this regime is a contrast, and takes no second one beside it",
+                expected="contrast_weight 0",
+                got=self.contrast_weight,
+            )
+
+
+def train(start: Models, resources: Resources, settings: BitextContrastSettings, job: Job) -> Trained:
+    """Learn to find translations."""
+    return train_aligned(
+        start,
+        resources,
+        settings,
+        job,
+        lambda student, teacher, shared: BitextContrastLoss(
+            student,
+            teacher,
+            similarity=settings.similarity,
+            scale=settings.contrast_scale,
+            english=shared["english"],
+        ),
+    )
+
+
+REGIME = Regime(
+    name="bitext-contrastive",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER}),
+    settings=BitextContrastSettings,
+    train=train,
+    summary="in-batch contrast on bitext against the frozen teacher",
+    reference="van den Oord, Li, Vinyals, 2018, arXiv 1807.03748 (the loss)",
+)

@@ -8,28 +8,36 @@ random state.
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.progress import Progress
 from sentence_transformers import MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
+from sentence_transformers.base.sampler import DefaultBatchSampler
 from transformers import TrainerCallback
 
 from kivuko.artifact import hash_json, storage_errors, write_atomically
 from kivuko.errors import InputError
 from kivuko.models.late_interaction import device, uses_bfloat16
 from kivuko.models.loading import quiet
-from kivuko.training.length_buckets import LengthBuckets
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import MultiVectorEncoder
+
+BATCHES_PER_POOL = 32
+#: Seconds of work that a kill may cost; checkpoints come often enough for that, but no oftener than the second
+#: number, so that writing them stays cheap.
+LOST_AT_MOST, SELDOM = 60.0, 30.0
+#: Characters of a bar's description: what an 80-column terminal leaves beside bar, steps and times.
+DESCRIPTION_WIDTH = 40
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,7 @@ class FitSettings:
         learning_rate: peak of AdamW's learning rate.
         max_length: pieces read of each text, special ones included.
         seed: which examples are drawn, and their order.
-        checkpoint_every: steps between checkpoints.
+        checkpoint_every: steps between checkpoints; more are written where these come less than once a minute.
         train_word_embeddings: train the word embeddings too, most of a multilingual encoder's parameters.
     """
 
@@ -64,82 +72,136 @@ class FitSettings:
             )
 
 
-def fit(
-    encoder: MultiVectorEncoder,
-    dataset: Dataset,
-    loss: torch.nn.Module,
-    lengths: Sequence[int],
-    settings: FitSettings,
-    checkpoints: Path,
-    *,
-    inputs: dict[str, Any],
-    distinct: int | None = None,
-    progress: Progress | None = None,
-    label: str = "training",
-) -> None:
-    """Train ``encoder`` in place.
+@dataclass
+class Job:
+    """One training run, apart from its settings: where it keeps its state, what it shows, and how it is run.
+
+    Attributes:
+        checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it. The last
+            checkpoint stays, so that nothing is lost when the model cannot be written; remove it once the model is.
+        inputs: what determines the result (parents' hashes, settings); a folder with other inputs is started anew.
+        label: what the bar says.
+        progress: a rich display for the bar.
+        tokens: pieces trained on so far.
+    """
+
+    checkpoints: Path
+    inputs: dict[str, Any]
+    label: str
+    progress: Progress | None = None
+    tokens: int = field(default=0, init=False)
+
+    def fit(
+        self,
+        encoder: MultiVectorEncoder,
+        dataset: Dataset,
+        loss: torch.nn.Module,
+        lengths: Sequence[int],
+        settings: FitSettings,
+        *,
+        distinct: int | None = None,
+    ) -> None:
+        """Train ``encoder`` in place.
+
+        Args:
+            encoder: the model whose parameters are trained.
+            dataset: columns as the loss wants them, rows in the order of training.
+            loss: returns named parts, which are summed.
+            lengths: [examples], pieces of each example, for bucketing.
+            settings: see :class:`FitSettings`.
+            distinct: rows that follow each other without repetition; all, by default.
+
+        Raises:
+            InputError: fewer examples, or distinct ones, than one batch.
+            StorageError: no room for a checkpoint; the former one stays.
+        """
+        different = len(lengths) if distinct is None else min(distinct, len(lengths))
+        if different < settings.batch_size:
+            raise InputError(
+                "too little to train on",
+                expected=f"at least one batch of {settings.batch_size} examples",
+                got=f"{different} examples",
+                remedy="bring more pairs, or choose a smaller batch size",
+            )
+        freeze(encoder, train_word_embeddings=settings.train_word_embeddings)
+        _claim(self.checkpoints, self.inputs)
+        arguments = MultiVectorEncoderTrainingArguments(
+            output_dir=str(self.checkpoints),
+            max_steps=settings.steps,
+            per_device_train_batch_size=settings.batch_size,
+            learning_rate=settings.learning_rate,
+            warmup_steps=round(0.06 * settings.steps),
+            lr_scheduler_type="linear",
+            weight_decay=0.01,
+            max_length=settings.max_length,
+            seed=settings.seed,
+            optim="adamw_torch_fused",
+            bf16=uses_bfloat16(),
+            use_cpu=device() == "cpu",
+            save_steps=settings.checkpoint_every,
+            save_total_limit=2,
+            logging_steps=25,
+            dataloader_drop_last=True,
+            disable_tqdm=True,
+            report_to=[],
+        )
+        with quiet(warnings=False), storage_errors(self.checkpoints), _flushed_denormals():
+            bar = _Bar(loss, settings.steps, self.progress, self.label)
+            trainer = _BucketedTrainer(
+                model=encoder,
+                args=arguments,
+                train_dataset=dataset,
+                loss=loss,
+                callbacks=[bar, _TimelyCheckpoints()],
+                lengths=lengths,
+                distinct=different,
+            )
+            _silence(trainer)
+            newest = newest_checkpoint(self.checkpoints)
+            trainer.train(resume_from_checkpoint=str(newest) if newest else None)
+        encoder.eval()
+        self.tokens += round(sum(lengths) / len(lengths) * settings.steps * settings.batch_size)
+
+
+class LengthBuckets(DefaultBatchSampler):
+    """Takes examples in their order by pools of 32 batches, sorts each pool by length, and shuffles its batches.
+
+    A pool never holds more than ``distinct`` examples: copies of one text have one length, would meet in one batch
+    and be each other's negatives. The order depends on seed and epoch alone, so a resumed run sees the batches it
+    would have seen. Incomplete batches are left out.
 
     Args:
-        encoder: the model whose parameters are trained.
-        dataset: columns as the loss wants them, rows in the order of training.
-        loss: returns named parts, which are summed.
-        lengths: [examples], pieces of each example, for bucketing.
-        settings: see :class:`FitSettings`.
-        checkpoints: a folder for this run alone; a run with the same inputs goes on from what is in it. The last
-            one stays, so that nothing is lost when the model cannot be written; remove it once the model is.
-        inputs: what determines the result (parents' hashes, settings); a folder with other inputs is started anew.
-        distinct: rows that follow each other without repetition; all, by default.
-        progress: a rich display for the bar.
-        label: what the bar says.
-
-    Raises:
-        InputError: fewer examples, or distinct ones, than one batch.
-        StorageError: no room for a checkpoint; the former one stays.
+        dataset: ignored but for its size; the trainer passes it.
+        lengths: [examples], pieces of each text, in the order of training.
+        batch_size: examples a batch.
+        seed: any integer.
+        distinct: examples in a row that surely have no repetition; all, by default.
     """
-    different = len(lengths) if distinct is None else min(distinct, len(lengths))
-    if different < settings.batch_size:
-        raise InputError(
-            "too little to train on",
-            expected=f"at least one batch of {settings.batch_size} examples",
-            got=f"{different} examples",
-            remedy="bring more pairs, or choose a smaller batch size",
-        )
-    freeze(encoder, train_word_embeddings=settings.train_word_embeddings)
-    _claim(checkpoints, inputs)
-    arguments = MultiVectorEncoderTrainingArguments(
-        output_dir=str(checkpoints),
-        max_steps=settings.steps,
-        per_device_train_batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        warmup_steps=round(0.06 * settings.steps),
-        lr_scheduler_type="linear",
-        weight_decay=0.01,
-        max_length=settings.max_length,
-        seed=settings.seed,
-        optim="adamw_torch_fused",
-        bf16=uses_bfloat16(),
-        use_cpu=device() == "cpu",
-        save_steps=settings.checkpoint_every,
-        save_total_limit=2,
-        logging_steps=25,
-        dataloader_drop_last=True,
-        disable_tqdm=True,
-        report_to=[],
-    )
-    with quiet(warnings=False), storage_errors(checkpoints), _flushed_denormals():
-        bar = _Bar(loss, settings.steps, progress, label)
-        trainer = _BucketedTrainer(
-            model=encoder,
-            args=arguments,
-            train_dataset=dataset,
-            loss=loss,
-            callbacks=[bar],
-            lengths=lengths,
-            distinct=different,
-        )
-        _silence(trainer)
-        trainer.train(resume_from_checkpoint=_newest_complete(checkpoints))
-    encoder.eval()
+
+    def __init__(
+        self, dataset: Any, *, lengths: Sequence[int], batch_size: int, seed: int, distinct: int | None = None
+    ) -> None:
+        super().__init__(range(len(lengths)), batch_size=batch_size, drop_last=True)
+        self.lengths, self.seed, self.epoch = list(lengths), seed, 0
+        in_pool = min(BATCHES_PER_POOL, (distinct or len(lengths)) // batch_size)
+        self.pool = batch_size * max(1, in_pool)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order the next iteration gives."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths) // self.batch_size
+
+    def __iter__(self) -> Iterator[list[int]]:
+        shuffled = random.Random(f"{self.seed} batches {self.epoch}")
+        for start in range(0, len(self.lengths), self.pool):
+            pool = list(range(start, min(start + self.pool, len(self.lengths))))
+            pool.sort(key=lambda example: (self.lengths[example], example))
+            batches = [pool[i : i + self.batch_size] for i in range(0, len(pool), self.batch_size)]
+            batches = [batch for batch in batches if len(batch) == self.batch_size]
+            shuffled.shuffle(batches)
+            yield from batches
 
 
 class _BucketedTrainer(MultiVectorEncoderTrainer):
@@ -161,7 +223,7 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
 
 
 class _Bar(TrainerCallback):
-    """Shows steps, loss, tokens a second and the plans' marginal error."""
+    """Shows steps, loss, the plans' marginal error where a solver leaves one, and tokens a second."""
 
     def __init__(self, loss: torch.nn.Module, steps: int, progress: Progress | None, label: str) -> None:
         self.loss, self.steps, self.progress, self.label = loss, steps, progress, label
@@ -181,14 +243,45 @@ class _Bar(TrainerCallback):
         if self.progress is None or self.bar is None:
             return
         seconds = max(1e-9, time.monotonic() - self.started)
-        tokens, error = (
-            getattr(self.loss, "tokens", 0),
-            getattr(self.loss, "diagnostics", {}).get("marginal_error"),
-        )
-        shown = [self.label if self.training_loss is None else f"{self.label}: loss {self.training_loss:.3f}"]
-        shown += [f"{tokens / seconds:,.0f} tokens/s"] if tokens else []
-        shown += [f"marginal error {error:.3f}"] if error is not None else []
-        self.progress.update(self.bar, completed=state.global_step, description=", ".join(shown))
+        tokens = getattr(self.loss, "tokens", 0)
+        error = getattr(self.loss, "diagnostics", {}).get("marginal_error")
+        facts = [] if self.training_loss is None else [f"loss {self.training_loss:.3f}"]
+        facts += [f"error {error:.3f}"] if error is not None else []
+        facts += [f"{tokens / seconds:,.0f} tok/s"] if tokens else []
+        self.progress.update(self.bar, completed=state.global_step, description=described(self.label, facts))
+
+
+def described(label: str, facts: Sequence[str]) -> str:
+    """A bar's description: the label, cut where it is long, and of the facts the first that fit."""
+    shown = label if len(label) <= DESCRIPTION_WIDTH // 2 else f"{label[: DESCRIPTION_WIDTH // 2 - 1]}…"
+    for fact in facts:
+        if len(shown) + len(fact) + 2 > DESCRIPTION_WIDTH:
+            break
+        shown += f", {fact}"
+    return shown
+
+
+class _TimelyCheckpoints(TrainerCallback):
+    """Asks for a checkpoint so early that it is complete before a minute of work could be lost."""
+
+    def __init__(self) -> None:
+        self.kept = self.step_ended = time.monotonic()
+        self.step = self.writing = 0.0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.kept = self.step_ended = time.monotonic()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        now = time.monotonic()
+        # Steps differ by their batches' lengths. A much slower one, of a machine that slept, is forgotten again.
+        self.step, self.step_ended = max(now - self.step_ended, 0.9 * self.step), now
+        if now - self.kept >= max(SELDOM, LOST_AT_MOST - self.step - self.writing):
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        now = time.monotonic()
+        # The writing is no work that a kill would cost, nor part of the next step.
+        self.writing, self.kept, self.step_ended = now - self.step_ended, now, now
 
 
 @contextmanager
@@ -228,8 +321,8 @@ def _claim(checkpoints: Path, inputs: dict[str, Any]) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _newest_complete(checkpoints: Path) -> str | None:
-    """The newest checkpoint whose state file, written last, can be read."""
+def newest_checkpoint(checkpoints: Path) -> Path | None:
+    """The newest checkpoint whose state file, written last, can be read; unreadable newer ones are removed."""
     found = sorted(
         checkpoints.glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1]), reverse=True
     )
@@ -239,7 +332,7 @@ def _newest_complete(checkpoints: Path) -> str | None:
         except (OSError, ValueError):
             shutil.rmtree(path, ignore_errors=True)
             continue
-        return str(path)
+        return path
     return None
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
 from kivuko.transport import cosine_cost
 
 
@@ -21,18 +24,7 @@ class GreedyLoss(AlignmentLoss):
     stands for weight 2 of :class:`~kivuko.training.optical.OpticalLoss`, so a companion of weight w there is to be
     compared with one of weight 2w here.
 
-    Args:
-        As :class:`~kivuko.training.alignment.AlignmentLoss`.
-
-    Requirements:
-        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
-
-    Inputs:
-        +----------------+----------------------------+
-        | Texts          | Labels                     |
-        +================+============================+
-        | foreign side   | row of the teacher's cache |
-        +----------------+----------------------------+
+    Its arguments are those of :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
 
     Relations:
         :class:`~kivuko.training.optical.OpticalLoss` aligns all tokens, at the least total cost. The paper follows
@@ -76,3 +68,25 @@ def greedy_alignment(cost: Tensor, source_mask: Tensor, target_mask: Tensor) -> 
         remaining[pair, source, :] = torch.inf
         remaining[pair, :, target] = torch.inf
     return aligned
+
+
+def train(start: Models, resources: Resources, settings: AlignSettings, job: Job) -> Trained:
+    """Distil token vectors along a greedy alignment."""
+    return train_aligned(
+        start,
+        resources,
+        settings,
+        job,
+        lambda student, teacher, shared: GreedyLoss(student, teacher, **shared),
+    )
+
+
+REGIME = Regime(
+    name="greedy",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER}),
+    settings=AlignSettings,
+    train=train,
+    summary="token distillation with greedy one-to-one alignment (DR.DECR)",
+    reference="Li et al., NAACL 2022",
+)

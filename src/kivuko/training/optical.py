@@ -1,4 +1,4 @@
-"""The OPTICAL loss: optimal transport from a student's tokens to a frozen teacher's.
+"""OPTICAL: a multilingual student learns a frozen English teacher's token space from bitext alone.
 
 For a translation pair (x_en, x_l) with teacher tokens H ∈ R^{n×d} and student tokens S ∈ R^{m×d}, both of unit
 length::
@@ -12,13 +12,23 @@ Distillation", WSDM 2023, arXiv 2301.12566.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack, get_args
 
+from rich.progress import Progress
 from torch import Tensor
 
 from kivuko import transport
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
-from kivuko.training.teacher_cache import TeacherCache
+from kivuko.collections.bitext import Pair
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.languages import Language
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
+from kivuko.training.stages import run_stage
+from kivuko.training.teacher_vectors import TeacherVectors
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -30,24 +40,10 @@ class OpticalLoss(AlignmentLoss):
     Mass is uniform over the tokens of a side: all vectors have unit length, so their norms tell nothing.
 
     Args:
-        model: the student, a ``MultiVectorEncoder`` whose vectors live in the teacher's space.
-        teacher: the teacher's frozen token vectors; text i is the English side of pair i.
+        model, teacher, shared: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`; a contrast weight of 0,
+            its default, is the loss as published, and the regime's is 0.5.
         solver: ``"sinkhorn"``, ``"ipot"`` or ``"exact"``.
         epsilon: entropic regularisation of Sinkhorn, relative to the spread of each pair's cost.
-        contrast_weight: weight of the contrastive companion beside a transport weight of 1; 0 leaves the loss as
-            published.
-        contrast_scale: inverse temperature of the mean-MaxSim scores in it.
-        english: [pairs] ids of English sides, see :class:`~kivuko.training.alignment.AlignmentLoss`.
-
-    Requirements:
-        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
-
-    Inputs:
-        +----------------+----------------------------+
-        | Texts          | Labels                     |
-        +================+============================+
-        | foreign side   | row of the teacher's cache |
-        +----------------+----------------------------+
 
     Relations:
         :class:`~kivuko.training.greedy.GreedyLoss` aligns one to one and leaves the longer side's rest alone.
@@ -61,17 +57,13 @@ class OpticalLoss(AlignmentLoss):
     def __init__(
         self,
         model: MultiVectorEncoder,
-        teacher: TeacherCache,
+        teacher: TeacherVectors,
         *,
-        solver: transport.Solver = "sinkhorn",
+        solver: transport.Solver = "exact",
         epsilon: float = 0.3,
-        contrast_weight: float = 0.0,
-        contrast_scale: float = 20.0,
-        english: Sequence[int] | None = None,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            model, teacher, english=english, contrast_weight=contrast_weight, contrast_scale=contrast_scale
-        )
+        super().__init__(model, teacher, **shared)
         self.solver: transport.Solver = solver
         self.epsilon = epsilon
 
@@ -99,8 +91,100 @@ class OpticalLoss(AlignmentLoss):
             epsilon=self.epsilon,
         )
         self.diagnostics = {
-            "marginal_error": float(solved.marginal_error.mean()),
             "largest_entry": float(solved.largest_entry.mean()),
             "plan_entropy": float(solved.entropy.mean()),
         }
+        if self.solver != "exact":
+            self.diagnostics["marginal_error"] = float(solved.marginal_error.mean())
         return (solved.plan * cost).sum(dim=(1, 2)).mean()
+
+
+@dataclass(frozen=True)
+class OpticalSettings(AlignSettings):
+    """What to train with; the defaults were chosen on development pages (docs/results/development).
+
+    Attributes:
+        solver: transport solver, see :class:`OpticalLoss`.
+        epsilon: Sinkhorn's entropy, relative to the spread of each pair's cost.
+    """
+
+    contrast_weight: float = 0.5
+    solver: transport.Solver = "exact"
+    epsilon: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.solver not in get_args(transport.Solver):
+            raise UnknownNameError("transport solver", self.solver, get_args(transport.Solver))
+        if self.epsilon <= 0:
+            raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
+
+
+def train(start: Models, resources: Resources, settings: OpticalSettings, job: Job) -> Trained:
+    """Distil token vectors along optimal transport plans; a ``contrast_weight`` of 0 is OPTICAL as published."""
+    return train_aligned(
+        start,
+        resources,
+        settings,
+        job,
+        lambda student, teacher, shared: OpticalLoss(
+            student, teacher, solver=settings.solver, epsilon=settings.epsilon, **shared
+        ),
+    )
+
+
+REGIME = Regime(
+    name="optical",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER}),
+    settings=OpticalSettings,
+    train=train,
+    summary="token distillation by optimal transport, with or without in-batch contrast",
+    reference="Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566",
+)
+
+
+def train_optical(
+    pairs: Sequence[Pair],
+    language: Language,
+    teacher: Path,
+    output: Path,
+    *,
+    settings: OpticalSettings | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Train a student for one language and write its model folder.
+
+    The student starts as a copy of the teacher; for queries it replaces it, while documents stay as the teacher
+    encoded them, so no index is rebuilt when a language is added.
+
+    Args:
+        pairs: translation pairs, English and the language.
+        language: the language of the foreign sides.
+        teacher: a late-interaction model folder of ours.
+        output: the model folder to write; checkpoints lie in the cache until training ends.
+        settings: see :class:`OpticalSettings`.
+        progress: a rich display for the bars.
+
+    Returns:
+        ``output``, which is kept as it is when it was trained from the same inputs. Its manifest counts the pairs
+        used, cut and dropped.
+
+    Raises:
+        InputError: too few pairs.
+        ArtifactError: ``teacher`` is not one of ours, or ``output`` holds something else.
+        StorageError: the disk is full; what was complete stays.
+
+    Reference:
+        Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566.
+    """
+    models = run_stage(
+        REGIME,
+        settings or OpticalSettings(),
+        Models(teacher, teacher),
+        Resources(bitext={language: pairs}),
+        output=output,
+        progress=progress,
+        label=f"OPTICAL, {language.name}",
+    )
+    return models.student

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from kivuko.artifact import hash_json
 from kivuko.codeswitch import EnglishTable
-from kivuko.data import Pair
+from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError
 from kivuko.languages import Language
 

@@ -6,24 +6,33 @@ Distillation", ECIR 2024, arXiv 2401.04810.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as functional
+from rich.progress import Progress
 from torch import Tensor
 
 from kivuko.errors import InputError
+from kivuko.models import encoding
+from kivuko.models.late_interaction import device, uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
-from kivuko.training.best_documents import require_content
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
 from kivuko.training.similarity import mean_maxsim
-from kivuko.training.teacher_cache import TeacherCache
+from kivuko.training.teacher_vectors import TeacherVectors
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
+
+TEXT_TOKENS_AT_ONCE = 1_024
+DOCUMENT_TOKENS_AT_ONCE = 32_768
 
 
 class ScoreDistillationLoss(AlignmentLoss):
@@ -37,26 +46,11 @@ class ScoreDistillationLoss(AlignmentLoss):
     ``diagnostics["candidates"]`` is the number of documents in the batch; where it is 1 there is nothing to learn.
 
     Args:
-        model: the student, a ``MultiVectorEncoder`` whose vectors live in the teacher's space.
-        teacher: the teacher's frozen token vectors; text i is the English side of pair i.
+        model, teacher, shared: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
         documents: the teacher's frozen token vectors of a pool of documents.
-        best: [pairs], the pair's document as a row of ``documents``, see
-            :func:`~kivuko.training.best_documents.best_documents`; −1 where the English
-            side has no content token.
+        best: [pairs], the pair's document as a row of ``documents``, see :func:`best_documents`; −1 where the
+            English side has no content token.
         temperature: divides the mean-MaxSim scores of teacher and student, > 0; 0.05 is a scale of 20.
-        english: [pairs] ids of English sides, see :class:`~kivuko.training.alignment.AlignmentLoss`.
-        contrast_weight: weight of the contrastive companion beside a weight of 1; 0 leaves it out.
-        contrast_scale: inverse temperature of the mean-MaxSim scores in it.
-
-    Requirements:
-        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
-
-    Inputs:
-        +----------------+----------------------------+
-        | Texts          | Labels                     |
-        +================+============================+
-        | foreign side   | row of the teacher's cache |
-        +----------------+----------------------------+
 
     Relations:
         The paper's teacher is a cross-encoder with some 6 passages of its own for each query; ours is the frozen
@@ -75,18 +69,14 @@ class ScoreDistillationLoss(AlignmentLoss):
     def __init__(
         self,
         model: MultiVectorEncoder,
-        teacher: TeacherCache,
+        teacher: TeacherVectors,
         documents: TokenVectors,
         best: Sequence[int] | npt.NDArray[np.int64],
         *,
         temperature: float = 0.05,
-        english: Sequence[int] | None = None,
-        contrast_weight: float = 0.0,
-        contrast_scale: float = 20.0,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(
-            model, teacher, english=english, contrast_weight=contrast_weight, contrast_scale=contrast_scale
-        )
+        super().__init__(model, teacher, **shared)
         if not temperature > 0:
             raise InputError("the temperature is out of range", expected="a number above 0", got=temperature)
         require_content(documents)
@@ -110,7 +100,7 @@ class ScoreDistillationLoss(AlignmentLoss):
 
 
 def _checked_best(
-    best: npt.NDArray[np.int64], teacher: TeacherCache, documents: TokenVectors
+    best: npt.NDArray[np.int64], teacher: TeacherVectors, documents: TokenVectors
 ) -> npt.NDArray[np.int64]:
     if best.shape != (len(teacher),):
         raise InputError(
@@ -128,3 +118,128 @@ def _checked_best(
             got=int(best[wrong[0]]),
         )
     return best
+
+
+def best_documents(
+    teacher: TeacherVectors, documents: TokenVectors, *, progress: Progress | None = None
+) -> npt.NDArray[np.int64]:
+    """[texts], the row of the document with the highest MaxSim score; of equal ones the first.
+
+    Every text is scored with every document, 2 · text tokens · document tokens · dim operations, a repeated text
+    once; similarities exist only a chunk at a time (at most ~1,024 × ~32,768). Where the processor multiplies
+    bfloat16 in hardware that is used, so of documents whose scores agree to three digits either may come out.
+
+    Args:
+        teacher: the teacher's token vectors of the texts; one without content tokens gets −1.
+        documents: the pool, in the same space.
+        progress: a rich display for the bar.
+
+    Raises:
+        InputError: the pool is empty, or a document in it has no token.
+
+    Reference:
+        Khattab & Zaharia, ColBERT, SIGIR 2020, arXiv 2004.12832 (MaxSim).
+    """
+    require_content(documents)
+    places, first, row_of = np.unique(teacher.place, axis=0, return_index=True, return_inverse=True)
+    lengths = teacher.lengths[first]
+    best = np.full(len(places), -1, dtype=np.int64)
+    score = np.full(len(places), -np.inf, dtype=np.float32)
+    texts = np.flatnonzero(lengths)
+    groups = [texts[low:high] for low, high in _groups(lengths[texts], TEXT_TOKENS_AT_ONCE)]
+    chunks = list(_groups(documents.lengths, DOCUMENT_TOKENS_AT_ONCE))
+    bar = progress.add_task("best documents", total=len(chunks) * len(groups)) if progress else None
+    for low, high in chunks:
+        begin, end = documents.offsets[low], documents.offsets[high]
+        columns = _matrix(documents.vectors[begin:end]).T
+        document_starts = documents.offsets[low:high] - begin
+        for group in groups:
+            rows = _matrix(np.concatenate([teacher.shards[shard][text] for shard, text in places[group]]))
+            similarity = (rows @ columns).float().cpu().numpy()
+            nearest = np.maximum.reduceat(similarity, document_starts, axis=1)
+            text_starts = np.cumsum(lengths[group]) - lengths[group]
+            found = np.add.reduceat(nearest, text_starts, axis=0)
+            highest = found.max(axis=1)
+            better = highest > score[group]
+            best[group[better]] = low + found.argmax(axis=1)[better]
+            score[group[better]] = highest[better]
+            if progress and bar is not None:
+                progress.advance(bar)
+    return best[row_of.reshape(-1)]
+
+
+def require_content(documents: TokenVectors) -> None:
+    """Refuse a pool that cannot be scored.
+
+    Raises:
+        InputError: it is empty, or a document in it has no token.
+    """
+    empty = np.flatnonzero(documents.lengths == 0)
+    if not len(documents) or len(empty):
+        raise InputError(
+            "the pool of documents cannot be scored",
+            where=f"row {empty[0]}" if len(empty) else None,
+            expected="at least one document, and a content token in each",
+            got=f"{len(documents)} documents, {len(empty)} of them without a token",
+            remedy="leave documents without content out of the pool",
+        )
+
+
+def _matrix(vectors: npt.NDArray[np.float16]) -> torch.Tensor:
+    """[tokens, dim] in the type that this machine multiplies fastest at sufficient precision."""
+    dtype = torch.bfloat16 if uses_bfloat16() else torch.float32
+    return torch.from_numpy(np.array(vectors)).to(device(), dtype)
+
+
+def _groups(lengths: npt.NDArray[np.int64], tokens: int) -> Iterator[tuple[int, int]]:
+    """Ranges of whole texts with at most ``tokens`` tokens each, or one longer text."""
+    ends = np.cumsum(lengths)
+    low = 0
+    while low < len(lengths):
+        limit = (ends[low - 1] if low else 0) + tokens
+        high = max(low + 1, int(np.searchsorted(ends, limit, side="right")))
+        yield low, high
+        low = high
+
+
+@dataclass(frozen=True)
+class ScoreDistillationSettings(AlignSettings):
+    """Which documents are scored.
+
+    Attributes:
+        documents: size of the pool, taken from the front of the documents given.
+        document_length: pieces read of each.
+        temperature: of both softmaxes.
+    """
+
+    documents: int = 500
+    document_length: int = 64
+    temperature: float = 0.05
+
+
+def train(start: Models, resources: Resources, settings: ScoreDistillationSettings, job: Job) -> Trained:
+    """Imitate the teacher's scores; a batch's candidates are the best document of each of its English sides."""
+    encoder = encoding.open_encoder(start.teacher)
+    encoder.max_seq_length = settings.document_length
+    pool = encoding.encode(
+        encoder, resources.documents[: settings.documents], task="document", progress=job.progress
+    )
+
+    def make_loss(
+        student: MultiVectorEncoder, teacher: TeacherVectors, shared: Shared
+    ) -> ScoreDistillationLoss:
+        best = np.maximum(best_documents(teacher, pool, progress=job.progress), 0)
+        return ScoreDistillationLoss(student, teacher, pool, best, temperature=settings.temperature, **shared)
+
+    return train_aligned(start, resources, settings, job, make_loss)
+
+
+REGIME = Regime(
+    name="score-distillation",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER, Need.DOCUMENTS}),
+    settings=ScoreDistillationSettings,
+    train=train,
+    summary="KL divergence from the teacher's document scores",
+    reference="Yang, Lawrie, Mayfield, Oard, Miller, ECIR 2024, arXiv 2401.04810",
+)

@@ -6,9 +6,14 @@ arXiv 2004.09813.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from kivuko.training.alignment import AlignedBatch, AlignmentLoss
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.training.fit import Job
+from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.resources import Need, Resources
 from kivuko.training.similarity import sentence_vectors
 
 
@@ -20,20 +25,9 @@ class SentenceMseLoss(AlignmentLoss):
     :class:`~kivuko.training.greedy.GreedyLoss`; the paper compares means that are not brought back to unit length.
 
     The paper adds the same regression for the English side, MSE(T(en), S(en)). That term is a matter of data:
-    bring, beside each pair, one whose foreign side is the English text itself.
+    bring, beside each pair, one whose foreign side is the English text itself, as ``english_share`` does.
 
-    Args:
-        As :class:`~kivuko.training.alignment.AlignmentLoss`.
-
-    Requirements:
-        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
-
-    Inputs:
-        +----------------+----------------------------+
-        | Texts          | Labels                     |
-        +================+============================+
-        | foreign side   | row of the teacher's cache |
-        +----------------+----------------------------+
+    Its arguments are those of :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
 
     Relations:
         :class:`~kivuko.training.bitext_contrast.BitextContrastLoss` with ``similarity="single-vector"`` compares the
@@ -48,3 +42,32 @@ class SentenceMseLoss(AlignmentLoss):
         student = sentence_vectors(batch.student, batch.student_mask)
         target = sentence_vectors(batch.target, batch.target_mask)
         return {"sentence": (student - target).square().sum(dim=1).mean()}
+
+
+@dataclass(frozen=True)
+class MseSettings(AlignSettings):
+    """As published, half of what the student reads is English."""
+
+    english_share: float = 0.5
+
+
+def train(start: Models, resources: Resources, settings: MseSettings, job: Job) -> Trained:
+    """Distil sentence vectors."""
+    return train_aligned(
+        start,
+        resources,
+        settings,
+        job,
+        lambda student, teacher, shared: SentenceMseLoss(student, teacher, **shared),
+    )
+
+
+REGIME = Regime(
+    name="mse",
+    slot=Slot.ALIGN,
+    needs=frozenset({Need.BITEXT, Need.TEACHER}),
+    settings=MseSettings,
+    train=train,
+    summary="sentence-vector distillation from the teacher",
+    reference="Reimers & Gurevych, EMNLP 2020, arXiv 2004.09813",
+)

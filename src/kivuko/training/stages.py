@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.progress import Progress
 
 from kivuko.artifact import (
@@ -26,9 +26,10 @@ from kivuko.artifact import (
     read_manifest,
     write_atomically,
 )
-from kivuko.errors import InputError
+from kivuko.errors import InputError, Interrupted
 from kivuko.models import late_interaction
-from kivuko.training.regimes.regime import Job, Models, Regime, Slot
+from kivuko.training.fit import Job, newest_checkpoint
+from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Resources
 
 ORDER = (Slot.ADAPT, Slot.SUPERVISE, Slot.ALIGN)
@@ -78,15 +79,22 @@ def make_stage(regime: Regime, values: Mapping[str, Any], *, where: object = Non
     Raises:
         InputError: a setting that the regime does not have, or a value that does not fit; all problems at once.
     """
-    regime.settings.__pydantic_config__ = ConfigDict(extra="forbid")
+    known = [setting.name for setting in fields(regime.settings)]
+    problems = [f"{name}: no such setting" for name in values if name not in known]
+    settings = None
     try:
-        return Stage(regime, TypeAdapter(regime.settings).validate_python(dict(values)))
+        own = {name: value for name, value in values.items() if name in known}
+        settings = TypeAdapter(regime.settings).validate_python(own)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        known = ", ".join(setting.name for setting in fields(regime.settings))
+        problems += [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+    if problems:
         raise InputError(
-            f"these settings of {regime.name!r} do not make sense", where=where, expected=known, got=problems
-        ) from error
+            f"these settings of {regime.name!r} do not make sense",
+            where=where,
+            expected=", ".join(known),
+            got="; ".join(problems),
+        )
+    return Stage(regime, settings)
 
 
 def check_order(stages: Sequence[Stage]) -> None:
@@ -165,6 +173,7 @@ def run_stage(
         InputError: training data is missing or too little.
         ArtifactError: a start model is not one of ours, or ``output`` holds something else.
         StorageError: the disk is full; what was complete stays.
+        Interrupted: Ctrl-C; the same call goes on from the newest checkpoint.
     """
     resources.require(regime.needs, regime.name)
     parents = {
@@ -177,7 +186,18 @@ def run_stage(
     with exclusive(stage_folder(inputs)):
         if not _is_made_from(inputs, path):
             check_replaceable(path, late_interaction.KIND)
-            _train(regime, settings, start, resources, path, inputs, parents, progress, label)
+            checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
+            job = Job(checkpoints, inputs, label or regime.name, progress)
+            trained = _train(Stage(regime, settings), start, resources, job)
+            meta = {
+                "regime": regime.name,
+                "inputs": hash_json(inputs),
+                "settings": asdict(settings),
+                **trained.facts,
+            }
+            space = late_interaction.space_of(start.teacher) if regime.slot == Slot.ALIGN else None
+            late_interaction.save(trained.encoder, path, space=space, parents=parents, meta=meta)
+            shutil.rmtree(checkpoints, ignore_errors=True)
     return Models(path, start.teacher if regime.slot == Slot.ALIGN else path)
 
 
@@ -198,39 +218,33 @@ def _is_made_from(inputs: dict[str, Any], path: Path) -> bool:
     return read_manifest(path, late_interaction.KIND).meta.get("inputs") == hash_json(inputs)
 
 
-def _train(
-    regime: Regime,
-    settings: Any,
-    start: Models,
-    resources: Resources,
-    path: Path,
-    inputs: dict[str, Any],
-    parents: dict[str, str],
-    progress: Progress | None,
-    label: str | None,
-) -> None:
-    checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
-    job = Job(checkpoints, inputs, label or regime.name, progress)
+def _train(stage: Stage, start: Models, resources: Resources, job: Job) -> Trained:
+    """Train, and write down what it took."""
     cpu, wall = time.process_time(), time.monotonic()
-    trained = regime.train(start, resources, settings, job)
+    try:
+        trained = stage.regime.train(start, resources, stage.settings, job)
+    except KeyboardInterrupt as error:
+        raise _interrupted(job) from error
     cost = Cost(
         job.tokens,
-        getattr(settings, "steps", 0),
+        getattr(stage.settings, "steps", 0),
         round((time.process_time() - cpu) / 60, 2),
         round((time.monotonic() - wall) / 60, 2),
     )
-    meta = {
-        "regime": regime.name,
-        "inputs": hash_json(inputs),
-        "settings": asdict(settings),
-        **trained.facts,
-    }
-    space = late_interaction.space_of(start.teacher) if regime.slot == Slot.ALIGN else None
     # Times differ from run to run and the model's hash must not, so they are kept apart.
-    with write_atomically(_cost_file(hash_json(inputs))) as temporary:
+    with write_atomically(_cost_file(hash_json(job.inputs))) as temporary:
         temporary.write_text(json.dumps(asdict(cost)), encoding="utf-8")
-    late_interaction.save(trained.encoder, path, space=space, parents=parents, meta=meta)
-    shutil.rmtree(checkpoints, ignore_errors=True)
+    return trained
+
+
+def _interrupted(job: Job) -> Interrupted:
+    newest = newest_checkpoint(job.checkpoints)
+    kept = f"all steps up to {newest.name.partition('-')[2]} are kept" if newest else "no step is kept yet"
+    return Interrupted(
+        f"training was interrupted; {kept}",
+        where=job.label,
+        remedy="give the same command again: it goes on from there, and what was finished before is not done again",
+    )
 
 
 def _cost_file(inputs: str) -> Path:

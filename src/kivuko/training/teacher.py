@@ -7,29 +7,39 @@ other documents of its batch.
 
 from __future__ import annotations
 
+import hashlib
+import random
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
-from kivuko.data.drops import DropReport
-from kivuko.data.split import split_of
+from kivuko.collections.collection import Document
+from kivuko.collections.counts import DropReport
+from kivuko.collections.split import split_of
+from kivuko.errors import InputError
 from kivuko.models import centring, encoding, get, late_interaction
-from kivuko.public.collections import page_documents, training_titles, unique_paragraphs
+from kivuko.public.collections import FEWEST_WORDS, page_documents, training_titles, unique_paragraphs
 from kivuko.public.help_pages import english_pages
-from kivuko.training.contrastive import ContrastiveSettings
-from kivuko.training.hard_negatives import with_hard_negatives
-from kivuko.training.regimes import english
-from kivuko.training.regimes.regime import Models
+from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.text import comparison_key, words
+from kivuko.training import english
+from kivuko.training.rank_in_batch import RankingSettings
+from kivuko.training.regimes import Models
 from kivuko.training.resources import Resources
 from kivuko.training.stages import run_stage
 
 BASE = "multilingual-e5-small"
 DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
+#: A hard negative is one of so many documents that BM25 ranks best, the query's own left out.
+CANDIDATES = 8
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 #: How a teacher is trained: what did best for its cost on development pages (docs/results/teachers).
-SETTINGS = ContrastiveSettings(similarity="mean-maxsim", scale=20.0)
+SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
 
 
 def centred_encoder(progress: Progress | None = None) -> Path:
@@ -80,6 +90,79 @@ def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
     return pairs
 
 
+def title_and_sentence_pairs(documents: Sequence[Document]) -> list[tuple[str, str]]:
+    """(query, document) pairs of English documents: the title, and one sentence of the text, chosen by its hash.
+
+    Titles alone would teach short queries and let long ones be forgotten (docs/results/teachers). A title that
+    several documents have is no query, nor is a sentence that stands in several or has fewer than four words.
+
+    Args:
+        documents: at best a few thousand; one without a query has no pair.
+
+    Returns:
+        All titles' pairs, then all sentences', each in the order of the documents.
+    """
+    titled = Counter(comparison_key(document.title) for document in documents)
+    pairs = [
+        (document.title, document.full_text)
+        for document in documents
+        if document.title and document.text and titled[comparison_key(document.title)] == 1
+    ]
+    sentences = [_BETWEEN_SENTENCES.split(document.text) for document in documents]
+    found_in = Counter(key for own in sentences for key in {comparison_key(text) for text in own})
+    for document, own in zip(documents, sentences, strict=True):
+        able = [
+            text
+            for text in own
+            if len(words(text)) >= FEWEST_WORDS
+            and found_in[comparison_key(text)] == 1
+            and comparison_key(text) != comparison_key(document.title)
+        ]
+        if able:
+            sentence = min(able, key=lambda text: hashlib.sha256(text.encode()).hexdigest())
+            pairs.append((sentence, document.full_text))
+    return pairs
+
+
+def with_hard_negatives(pairs: Sequence[tuple[str, str]], *, seed: int = 0) -> list[tuple[str, str, str]]:
+    """Give every pair one hard negative: a document of another pair, drawn from the best by BM25 for its query.
+
+    Where no other document has a word of the query, any other is drawn.
+
+    Args:
+        pairs: (query, document), the document's title on its first line.
+        seed: of the draw.
+
+    Returns:
+        (query, document, hard negative), in the order of ``pairs``.
+
+    Raises:
+        InputError: there are fewer than two different documents, or no word in them.
+
+    Reference:
+        Karpukhin et al., EMNLP 2020, arXiv 2004.04906 (a document that BM25 ranks high as negative).
+    """
+    texts = sorted({document for _, document in pairs})
+    if len(texts) < 2:
+        raise InputError(
+            "there are no documents to take hard negatives from",
+            expected="two different documents at least",
+            got=str(len(texts)),
+        )
+    titles_and_texts = (text.partition("\n") for text in texts)
+    index = LexicalIndex(
+        [Document(str(i), title, text) for i, (title, _, text) in enumerate(titles_and_texts)]
+    )
+    own = {text: i for i, text in enumerate(texts)}
+    rng = random.Random(seed)
+    triples = []
+    for query, document in pairs:
+        found = [int(i) for i in index.search(query, CANDIDATES + 1) if int(i) != own[document]][:CANDIDATES]
+        number = rng.choice(found) if found else (own[document] + rng.randrange(1, len(texts))) % len(texts)
+        triples.append((query, document, texts[number]))
+    return triples
+
+
 def untrained_teacher(
     base: str, texts: Sequence[str], *, centred: bool = True, progress: Progress | None = None
 ) -> Path:
@@ -117,7 +200,7 @@ def train_teacher(
     pairs: Sequence[tuple[str, ...]],
     output: Path | None = None,
     *,
-    settings: ContrastiveSettings = SETTINGS,
+    settings: RankingSettings = SETTINGS,
     progress: Progress | None = None,
 ) -> Path:
     """Train an English teacher on (query, document) pairs: the ``english`` regime.
@@ -125,7 +208,7 @@ def train_teacher(
     Args:
         start: the late-interaction model folder to start from.
         pairs: English queries and the documents they should find, best with hard negatives after them
-            (:func:`~kivuko.training.hard_negatives.with_hard_negatives`); no held-out page may be among them.
+            (:func:`with_hard_negatives`); no held-out page may be among them.
         output: the model folder to write; one in the cache, shared by all who train the same, by default.
         settings: how to train.
         progress: a rich display for the bar.

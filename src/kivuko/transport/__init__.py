@@ -6,19 +6,7 @@ Pure mathematics: tensors in, tensors out. ``solve`` finds the plan; the loss th
 
 from __future__ import annotations
 
-from kivuko.transport.cost import cosine_cost
-from kivuko.transport.marginals import norm_marginal, uniform_marginal, weighted_marginal
-from kivuko.transport.plan import TransportPlan
-from kivuko.transport.solver import EpsilonMode, Solver, cost_spread, solve
+from kivuko.transport.cost import cosine_cost, cost_spread, uniform_marginal
+from kivuko.transport.plan import Solver, TransportPlan, solve
 
-__all__ = [
-    "EpsilonMode",
-    "Solver",
-    "TransportPlan",
-    "cosine_cost",
-    "cost_spread",
-    "norm_marginal",
-    "solve",
-    "uniform_marginal",
-    "weighted_marginal",
-]
+__all__ = ["Solver", "TransportPlan", "cosine_cost", "cost_spread", "solve", "uniform_marginal"]

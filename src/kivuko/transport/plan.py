@@ -1,11 +1,21 @@
-"""The result every solver returns."""
+"""Optimal transport: the one entry to the solvers, and the plan that each of them returns."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.transport.cost import log_kernel
+from kivuko.transport.solvers import PROXIMAL_WEIGHT, exact, ipot, marginal_error, sinkhorn
+
+Solver = Literal["sinkhorn", "ipot", "exact"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,26 +55,73 @@ class TransportPlan:
         return entropies.sum(dim=(1, 2))
 
 
-def measure(
-    plan: Tensor,
+def solve(
     cost: Tensor,
     source_marginal: Tensor,
     target_marginal: Tensor,
     *,
-    iterations: Tensor,
-    tolerance: float,
+    solver: Solver = "sinkhorn",
+    epsilon: float = 0.3,
+    max_iterations: int = 200,
+    tolerance: float = 1e-2,
 ) -> TransportPlan:
-    """Wrap a solved plan with its cost and its honestly measured marginal error.
+    """Find plans T ≥ 0 with T·1 = a and Tᵀ·1 = b that move the mass cheaply, one for each pair of a batch.
+
+    A token is real where its marginal is above 0; all else is a pad, takes no part and may hold any cost.
+    Half-precision inputs are solved in float32, also under autocast; float64 stays float64. No gradient flows
+    through the plan. On a CPU it runs on one thread, however many torch has been given, and wants
+    ``torch.set_flush_denormal(True)``: a switch beyond this function, so call it once in the program's entry.
 
     Args:
-        plan: [batch, source_tokens, target_tokens], what a solver found.
-        cost: as the plan, finite everywhere.
-        source_marginal: [batch, source_tokens], the marginal asked for.
-        target_marginal: [batch, target_tokens], likewise.
-        iterations: [batch], integers.
-        tolerance: marginal error at or below which a pair counts as converged.
+        cost: [batch, source_tokens, target_tokens], finite wherever both tokens have mass.
+        source_marginal: [batch, source_tokens], a ≥ 0, rows sum to 1.
+        target_marginal: [batch, target_tokens], b ≥ 0, rows sum to 1.
+        solver: ``"sinkhorn"`` (entropic, blurred by ε), ``"ipot"`` (unregularised, iterative) or ``"exact"``
+            (network simplex on the CPU: sharpest, and cheapest there at up to ~64 tokens).
+        epsilon: weight of the entropy for ``"sinkhorn"``, > 0, relative to the pair's spread of the cost (see
+            :func:`~kivuko.transport.cost_spread`), so that equally crowded spaces get equally sharp plans whatever
+            their anisotropy.
+        max_iterations: Sinkhorn iterations after which a pair is given up, ≥ 1.
+        tolerance: marginal error (L1, see :class:`TransportPlan`) at which a pair is done; Sinkhorn stops
+            there (0: never before ``max_iterations``), the other solvers only report ``converged`` by it.
+
+    Returns:
+        A :class:`TransportPlan` of the same form for every solver.
+
+    Raises:
+        InputError: shapes do not fit, a real token's cost is not finite, a marginal is no distribution, or a
+            setting is out of range.
+        UnknownNameError: no such solver.
     """
-    error = marginal_error(plan, source_marginal, target_marginal)
+    if solver not in get_args(Solver):
+        raise UnknownNameError("transport solver", solver, get_args(Solver))
+    _check_setting("epsilon", epsilon, "a number above 0", epsilon > 0)
+    _check_setting("tolerance", tolerance, "a number from 0 up", tolerance >= 0)
+    _check_setting("max_iterations", max_iterations, "a number from 1 up", max_iterations >= 1)
+    with torch.no_grad(), torch.autocast(cost.device.type, enabled=False), _one_thread():
+        _check_shapes(cost, source_marginal, target_marginal)
+        dtype = torch.promote_types(cost.dtype, torch.float32)
+        a = _distribution(source_marginal.to(dtype), "source")
+        b = _distribution(target_marginal.to(dtype), "target")
+        cost = _finite_cost(cost.to(dtype), a, b)
+        if solver == "exact":
+            plan, optimal = exact(cost, a, b)
+            iterations = torch.zeros(len(cost), dtype=torch.int64, device=cost.device)
+            found = _measured(plan, cost, a, b, iterations, tolerance)
+            return replace(found, converged=found.converged & optimal)
+        if solver == "sinkhorn":
+            kernel = log_kernel(cost, a, b, epsilon)
+            plan, iterations = sinkhorn(kernel, a, b, max_iterations=max_iterations, tolerance=tolerance)
+        else:
+            plan, iterations = ipot(log_kernel(cost, a, b, PROXIMAL_WEIGHT), a, b)
+        return _measured(plan, cost, a, b, iterations, tolerance)
+
+
+def _measured(
+    plan: Tensor, cost: Tensor, a: Tensor, b: Tensor, iterations: Tensor, tolerance: float
+) -> TransportPlan:
+    """A solved plan with its cost and its honestly measured marginal error."""
+    error = marginal_error(plan, a, b)
     return TransportPlan(
         plan=plan,
         cost=(plan * cost).sum(dim=(1, 2)),
@@ -74,8 +131,70 @@ def measure(
     )
 
 
-def marginal_error(plan: Tensor, source_marginal: Tensor, target_marginal: Tensor) -> Tensor:
-    """[batch], L1 distance of the plan's marginals from those asked for, the larger of the two sides."""
-    source_error = (plan.sum(dim=2) - source_marginal).abs().sum(dim=1)
-    target_error = (plan.sum(dim=1) - target_marginal).abs().sum(dim=1)
-    return torch.maximum(source_error, target_error)
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Run the CPU's share on the calling thread alone, and give the others back afterwards.
+
+    A solve is hundreds of operations of some microseconds. Spread over two threads on a busy machine each
+    waits for the other thread to be scheduled, which made a solve 5 to 20 times slower.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _check_setting(name: str, value: float, expected: str, fits: bool) -> None:
+    if not (fits and value < math.inf):
+        raise InputError("a transport setting is out of range", where=name, expected=expected, got=value)
+
+
+def _check_shapes(cost: Tensor, source_marginal: Tensor, target_marginal: Tensor) -> None:
+    fits = (
+        cost.dim() == 3
+        and source_marginal.shape == cost.shape[:2]
+        and target_marginal.shape == (cost.shape[0], cost.shape[2])
+    )
+    if not fits or not cost.numel():
+        raise InputError(
+            "cost and marginals do not fit together",
+            expected="[batch, source_tokens, target_tokens], [batch, source_tokens], [batch, target_tokens], "
+            "none empty",
+            got=", ".join(str(list(x.shape)) for x in (cost, source_marginal, target_marginal)),
+        )
+
+
+def _distribution(marginal: Tensor, side: str) -> Tensor:
+    """The marginal with the rounding of its own precision taken out, so that both sides sum alike."""
+    total = marginal.sum(dim=1, keepdim=True)
+    good = (marginal >= 0).all(dim=1) & ((total.squeeze(1) - 1).abs() <= 2e-2)
+    if not bool(good.all()):
+        pair = int((~good).nonzero()[0])
+        raise InputError(
+            f"the {side} marginal is not a distribution",
+            where=f"pair {pair} of the batch",
+            expected="entries ≥ 0 that sum to 1",
+            got=f"sum {float(total[pair]):.4g}, smallest entry {float(marginal[pair].min()):.4g}",
+            remedy="make it with uniform_marginal",
+        )
+    return marginal / total
+
+
+def _finite_cost(cost: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """The cost with every entry finite: a real token's has to be, a pad's becomes 0 where it is not."""
+    # One sum tells that all is well, at a tenth of the time a mask costs; squares have to stay finite too.
+    if bool(torch.isfinite(torch.linalg.vector_norm(cost))):
+        return cost
+    cost = torch.where((a > 0).unsqueeze(2) & (b > 0).unsqueeze(1), cost, 0.0)
+    if not bool(torch.isfinite(cost).all()):
+        pair, source, target = (~torch.isfinite(cost)).nonzero()[0].tolist()
+        raise InputError(
+            "the cost of a real token is not finite",
+            where=f"pair {pair}, source token {source}, target token {target} of the batch",
+            expected="a finite number",
+            got=float(cost[pair, source, target]),
+            remedy="look for diverged training or a vector of zeros divided by its norm",
+        )
+    return cost

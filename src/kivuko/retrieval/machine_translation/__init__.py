@@ -8,11 +8,13 @@ Translators that cannot run on a machine (no package, no network, no pair) are r
 
 from __future__ import annotations
 
-from kivuko.retrieval.machine_translation.baselines import (
+from kivuko.retrieval.translators import (
+    Skipped,
+    Translator,
+    open_or_skip,
     search_translated_queries,
     translate_documents,
 )
-from kivuko.retrieval.machine_translation.translator import Skipped, Translator, open_or_skip
 
 __all__ = [
     "Skipped",

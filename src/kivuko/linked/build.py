@@ -1,0 +1,221 @@
+"""Queries, graded judgments and splits from linked documents, in the spirit of WikiCLIR.
+
+Schamoni, Hieber, Sokolov, Riezler: "Learning Translational and Knowledge-based Similarities from Relevance
+Rankings for Cross-Language Retrieval", ACL 2014. ``docs/wikiclir-style.md`` says what is done otherwise here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from kivuko.artifact import check_replaceable, write_artifact
+from kivuko.collections.counts import DropReport
+from kivuko.collections.judged import Description, JudgedDocument, Parts
+from kivuko.collections.judged_writing import write_judged
+from kivuko.collections.split import SPLITS, Split, split_of
+from kivuko.errors import InputError
+from kivuko.files.resumable import Unfinished, unfinished
+from kivuko.languages import Language
+from kivuko.linked.card import CARD, CITATION, JUDGMENTS, NOTICE, SplitCounts, Statistics, card_text
+from kivuko.linked.documents import LinkedDocument, LinkedSource, Reading
+from kivuko.linked.queries import LinkedRecipe, Queries, Survey, read_queries, survey_documents
+from kivuko.text import words
+
+KIND = "linked-collections"
+COUNTERPART, MUTUALLY_LINKED = 2, 1
+
+
+def build_linked(
+    source: LinkedSource, output: Path, recipe: LinkedRecipe, progress: Progress | None = None
+) -> Statistics:
+    """Build a test collection for each split: ``output/train``, ``output/development``, ``output/test``.
+
+    Each is a ``JudgedCollection`` with all documents of the document language. Grade 2 is the counterpart of a
+    query's document, grade 1 a document that links to the counterpart and that the counterpart links to. A query
+    is on the side of its counterpart (:func:`kivuko.collections.split.split_of`), so both versions of a document are
+    on one side; no query's text stands on two sides, for a text that several documents give is no query. A split
+    that no query falls on is not written. ``output/README.md`` is the data card.
+
+    The documents of each language are a part (:mod:`kivuko.files.resumable`): the source is read for them once, they
+    are kept beside the output until all is written, and a killed build does not read a finished part's again; the
+    unfinished part and the writing of the splits begin anew. What is held in memory is the queries, ids, a hash of
+    each text, and eight bytes for each link from or to a counterpart; no documents.
+
+    Args:
+        source: the linked documents.
+        output: a new or empty folder, or one that this wrote before.
+        recipe: languages and kind of query.
+        progress: a display for bars over the source's files.
+
+    Raises:
+        InputError: the source is damaged or lacks a language, or no query is left.
+        ArtifactError, StorageError: see ``kivuko.artifact.write_artifact`` and ``kivuko.files.resumable.unfinished``.
+    """
+    check_replaceable(output, KIND)
+    settings = {
+        "query_language": recipe.query_language.tag,
+        "document_language": recipe.document_language.tag,
+        "queries": recipe.queries,
+        "drop_identical": recipe.drop_identical,
+    }
+    with unfinished(output, settings, source.files, progress) as work:
+        documents = _Documents(source, work, progress)
+        return _built(documents, output, recipe, settings, progress)
+
+
+class _Documents:
+    """A source's documents, each language of them a part that is read once."""
+
+    def __init__(self, source: LinkedSource, work: Unfinished, progress: Progress | None) -> None:
+        self.source = source
+        self._work, self._progress = work, progress
+
+    def read(self, language: Language, reading: Reading) -> Iterator[LinkedDocument]:
+        """One pass; ``reading`` has what the source counted once all were drawn."""
+        for item in self._work.part(f"documents-{language.tag}", lambda: self._items(language)):
+            if "counts" in item:
+                for name, (kept, reasons) in item["counts"].items():
+                    setattr(reading, name, DropReport(kept, Counter(reasons)))
+            else:
+                yield LinkedDocument(**{**item, "links_to": tuple(item["links_to"])})
+
+    def _items(self, language: Language) -> Iterator[dict[str, Any]]:
+        reading = Reading()
+        for document in self.source.documents(language, reading, self._progress):
+            yield asdict(document)
+        yield {"counts": {name: (report.kept, report.reasons) for name, report in vars(reading).items()}}
+
+
+def _built(
+    documents: _Documents,
+    output: Path,
+    recipe: LinkedRecipe,
+    settings: dict[str, object],
+    progress: Progress | None,
+) -> Statistics:
+    source = documents.source
+    report, query_reading, document_reading = DropReport(), Reading(), Reading()
+    queries = read_queries(documents.read(recipe.query_language, query_reading), recipe, report)
+    survey = survey_documents(documents.read(recipe.document_language, document_reading), recipe, queries)
+    identical = _keep_usable(queries, survey, recipe, report)
+    if not queries.texts:
+        raise InputError(
+            "no query is left",
+            where=source.facts.name,
+            expected="documents that name a counterpart among the documents of the other language",
+            got=f"left out: {report.reasons_text}; counterparts: {query_reading.counterparts.kept:,} found, "
+            f"{query_reading.counterparts.reasons_text} not",
+            remedy="are the two languages of one source? For recent MediaWiki dumps give the langlinks too",
+        )
+    qrels = _judge(queries, survey)
+    statistics = Statistics(
+        queries=report,
+        query_reading=query_reading,
+        document_reading=document_reading,
+        identical=len(identical),
+        splits={split: _split_counts(queries, qrels, split) for split in SPLITS},
+        document_words=(float(np.mean(survey.lengths)), float(np.median(survey.lengths))),
+        query_words=float(np.mean([len(words(text)) for text in queries.texts.values()])),
+        held_out_in_training=_held_out_in_training(queries, qrels),
+    )
+    with write_artifact(output, KIND, meta=_meta(source, settings, statistics)) as folder:
+        _write_splits(documents, folder, recipe, queries, qrels, progress)
+        (folder / CARD).write_text(card_text(source.facts, recipe, statistics), encoding="utf-8")
+    return statistics
+
+
+def _keep_usable(queries: Queries, survey: Survey, recipe: LinkedRecipe, report: DropReport) -> set[str]:
+    """Remove queries whose counterpart is no document or has a twin; which others read the same in both languages."""
+    identical = set()
+    for query, counterpart in list(queries.counterparts.items()):
+        if counterpart not in survey.present:
+            report.drop("counterpart that is no document")
+            queries.remove(query)
+        elif counterpart in survey.twins:
+            # The twin answers as well and would count as wrong.
+            report.drop("counterpart with the same text as another document")
+            queries.remove(query)
+        elif counterpart in survey.same:
+            identical.add(query)
+            if recipe.drop_identical:
+                report.drop("query identical in both languages")
+                queries.remove(query)
+    report.kept = len(queries.texts)
+    return identical
+
+
+def _judge(queries: Queries, survey: Survey) -> dict[str, dict[str, int]]:
+    linked: dict[str, list[str]] = {}
+    for wanted, document in survey.links.pairs():
+        if document in survey.present:
+            linked.setdefault(wanted, []).append(document)
+    return {
+        query: {
+            **dict.fromkeys(linked.get(counterpart, ()), MUTUALLY_LINKED),
+            counterpart: COUNTERPART,
+        }
+        for query, counterpart in queries.counterparts.items()
+    }
+
+
+def _write_splits(
+    documents: _Documents,
+    folder: Path,
+    recipe: LinkedRecipe,
+    queries: Queries,
+    qrels: Mapping[str, Mapping[str, int]],
+    progress: Progress | None,
+) -> None:
+    facts = documents.source.facts
+    for split in SPLITS:
+        chosen = _of_split(queries, split)
+        if not chosen:
+            continue
+        description = Description(
+            name=f"linked/{recipe.query_language.short}-{recipe.document_language.short}/{recipe.queries}/{split}",
+            query_language=recipe.query_language,
+            judgments=JUDGMENTS,
+            licence=facts.licence,
+            citation=CITATION,
+            source=f"{facts.name}: " + ", ".join(f"{name} ({what})" for name, what in facts.versions.items()),
+            notice=NOTICE,
+        )
+        judged = (
+            JudgedDocument(document.id, document.title, document.text, document.language)
+            for document in documents.read(recipe.document_language, Reading())
+        )
+        texts = {query: queries.texts[query] for query in chosen}
+        parts = Parts(judged, texts, {query: qrels[query] for query in chosen})
+        write_judged(folder / split, description, parts, progress)
+
+
+def _of_split(queries: Queries, split: Split) -> list[str]:
+    return [query for query, counterpart in queries.counterparts.items() if split_of(counterpart) == split]
+
+
+def _split_counts(queries: Queries, qrels: Mapping[str, Mapping[str, int]], split: Split) -> SplitCounts:
+    chosen = _of_split(queries, split)
+    grades = Counter(grade for query in chosen for grade in qrels[query].values())
+    return SplitCounts(len(chosen), grades[COUNTERPART], grades[MUTUALLY_LINKED])
+
+
+def _held_out_in_training(queries: Queries, qrels: Mapping[str, Mapping[str, int]]) -> int:
+    held_out = {each for each in queries.counterparts.values() if split_of(each) != "train"}
+    return sum(len(held_out & qrels[query].keys()) for query in _of_split(queries, "train"))
+
+
+def _meta(source: LinkedSource, settings: dict[str, object], statistics: Statistics) -> dict[str, object]:
+    return {
+        **settings,
+        "judgments": JUDGMENTS,
+        "licence": source.facts.licence,
+        "versions": dict(source.facts.versions),
+        "statistics": statistics.as_json(),
+    }

@@ -1,0 +1,398 @@
+"""The graph of a late-interaction model: a Transformer and what follows it, pieces in and token vectors out.
+
+A late-interaction model as one graph that ONNX Runtime encodes texts with, in float32 or mostly in int8.
+
+An exported late-interaction encoder in ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kivuko.artifact import MANIFEST, check_replaceable, folder_bytes, read_manifest, write_artifact
+from kivuko.errors import ArtifactError, InputError, MissingExtraError
+from kivuko.models.encoding import batch_vectors
+from kivuko.models.late_interaction import KIND, length_limit, load, space_of
+from kivuko.models.loading import EXPORTED, TOKENIZER_FILES, quiet, transformer_root
+from kivuko.models.token_vectors import Task
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
+    from kivuko.models.token_vectors import TokenEncoder as Encoder
+
+
+#: The first with attention as one operator.
+_OPSET = 23
+#: What a file of protocol buffers can hold, less some for the graph itself.
+_MOST_BYTES = 2**31 - 2**26
+
+
+class _RoundedRows(torch.nn.Module):
+    """Embeddings whose rows are int8 with a scale each: of a multilingual vocabulary they are most of the weights."""
+
+    codes: Tensor
+    scales: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        scales = weight.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
+        self.register_buffer("codes", (weight / scales).round().to(torch.int8))
+        self.register_buffer("scales", scales)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.codes[ids].float() * self.scales[ids]
+
+
+class _Graph(torch.nn.Module):
+    """[batch, length] pieces and mask to [batch, length, dim] vectors."""
+
+    transformer: Any
+
+    def __init__(self, encoder: MultiVectorEncoder, rounded_embeddings: bool) -> None:
+        super().__init__()
+        self.transformer = copy.deepcopy(encoder[0].auto_model).float()
+        self.further = torch.nn.ModuleList(list(encoder)[1:-1])
+        if getattr(self.transformer, "pooler", None) is not None:
+            self.transformer.pooler = None  # of one vector a text
+        if rounded_embeddings:
+            rows = self.transformer.get_input_embeddings().weight.detach()
+            self.transformer.set_input_embeddings(_RoundedRows(rows))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        found = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+        features: dict[str, Tensor] = {"token_embeddings": found.last_hidden_state}
+        for module in self.further:
+            features = module(features)
+        return features["token_embeddings"]
+
+
+def write_graph(encoder: MultiVectorEncoder, file: Path, *, rounded_embeddings: bool = False) -> int:
+    """Write an encoder's graph, all of it but the mask, for batches of any size and length.
+
+    Args:
+        encoder: with a Transformer first and a MultiVectorMask last.
+        file: what to write.
+        rounded_embeddings: whether the word embeddings are kept as int8, with a scale for each row.
+
+    Returns:
+        How many Dense modules the graph has: its last multiplications.
+
+    Raises:
+        InputError: torch cannot make a graph of this encoder, or its weights do not fit one file.
+    """
+    graph = _Graph(encoder, rounded_embeddings).eval()
+    size = sum(weight.nbytes for weight in graph.state_dict().values())
+    if size > _MOST_BYTES:
+        raise InputError(
+            "this model is too large for one ONNX file",
+            expected=f"weights of at most {_MOST_BYTES / 1e9:.1f} GB",
+            got=f"{size / 1e9:.1f} GB",
+            remedy="export it as int8, or use the model as it is: it is encoded in torch",
+        )
+    pad = encoder.tokenizer.pad_token_id
+    mask = torch.ones(3, 17, dtype=torch.long)
+    mask[1, 9:] = mask[2, 4:] = 0
+    ids = torch.where(mask.bool(), torch.arange(3 * 17).reshape(3, 17) % 11 + 5, pad)
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                graph,
+                (ids, mask),
+                dynamo=True,
+                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+                input_names=["input_ids", "attention_mask"],
+                output_names=["token_embeddings"],
+                opset_version=_OPSET,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise InputError(
+            "torch cannot make a graph of this encoder",
+            got=str(error).strip().splitlines()[0],
+            remedy="use the model as it is: it is encoded in torch",
+        ) from error
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    program.save(str(file))
+    return sum(hasattr(module, "linear") for module in graph.further)
+
+
+def quantise(
+    graph: Path, output: Path, *, last_kept: int, kept_shapes: frozenset[tuple[int, ...]] = frozenset()
+) -> None:
+    """Write a graph whose multiplications by weights are of int8, with a scale for each column and each input.
+
+    Args:
+        graph: of :func:`write_graph`.
+        output: the file to write.
+        last_kept: how many of the last multiplications stay float32; a centring layer subtracts numbers of like size,
+            so that it would magnify rounding.
+        kept_shapes: weights [in, out] that stay float32 too.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    nodes = onnx.load(str(graph)).graph
+    shapes = {weight.name: tuple(weight.dims) for weight in nodes.initializer}
+    of_weights = [node for node in nodes.node if node.op_type == "MatMul" and node.input[1] in shapes]
+    kept = of_weights[len(of_weights) - last_kept :]
+    kept += [node for node in of_weights if shapes[node.input[1]] in kept_shapes]
+    with _silence():
+        quantize_dynamic(
+            str(graph),
+            str(output),
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in kept],
+        )
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No hints of the exporters, which are for those who write them; errors are shown."""
+    former = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(former)
+
+
+Precision = Literal["fp32", "int8"]
+_LEAST_COSINE = 0.9999
+#: Texts that both models encode; together, so that most have pads, and alone.
+_SENTENCES = "Open the file. Print 12 pages (in colour)! Fungua dirisha jipya? Gabatee bal'isuu; Leihoa itxi."
+_COMPARED = 8
+_COPIED = ("*.json", "*.md", "LICEN[CS]E*", "NOTICE*", *TOKENIZER_FILES)
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What :func:`export` wrote; the manifest has it under ``onnx``.
+
+    Attributes:
+        precision: of the graph.
+        max_length: pieces of a text that are read, special ones included.
+        cosine_mean, cosine_min: between the token vectors of the original in float32 and of the graph, over texts of
+            several lengths, each with others and alone.
+        bytes_before, bytes_after: of the folders' files.
+        left_out: files of the original's folder that this one does not have.
+    """
+
+    precision: Precision
+    max_length: int
+    cosine_mean: float
+    cosine_min: float
+    bytes_before: int
+    bytes_after: int
+    left_out: tuple[str, ...]
+
+
+def export(model: Path, output: Path, precision: Precision) -> ExportReport:
+    """Write a late-interaction model as a folder that is opened with ONNX Runtime, without weights to train.
+
+    Its space is the original's, so that either can search what the other encoded.
+
+    Args:
+        model: a model folder of ours.
+        output: the folder to write.
+        precision: ``"fp32"`` for the original's vectors, ``"int8"`` for a fraction of the time and size on processors
+            without instructions for bfloat16. The README of docs/results/encoding has what int8 costs.
+
+    Raises:
+        InputError: the model has parts that no graph is made of, or the graph gives other vectors in float32.
+        ArtifactError: ``model`` is damaged or does not name its space, or ``output`` holds something else.
+        StorageError: the disk refused a write.
+        MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
+    """
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "onnx")
+    check_replaceable(output, KIND)
+    encoder = load(model).cpu()
+    _check_modules(encoder, model)
+    manifest = read_manifest(model, KIND)
+    meta: dict[str, Any] = {**manifest.meta, "space": space_of(model)}
+    limit = length_limit(encoder)
+    texts = _texts(encoder, limit)
+    expected = _vectors(encoder, texts)
+    with write_artifact(output, KIND, parents={"model": manifest.hash}, meta=meta) as building:
+        left_out = _copy(model, building)
+        if precision == "fp32":
+            write_graph(encoder, building / GRAPH)
+        else:
+            with tempfile.TemporaryDirectory(prefix="kivuko-") as folder:
+                dense = write_graph(encoder, Path(folder) / GRAPH, rounded_embeddings=True)
+                quantise(Path(folder) / GRAPH, building / GRAPH, last_kept=dense)
+        cosines = (expected * _vectors(OnnxEncoder(building, limit), texts)).sum(axis=1)
+        if precision == "fp32" and not cosines.min() >= _LEAST_COSINE:
+            raise InputError(
+                "the exported graph gives other vectors than this model",
+                where=model,
+                expected=f"cosines of at least {_LEAST_COSINE}",
+                got=float(cosines.min()),
+                remedy="use the model as it is, and report which one it is",
+            )
+        report = ExportReport(
+            precision=precision,
+            max_length=limit,
+            cosine_mean=float(cosines.mean()),
+            cosine_min=float(cosines.min()),
+            bytes_before=folder_bytes(model),
+            bytes_after=folder_bytes(building),
+            left_out=tuple(left_out),
+        )
+        meta[EXPORTED] = asdict(report)
+    return report
+
+
+def _check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
+    """Refuse modules that the graph would not have."""
+    names = [type(module).__name__ for module in encoder]
+    fits = names[0] == "Transformer" and names[-1] == "MultiVectorMask"
+    fits = fits and set(names[1:-1]) <= {"Normalize", "Dense"}
+    if not fits or encoder[0].query_expansion is not None:
+        raise InputError(
+            "this model has parts that cannot be exported",
+            where=model,
+            expected="Transformer, any of Normalize and Dense, MultiVectorMask, and queries that are not expanded",
+            got=", ".join(names) + (" with expanded queries" if encoder[0].query_expansion else ""),
+            remedy="use the model as it is: it is encoded in torch",
+        )
+
+
+def _texts(encoder: Encoder, limit: int) -> list[str]:
+    """Of one word up to more than is read."""
+    words = _SENTENCES.split()
+    lengths = np.geomspace(1, limit, _COMPARED).astype(int)
+    return [" ".join((words * limit)[number : number + length]) for number, length in enumerate(lengths)]
+
+
+def _vectors(encoder: Encoder, texts: list[str]) -> np.ndarray[Any, Any]:
+    """[tokens, dim] float64 of all texts encoded together, then of each alone."""
+    with torch.inference_mode():
+        groups = [texts, *([text] for text in texts)]
+        found = [own for group in groups for own in batch_vectors(encoder, group, "document")]
+    return torch.cat(found).double().numpy()
+
+
+def _copy(model: Path, target: Path) -> list[str]:
+    """Copy settings, texts and the tokenizer; what is left out."""
+    root, left_out = transformer_root(model), []
+    for file in sorted(path for path in model.rglob("*") if path.is_file() and path != model / MANIFEST):
+        name = file.relative_to(model)
+        of_module = file.name == "config.json" and len(name.parts) == 2
+        if of_module or (file.parent in {model, root} and any(fnmatch(file.name, form) for form in _COPIED)):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target / name)
+        else:
+            left_out.append(name.as_posix())
+    return left_out
+
+
+GRAPH = "model.onnx"
+
+
+class OnnxEncoder:
+    """The :class:`kivuko.models.token_vectors.Encoder` of a folder that :func:`kivuko.models.onnx.export` wrote.
+
+    It uses as many threads as torch does when it is opened. Its features are torch's, so that callers need not know
+    which of the two libraries computed them.
+
+    Args:
+        folder: the exported model.
+        max_length: pieces of a text that are read, special ones included.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot read the graph.
+        MissingExtraError: onnxruntime is not installed.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, folder: Path, max_length: int) -> None:
+        self.max_seq_length: int | None = max_length
+        self._session = _session(folder / GRAPH)
+        self._mask = _mask(folder)
+        with quiet():
+            from transformers import AutoTokenizer
+
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(
+                transformer_root(folder), local_files_only=True
+            )
+        self._mask.resolve_with_tokenizer(self.tokenizer)
+
+    def get_embedding_dimension(self) -> int:
+        """Numbers in one token vector."""
+        return int(self._session.get_outputs()[0].shape[-1])
+
+    def preprocess(self, inputs: list[str], *, task: Task) -> dict[str, Any]:
+        """Texts as features; both tasks read alike."""
+        return dict(
+            self.tokenizer(
+                inputs, padding=True, truncation=True, max_length=self.max_seq_length, return_tensors="pt"
+            )
+        )
+
+    def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
+        """Token vectors, and which of them are of content."""
+        inputs = {name: features[name].numpy() for name in ("input_ids", "attention_mask")}
+        (vectors,) = self._session.run(None, inputs)
+        found: dict[str, Any] = self._mask(
+            features | {"token_embeddings": torch.from_numpy(vectors)}, task=task
+        )
+        return found
+
+
+def _session(graph: Path) -> Any:
+    if find_spec("onnxruntime") is None:
+        raise MissingExtraError("onnxruntime", "onnx")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; what is warned of here is of its own making
+    # Threads that wait actively take the time of other processes.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have no common base
+        raise ArtifactError(
+            "ONNX Runtime cannot read this exported model",
+            where=graph,
+            expected="a graph of 'kivuko models export'",
+            got=str(error).strip().splitlines()[-1],
+            remedy="export the model again",
+        ) from error
+
+
+def _mask(folder: Path) -> Any:
+    """The module that says which tokens are of content, the last of the original's."""
+    with quiet():
+        from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        return MultiVectorMask.load(str(folder), subfolder=modules[-1]["path"], local_files_only=True)

@@ -1,0 +1,1 @@
+"""Anyone's files: bitext, documents, running text, dictionaries."""

@@ -1,0 +1,180 @@
+"""Which format a bitext has, by its name and its first line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.progress import Progress
+
+from kivuko.cleaning.pairs import drop_reason
+from kivuko.collections.bitext import Pair
+from kivuko.collections.counts import DropReport
+from kivuko.errors import InputError
+from kivuko.files.seen_texts import SeenTexts
+from kivuko.files.streams import byte_lines, plain_name
+from kivuko.languages import Language, resolve
+from kivuko.readers.bitext_formats import (
+    Row,
+    find_moses,
+    read_bitext_jsonl,
+    read_bitext_tsv,
+    read_moses,
+    without_scores,
+)
+from kivuko.readers.tmx import read_tmx
+from kivuko.text import comparison_key, normalise
+
+FORMATS = (
+    "English<TAB>translation, score<TAB>English<TAB>translation (.tsv), TMX (.tmx), "
+    '{"translation": {"en": …}} lines (.jsonl), or the PREFIX of PREFIX.en and PREFIX.xx'
+)
+_BY_ENDING = {".tsv": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".json": "jsonl"}
+
+
+def read_bitext_file(
+    path: Path,
+    language: Language,
+    report: DropReport,
+    lowest_score: float | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Row]:
+    """The pairs of a file in any of the formats, plain or compressed, one at a time and as they are.
+
+    The name decides where it ends in ``.tsv``, ``.tmx``, ``.jsonl`` or ``.json`` (before ``.gz`` and its like), or in
+    one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line does.
+
+    Args:
+        path: the file, or a Moses prefix.
+        language: of the side that is not English.
+        report: counts what the format's reader leaves out.
+        lowest_score: pairs with a lower score are dropped; see :mod:`kivuko.readers.bitext_formats`.
+        progress: a rich display for a bar over the file's bytes.
+
+    Raises:
+        InputError: there is no such bitext, its format is unclear, a lowest score is asked of one without
+            scores, or, while it is read, it is damaged.
+    """
+    file_format = _by_ending(path)
+    if file_format is None:
+        if (files := find_moses(path, language)) is not None:
+            return read_moses(files, report, lowest_score, progress)
+        if not path.is_file():
+            raise InputError(
+                "there is no such bitext",
+                where=path,
+                expected=FORMATS,
+                got="no such file, and no PREFIX.… whose endings are the two languages",
+                remedy="check the path and the language",
+            )
+        file_format = _by_first_line(path)
+    if file_format == "tmx":
+        if lowest_score is not None:
+            raise without_scores(path)
+        return read_tmx(path, language, report, progress)
+    reader = read_bitext_tsv if file_format == "tsv" else read_bitext_jsonl
+    return reader(path, language, report, lowest_score, progress)
+
+
+def bitext_paths(path: Path, language: Language) -> list[Path]:
+    """The files that :func:`read_bitext_file` reads; none where there is no such bitext."""
+    moses = find_moses(path, language) if _by_ending(path) is None else None
+    if moses is None:
+        return [path] if path.is_file() else []
+    return [file for file in (moses.english, moses.foreign, moses.scores) if file is not None]
+
+
+def _by_ending(path: Path) -> str | None:
+    return _BY_ENDING.get(Path(plain_name(path)).suffix.lower()) if path.is_file() else None
+
+
+def _by_first_line(path: Path) -> str:
+    """The format that the first line with anything in it is of."""
+    stripped = (line.removeprefix(b"\xef\xbb\xbf").strip(b" \r\n") for _, line in byte_lines(path))
+    first = next(filter(None, stripped), b"")
+    if first.startswith(b"{"):
+        return "jsonl"
+    if first.startswith((b"<?xml", b"<!DOCTYPE", b"<tmx")):
+        return "tmx"
+    if b"\t" in first:
+        return "tsv"
+    raise InputError(
+        "it is unclear which format this bitext has",
+        where=path,
+        expected=FORMATS,
+        got=f"a first line of {first[:60].decode('utf-8', 'replace')!r}" if first else "an empty file",
+        remedy="rename the file so that its name ends in its format",
+    )
+
+
+def read_pairs(
+    path: Path | str,
+    language: Language | str,
+    *,
+    lowest_score: float | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[Pair], DropReport]:
+    """All pairs of :func:`stream_pairs` in the file's order, and the counts.
+
+    Raises:
+        InputError, UnknownNameError: see there.
+    """
+    report = DropReport()
+    return list(stream_pairs(path, language, report, lowest_score=lowest_score, progress=progress)), report
+
+
+def stream_pairs(
+    path: Path | str,
+    language: Language | str,
+    report: DropReport,
+    *,
+    lowest_score: float | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Pair]:
+    """Pairs from a file in any usual format, one at a time.
+
+    The formats are ``English<TAB>translation``; ``score<TAB>English<TAB>translation`` (WikiMatrix, CCMatrix); TMX;
+    JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs, ``PREFIX.en`` with ``PREFIX.xx``. All may
+    be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a format is told. No file of a
+    publisher could be had while this was written: the readers were tested on small files of our own wording in the
+    documented layouts.
+
+    Dropped and counted by reason: empty lines and sides, translations equal to the English, mostly English or
+    in the wrong script, lengths that differ by more than a factor of four, and repeated pairs. Of each pair some
+    10 bytes stay in memory, to know it again, and nothing else.
+
+    Args:
+        path: the file, or a Moses prefix.
+        language: what the side that is not English is in.
+        report: counts what is kept and dropped while the pairs are read.
+        lowest_score: pairs with a lower score are dropped (see :mod:`kivuko.readers.bitext_formats`).
+        progress: a rich display for a bar over the file's bytes.
+
+    Yields:
+        Pairs in the file's order, with the number of their line (TMX: their unit) in their ids.
+
+    Raises:
+        InputError: there is no such file, its format is unclear, or it is damaged; names ``file:line``.
+        UnknownNameError: the language is unknown.
+    """
+    path = Path(path)
+    language = resolve(language) if isinstance(language, str) else language
+    rows = read_bitext_file(path, language, report, lowest_score, progress)
+    seen = SeenTexts()
+    for number, *sides in rows:
+        english, foreign = map(normalise, sides)
+        if not english and not foreign:
+            reason: str | None = "empty line"
+        else:
+            reason = drop_reason(english, foreign, language)
+        if reason is None and not seen.add(f"{comparison_key(english)}\t{comparison_key(foreign)}"):
+            reason = "duplicate"
+        if reason:
+            report.drop(reason)
+            continue
+        report.kept += 1
+        yield Pair(f"{path.name}:{number}", english, foreign, SOURCE)
+
+
+SOURCE = "own"
+"""Source that pairs from a person's file carry."""

@@ -1,0 +1,159 @@
+"""Translation memories (TMX 1.1 to 1.4b), as OPUS and translation tools write them.
+
+The file is parsed while it is read, and a unit is forgotten once it is yielded. Entity declarations are refused,
+external ones and "billion laughs" among them; a reference to an external DTD is allowed and not followed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+from rich.progress import Progress
+
+from kivuko.collections.counts import DropReport
+from kivuko.errors import InputError
+from kivuko.files.streams import open_bytes
+from kivuko.languages import Language
+from kivuko.readers.bitext_formats import ENGLISH, Row, language_of
+
+# Elements whose content is another format's code, not text: bold here, a line break there.
+_CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})
+_CHUNK = 1 << 16
+
+
+def read_tmx(
+    path: Path, language: Language, report: DropReport, progress: Progress | None = None
+) -> Iterator[Row]:
+    """The first English and the first ``language`` side of each unit; ``Row.number`` counts units.
+
+    Text in ``<hi>`` is text; the content of native codes (``bpt ept it ph ut``) is not, and ``<ph>`` becomes a
+    space. Units without both languages are counted.
+
+    Raises:
+        InputError: not TMX, not well-formed or cut short, an entity is declared or unknown (names
+            ``file:line``), or no unit has both languages (names those there are).
+    """
+    units = _Units(path)
+    yielded = False
+    with open_bytes(path, progress) as stream:
+        while chunk := stream.read(_CHUNK):
+            for number, sides in units.feed(chunk, last=False):
+                english, foreign = _side(sides, ENGLISH), _side(sides, language)
+                if english is None or foreign is None:
+                    report.drop("unit without both languages")
+                else:
+                    yielded = True
+                    yield Row(number, english, foreign)
+    units.feed(b"", last=True)
+    if not yielded:
+        languages = ", ".join(
+            f"{code or 'no code'} ({count:,})" for code, count in units.codes.most_common(12)
+        )
+        raise InputError(
+            f"no unit has English and {language.name}",
+            where=path,
+            expected=f"<tuv xml:lang> that mean English and {language.name}, such as en-US and {language.short}",
+            got=languages or "no units",
+            remedy="name the language the file is in",
+        )
+
+
+def _side(sides: dict[str, str], language: Language) -> str | None:
+    return next((text for code, text in sides.items() if language_of(code) == language), None)
+
+
+class _Units:
+    """Handlers of an XML parser that gather the units between two chunks."""
+
+    def __init__(self, path: Path) -> None:
+        self.codes: Counter[str] = Counter()
+        self._path = path
+        self._done: list[tuple[int, dict[str, str]]] = []
+        self._number, self._depth_in_code = 0, 0
+        self._sides: dict[str, str] = {}
+        self._code = ""
+        self._text: list[str] | None = None
+        self._begun = False
+        self._parser: Any = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._characters
+        self._parser.EntityDeclHandler = self._declared
+        self._parser.SkippedEntityHandler = self._unknown
+
+    def feed(self, chunk: bytes, *, last: bool) -> list[tuple[int, dict[str, str]]]:
+        """Parse on; the units that ended in this chunk: number and code → text."""
+        try:
+            self._parser.Parse(chunk, last)
+        except expat.ExpatError as error:
+            raise InputError(
+                "this translation memory is damaged or cut short",
+                where=f"{self._path}:{error.lineno}",
+                expected="well-formed XML up to </tmx>",
+                got=expat.errors.messages[error.code],
+                remedy="fetch it again, or mend the line",
+            ) from error
+        except (LookupError, ValueError) as error:  # of the decoder that the first line names
+            raise self._error(
+                "this translation memory has an encoding that cannot be read",
+                "UTF-8, UTF-16, or an encoding of single bytes",
+                str(error),
+                "convert it to UTF-8",
+            ) from error
+        done, self._done = self._done, []
+        return done
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._begun and name != "tmx":
+            raise self._error("this is no translation memory", "<tmx> first", f"<{name}>", "give a TMX file")
+        self._begun = True
+        if name == "tu":
+            self._number += 1
+            self._sides = {}
+        elif name == "tuv":
+            self._code = attributes.get("xml:lang", attributes.get("lang", ""))
+        elif name == "seg":
+            self._text, self._depth_in_code = [], 0
+        elif name in _CODES and self._text is not None:
+            self._depth_in_code += 1
+            if name == "ph":
+                self._text.append(" ")
+
+    def _end(self, name: str) -> None:
+        if name == "tu":
+            self._done.append((self._number, self._sides))
+        elif name == "seg" and self._text is not None:
+            self.codes[self._code] += 1
+            self._sides.setdefault(self._code, "".join(self._text))
+            self._text = None
+        elif name in _CODES and self._text is not None:
+            self._depth_in_code -= 1
+
+    def _characters(self, text: str) -> None:
+        if self._text is not None and not self._depth_in_code:
+            self._text.append(text)
+
+    def _declared(self, name: str, *_: object) -> None:
+        raise self._error(
+            "this translation memory declares entities, which can make a small file endless or read other files",
+            "no <!ENTITY>, as in files of OPUS and of translation tools",
+            f"<!ENTITY {name}>",
+            "write the texts of the entities into the file",
+        )
+
+    def _unknown(self, name: str, _: bool) -> None:
+        raise self._error(
+            "this translation memory has an entity that is not declared",
+            "&amp; &lt; &gt; &quot; &apos; or numbers such as &#160;",
+            f"&{name};",
+            "write the character itself",
+        )
+
+    def _error(self, what: str, expected: str, got: str, remedy: str) -> InputError:
+        where = f"{self._path}:{self._parser.CurrentLineNumber}"
+        return InputError(what, where=where, expected=expected, got=got, remedy=remedy)

@@ -1,0 +1,192 @@
+"""All passages of a segment scored roughly: MaxSim over vectors of one byte a number.
+
+A scan must read every token's vector, so bytes are its floor: one a number instead of four. The products are integer
+matrix products (AMX or AVX-512 VNNI where the processor has them). Passages lie in the order of their lengths, so the
+maximum over a passage's tokens is one reduction for all passages of a length, without pads.
+
+Which passages a query may match, by one vector a passage: the mean of its token vectors, at unit length.
+
+MaxSim adds, for each query token, its best cosine in the passage; the mean vector adds the average ones. They rank
+alike enough that the best documents by MaxSim are nearly always among the first few hundred by means, which cost one
+product a passage instead of one a token and query token: the simplest of the single-vector stand-ins of Jayaram,
+Dhulipala, Hadian, Lee & Mirrokni, "MUVERA", NeurIPS 2024, arXiv 2405.19504, with one bucket. How nearly, is measured
+in docs/results/engine. Means lie in the index at a byte a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from kivuko.models.token_vectors import TokenVectors
+from kivuko.retrieval.bounds import chunks_of, runs_of
+
+#: Similarities computed at once (tokens × query tokens, 4 bytes each): what the second-level cache holds.
+_AT_ONCE = 1 << 17
+#: Integer matrix products are laid out for multiples of this many columns.
+COLUMNS = 16
+_INT_MM: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = getattr(torch, "_int_mm", None)
+
+
+def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """[rows, columns] int32, the exact product of int8 matrices [rows, inner] and [inner, columns].
+
+    The one place that calls torch's integer product, which is not part of its public interface: where torch has none,
+    float64 holds the same whole numbers, several times as slowly.
+    """
+    if _INT_MM is None:
+        return (left.double() @ right.double()).to(torch.int32)
+    product: torch.Tensor = _INT_MM(left, right)
+    return product
+
+
+def quantise(
+    vectors: NDArray[np.floating], offsets: NDArray[np.int64]
+) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.float32]]:
+    """Token vectors as whole numbers of a step that each passage has for itself.
+
+    Args:
+        vectors: [tokens, dim].
+        offsets: [passages + 1]; every passage has a token.
+
+    Returns:
+        [tokens, dim] int8 from −127 to 127; [passages] the step, so that vector ≈ step · int8; and [passages] the
+        largest Euclidean distance between a token's vector and its stand-in.
+    """
+    found = np.empty(vectors.shape, dtype=np.int8)
+    steps = np.empty(len(offsets) - 1, dtype=np.float32)
+    errors = np.empty(len(offsets) - 1, dtype=np.float32)
+    for first, last in chunks_of(np.diff(offsets), 1 << 16):
+        begin, end = offsets[first], offsets[last]
+        exact = vectors[begin:end].astype(np.float32)
+        starts = offsets[first:last] - begin
+        step = np.maximum.reduceat(np.abs(exact).max(axis=1), starts) / 127
+        step[step == 0] = 1.0
+        by_token = np.repeat(step, np.diff(offsets[first : last + 1]))[:, None]
+        rounded = np.rint(exact / by_token)
+        found[begin:end] = rounded
+        steps[first:last] = step
+        errors[first:last] = np.maximum.reduceat(np.linalg.norm(exact - rounded * by_token, axis=1), starts)
+    return found, steps, errors
+
+
+class Int8Scan:
+    """Rough MaxSim of queries with every passage of a segment.
+
+    Args:
+        vectors: [tokens, dim] int8 of :func:`quantise`.
+        steps: [passages] of :func:`quantise`.
+        errors: [passages], how far a token's vector may lie from what is scored; 0 where the whole numbers *are* the
+            vectors.
+        lengths: [passages], ascending.
+    """
+
+    def __init__(
+        self,
+        vectors: NDArray[np.int8],
+        steps: NDArray[np.float32],
+        errors: NDArray[np.float32],
+        lengths: NDArray[np.int64],
+    ) -> None:
+        self._vectors = torch.from_numpy(vectors)
+        self._steps, self._errors, self._lengths = np.asarray(steps), np.asarray(errors), lengths
+        # Vectors have unit length; half precision and rounding move that a little.
+        self._norms = 1.001 + np.asarray(errors)
+
+    def scores(
+        self, queries: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Rough scores and how wrong each can be at most.
+
+        Args:
+            queries: [query tokens, dim] of each query, at least one token.
+
+        Returns:
+            [queries, passages] rough MaxSim, and [queries, passages] bounds on the distance to exact MaxSim:
+            Σ over query tokens of ‖q − q̂‖ ‖d̂‖ + ‖q‖ ‖d − d̂‖, by the inequality of Cauchy and Schwarz.
+        """
+        tokens = np.concatenate(queries)
+        lengths = np.array([len(query) for query in queries])
+        steps = np.abs(tokens).max(axis=1) / 127
+        steps[steps == 0] = 1.0
+        rounded = np.rint(tokens / steps[:, None])
+        columns = np.zeros((tokens.shape[1], -(-len(tokens) // COLUMNS) * COLUMNS), dtype=np.int8)
+        columns[:, : len(tokens)] = rounded.T
+        owner = np.zeros((columns.shape[1], len(queries)), dtype=np.float32)
+        owner[np.arange(len(tokens)), np.repeat(np.arange(len(queries)), lengths)] = steps
+        rough = self._sums(torch.from_numpy(columns), torch.from_numpy(owner)).T * self._steps
+
+        begins = np.cumsum(lengths) - lengths
+        lost = np.add.reduceat(np.linalg.norm(tokens - rounded * steps[:, None], axis=1), begins)
+        norms = np.add.reduceat(np.linalg.norm(tokens, axis=1), begins)
+        return rough, lost[:, None] * self._norms + norms[:, None] * self._errors
+
+    def _sums(self, columns: torch.Tensor, owner: torch.Tensor) -> NDArray[np.float32]:
+        """[passages, queries]: maxima over a passage's tokens, weighted and added by query."""
+        width = columns.shape[1]
+        sums = torch.empty((len(self._lengths), owner.shape[1]))
+        begin = 0
+        for first, last, length in runs_of(self._lengths, max(1, _AT_ONCE // width)):
+            end = begin + (last - first) * length
+            similarity = int_product(self._vectors[begin:end], columns)
+            maxima = similarity.view(last - first, length, width).amax(1)
+            torch.mm(maxima.float(), owner, out=sums[first:last])
+            begin = end
+        return sums.numpy()
+
+
+_TOKENS_AT_ONCE = 1 << 16
+#: The fewest columns of an integer matrix product: one query needs one, and time goes with their number.
+_COLUMNS = 8
+
+
+def means_of(vectors: TokenVectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
+    """Mean token vector of each passage, as whole numbers of a step that each passage has for itself.
+
+    Args:
+        vectors: of passages with at least one token each.
+
+    Returns:
+        [passages, dim] int8 from −127 to 127, and [passages] the step: mean ≈ step · int8, of unit length.
+    """
+    found = np.empty((len(vectors), vectors.vectors.shape[1]), dtype=np.int8)
+    steps = np.empty(len(vectors), dtype=np.float32)
+    for first, last in chunks_of(vectors.lengths, _TOKENS_AT_ONCE):
+        begin, end = vectors.offsets[first], vectors.offsets[last]
+        tokens = vectors.vectors[begin:end].astype(np.float32)
+        sums = np.add.reduceat(tokens, vectors.offsets[first:last] - begin, axis=0)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        means = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)
+        step = np.abs(means).max(axis=1) / 127
+        step[step == 0] = 1.0
+        found[first:last] = np.rint(means / step[:, None])
+        steps[first:last] = step
+    return found, steps
+
+
+class MeanScan:
+    """Similarity of queries with the mean of every passage of a segment.
+
+    Args:
+        means: [passages, dim] int8 of :func:`means_of`.
+        steps: [passages] of :func:`means_of`.
+    """
+
+    def __init__(self, means: NDArray[np.int8], steps: NDArray[np.float32]) -> None:
+        self._means, self._steps = torch.from_numpy(means), np.asarray(steps)
+
+    def scores(self, queries: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """[queries, passages], in units that differ from query to query.
+
+        Args:
+            queries: [query tokens, dim] of each query.
+        """
+        sums = np.stack([query.sum(axis=0) for query in queries])
+        largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
+        columns = np.zeros((sums.shape[1], -(-len(sums) // _COLUMNS) * _COLUMNS), dtype=np.int8)
+        columns[:, : len(sums)] = np.rint(sums / largest * 127).T
+        products = int_product(self._means, torch.from_numpy(columns))
+        return np.asarray(products[:, : len(sums)].T.float().numpy() * self._steps)

@@ -1,0 +1,278 @@
+"""What all regimes share that align a student with a frozen teacher over translation pairs.
+
+Their losses see, for each pair of a batch, the student's tokens of the foreign side and the teacher's tokens of the
+English side. The regimes differ in :meth:`AlignmentLoss.parts` alone, so that a comparison of them compares nothing
+else.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypedDict
+
+import torch
+from datasets import Dataset
+from torch import Tensor, nn
+
+from kivuko.collections.bitext import Pair
+from kivuko.errors import InputError
+from kivuko.models import late_interaction
+from kivuko.training.examples import Drawn, distinct, draw
+from kivuko.training.fit import FitSettings, Job
+from kivuko.training.regimes import Models, Trained
+from kivuko.training.resources import Resources
+from kivuko.training.similarity import in_batch_contrast
+from kivuko.training.teacher_vectors import TeacherVectors, teacher_vectors
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class AlignedBatch:
+    """Both sides of a batch of translation pairs, as token vectors.
+
+    Attributes:
+        student: [batch, student_tokens, dim], unit vectors of the foreign sides; gradients flow through these.
+        student_mask: [batch, student_tokens], True = keep.
+        target: [batch, teacher_tokens, dim], the teacher's unit vectors of the English sides.
+        target_mask: [batch, teacher_tokens], True = keep.
+        english: [batch], ids that are equal for equal English sides.
+        labels: [batch], rows of the teacher's cache.
+
+    Raises:
+        InputError: a side of a pair keeps no token.
+    """
+
+    student: Tensor
+    student_mask: Tensor
+    target: Tensor
+    target_mask: Tensor
+    english: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        for side, mask in (("foreign", self.student_mask), ("English", self.target_mask)):
+            kept = mask.any(dim=1)
+            if not bool(kept.all()):
+                pair = int((~kept).nonzero()[0])
+                raise InputError(
+                    f"the {side} side of a pair has no content token",
+                    where=f"row {int(self.labels[pair])} of the teacher's cache",
+                    expected="at least one token on both sides",
+                    got="none",
+                    remedy="drop pairs without content before batching",
+                )
+
+
+class Shared(TypedDict, total=False):
+    """Arguments of :class:`AlignmentLoss` that all losses of the family pass on to it."""
+
+    english: Sequence[int]
+    contrast_weight: float
+    contrast_scale: float
+
+
+class AlignmentLoss(nn.Module, ABC):
+    """Base of the losses on translation pairs, with sentence-transformers' loss interface.
+
+    Pure regression to the teacher loses discrimination, so a contrastive companion may stand beside any of them:
+    among the English sides of the batch, the student's tokens must score their own translation highest by MaxSim.
+
+    Args:
+        model: the student, a ``MultiVectorEncoder`` whose vectors live in the teacher's space.
+        teacher: the teacher's frozen token vectors; text i is the English side of pair i.
+        english: [pairs] ids of English sides, equal for equal texts, so that a text that stands twice in a batch
+            is no false negative; by default every pair is taken to have its own.
+        contrast_weight: weight of the contrastive companion beside a weight of 1; 0 leaves it out.
+        contrast_scale: inverse temperature of the mean-MaxSim scores in it.
+
+    Attributes:
+        tokens: the student's content tokens seen so far.
+        diagnostics: numbers about the last batch, by name.
+
+    Requirements:
+        One text column (the foreign side) and a label column with the pair's position in ``teacher``.
+
+    Inputs:
+        +----------------+----------------------------+
+        | Texts          | Labels                     |
+        +================+============================+
+        | foreign side   | row of the teacher's cache |
+        +----------------+----------------------------+
+
+    Raises:
+        InputError: ``english`` and ``teacher`` differ in length.
+    """
+
+    def __init__(
+        self,
+        model: MultiVectorEncoder,
+        teacher: TeacherVectors,
+        *,
+        english: Sequence[int] | None = None,
+        contrast_weight: float = 0.0,
+        contrast_scale: float = 20.0,
+    ) -> None:
+        super().__init__()
+        if english is not None and len(english) != len(teacher):
+            raise InputError(
+                "English ids and teacher do not fit together",
+                expected=f"{len(teacher)} ids, one for each text of the teacher's cache",
+                got=f"{len(english)} ids",
+            )
+        self.model = model
+        self.teacher = teacher
+        self.english = torch.arange(len(teacher)) if english is None else torch.as_tensor(list(english))
+        self.contrast_weight = contrast_weight
+        self.contrast_scale = contrast_scale
+        self.diagnostics: dict[str, float] = {}
+        self.tokens = 0
+
+    @abstractmethod
+    def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
+        """The regime's own parts of the loss by name, scalars in float32; ``"contrast"`` is the companion's name."""
+
+    def forward(self, sentence_features: Iterable[dict[str, Tensor]], labels: Tensor) -> dict[str, Tensor]:
+        """The named parts of the loss, which the trainer sums.
+
+        Args:
+            sentence_features: one batch of tokenised foreign sides.
+            labels: [batch] rows of the teacher's cache.
+
+        Raises:
+            InputError: a side of a pair has no content token.
+        """
+        (features,) = sentence_features
+        output = self.model(dict(features), task="query")
+        student, student_mask = output["token_embeddings"].float(), output["attention_mask"].bool()
+        target, target_mask = self.teacher.padded(labels.tolist())
+        device = student.device
+        self.tokens += int(student_mask.sum())
+        with torch.autocast(device.type, enabled=False):
+            batch = AlignedBatch(
+                student=student,
+                student_mask=student_mask,
+                target=target.to(device),
+                target_mask=target_mask.to(device),
+                english=self.english[labels.cpu()].to(device),
+                labels=labels,
+            )
+            losses = self.parts(batch)
+            if self.contrast_weight:
+                losses["contrast"] = self.contrast_weight * in_batch_contrast(
+                    batch.student,
+                    batch.student_mask,
+                    batch.target,
+                    batch.target_mask,
+                    batch.english,
+                    scale=self.contrast_scale,
+                )
+        return losses
+
+
+@dataclass(frozen=True)
+class AlignSettings(FitSettings):
+    """What every aligning regime can be told.
+
+    Attributes:
+        contrast_weight: weight of an in-batch contrast with the teacher beside the regime's own loss.
+        contrast_scale: inverse temperature in the contrast.
+        english_share: share of every language's examples whose student side is the English text itself, in [0, 1).
+    """
+
+    steps: int = 2000
+    learning_rate: float = 3e-4
+    contrast_weight: float = 0.0
+    contrast_scale: float = 20.0
+    english_share: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.english_share < 1:
+            raise InputError(
+                "english_share is out of range", expected="a number from 0 to below 1", got=self.english_share
+            )
+
+
+def train_aligned(
+    start: Models,
+    resources: Resources,
+    settings: AlignSettings,
+    job: Job,
+    make_loss: Callable[[MultiVectorEncoder, TeacherVectors, Shared], AlignmentLoss],
+) -> Trained:
+    """Train ``start.student`` so that its tokens of a foreign side meet the teacher's of the English side.
+
+    Args:
+        start: the student to start from and the frozen teacher.
+        resources: their bitext.
+        settings: see :class:`AlignSettings`.
+        job: where to.
+        make_loss: makes the loss from the student, the teacher's vectors and what all losses of the family take:
+            an id for each example's English side, equal for equal texts, and the contrast beside the loss.
+
+    Raises:
+        InputError: fewer usable pairs than one batch.
+    """
+    student = late_interaction.load(start.student)
+    drawn = draw(resources.bitext, settings.steps * settings.batch_size, settings.seed)
+    pairs = [example.item for example in drawn]
+    texts = student_texts(drawn, settings.english_share)
+    cache = teacher_vectors(
+        start.teacher,
+        [pair.english for pair in pairs],
+        max_length=settings.max_length,
+        progress=job.progress,
+    )
+    pieces = [len(ids) for ids in late_interaction.pieces_of(student, texts)]
+    specials = student.tokenizer.num_special_tokens_to_add()
+    usable = [i for i, length in enumerate(cache.lengths) if length > 0 and pieces[i] > specials]
+    number = {text: i for i, text in enumerate(sorted({pair.english for pair in pairs}))}
+    shared = Shared(
+        english=[number[pair.english] for pair in pairs],
+        contrast_weight=settings.contrast_weight,
+        contrast_scale=settings.contrast_scale,
+    )
+    job.fit(
+        student,
+        Dataset.from_dict({"foreign": [texts[i] for i in usable], "label": usable}),
+        make_loss(student, cache, shared),
+        [min(pieces[i], settings.max_length) for i in usable],
+        settings,
+        distinct=distinct(resources.bitext),
+    )
+    facts = {
+        "pairs": {language.tag: len(found) for language, found in resources.bitext.items()},
+        "examples": len(usable),
+        "examples_without_content": len(drawn) - len(usable),
+        "examples_truncated": sum(pieces[i] > settings.max_length for i in usable),
+        "epochs": {
+            language.tag: 1 + max((d.epoch for d in drawn if d.language == language), default=-1)
+            for language, found in resources.bitext.items()
+            if found
+        },
+    }
+    return Trained(student, facts)
+
+
+def student_texts(drawn: Sequence[Drawn[Pair]], english_share: float) -> list[str]:
+    """What the student reads of each example: the foreign side, or for the given share of them the English one.
+
+    Every language has that share, whatever the number of languages: they come in turn, so that every second example
+    would be all of one language's and none of another's. A language begins one example after the one before it.
+
+    Args:
+        drawn: the examples, languages in turn.
+        english_share: in [0, 1).
+    """
+    languages = len({example.language for example in drawn})
+    texts = []
+    for i, example in enumerate(drawn):
+        place = i // languages + i % languages
+        in_english = math.ceil((place + 1) * english_share) > math.ceil(place * english_share)
+        texts.append(example.item.english if in_english else example.item.foreign)
+    return texts
