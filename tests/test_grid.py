@@ -18,10 +18,6 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import KIND as PAGES
-from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
@@ -34,6 +30,10 @@ from kivuko.experiment.report.contrasts import dose_table
 from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
+from kivuko.public.help_pages import KIND as PAGES
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index

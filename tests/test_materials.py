@@ -12,16 +12,14 @@ import pytest
 from kivuko.codeswitch.lexicon import PREFIX_MARK
 from kivuko.collections.bitext import Pair
 from kivuko.collections.split import split_of
-from kivuko.data.collection_sources import collections_for
-from kivuko.data.leakage import held_out_terms, held_out_texts
-from kivuko.data.pages import load_pages
-from kivuko.data.recipe import english_pages
-from kivuko.data.sources.libreoffice_help import Page
 from kivuko.experiment import materials as rooms
 from kivuko.experiment.config import Budget
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.experiment.materials import lexicon_of, materials, pairs_of
 from kivuko.languages import Language, resolve
+from kivuko.public.collections import collections_for
+from kivuko.public.help_pages import Page, english_pages, load_pages
+from kivuko.public.leakage import held_out_terms, held_out_texts
+from kivuko.public.lexicons import public_lexicon
 from kivuko.text import comparison_key, words
 from kivuko.training.resources import Need
 from kivuko.training.teacher import help_pairs

@@ -11,14 +11,14 @@ import re
 from pathlib import Path, PurePosixPath
 
 from kivuko.collections.counts import DropReport
-from kivuko.data.sources.source import roots
 from kivuko.errors import InputError
 from kivuko.languages import Language
-from kivuko.packages import fetch_archive, package_version, read_deb
+from kivuko.packages import fetch_archive, package_version, read_deb, roots
 from kivuko.readers.dictionaries import RawTranslations, Translation, read_dictd, without_particle
 from kivuko.text import script_share
 
 NAME = "freedict"
+LICENCE = "by dictionary, mostly GPL-2.0-or-later"
 _TO_ENGLISH = frozenset({
     "afr", "ara", "ces", "cym", "dan", "deu", "ell", "epo", "fin", "fra", "gle", "hrv", "hun", "isl", "ita",
     "jpn", "kur", "lit", "nld", "pol", "por", "slk", "slv", "spa", "srp", "swe", "swh", "tur",
@@ -37,19 +37,19 @@ def covers(language: Language) -> bool:
     return bool(packages(language))
 
 
-def packages(language: Language) -> list[str]:
+def packages(language: Language) -> tuple[str, ...]:
     """Names of the Debian packages, the one that explains the language in English first."""
     if language.short == "sr-Latn":  # its Serbian is in Cyrillic
-        return []
+        return ()
     code = _code(language)
-    return [
+    return tuple(
         f"dict-freedict-{pair}"
         for pair, codes in ((f"{code}-eng", _TO_ENGLISH), (f"eng-{code}", _FROM_ENGLISH))
         if code in codes
-    ]
+    )
 
 
-def read(language: Language) -> RawTranslations:
+def read_translations(language: Language) -> RawTranslations:
     """Translations from all packages of a language that :func:`covers` knows, in the order of the text.
 
     Raises:

