@@ -16,6 +16,7 @@ from kivuko.artifact import write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import split_of
 from kivuko.data.bitext_build import build_bitext
 from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import load_pages
@@ -45,7 +46,7 @@ def shrink(
     kept.update(sorted(both)[::8][:25])
     held = collection.queries("title", "development").keys()
     kept.update(sorted(held & collection.queries("paragraph", "development").keys())[::3][:25])
-    kept.update([d.id for d in collection.documents if collection.split_of(d.id) == "train"][:50])
+    kept.update([d.id for d in collection.documents if split_of(d.id) == "train"][:50])
     with write_artifact(path, "collection", meta=dict(collection.manifest.meta)) as folder:
         documents = [asdict(document) for document in collection.documents if document.id in kept]
         write_jsonl(folder / "documents.jsonl", documents)

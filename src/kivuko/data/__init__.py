@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kivuko.collections.bitext import Bitext, Pair
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.data.bitext_build import build_bitext
 from kivuko.data.collection_build import build_collection
 from kivuko.data.collection_sources import collections_for

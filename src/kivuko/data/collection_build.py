@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, usable_meta, write_artifact
-from kivuko.collections.collection import (
-    DOCUMENTS_FILE,
-    KIND,
-    LIBREOFFICE_HELP,
-    NAME_KEY,
-    TRAINING_TITLES_FILE,
-    queries_file,
-)
+from kivuko.artifact import cache_folder, usable_meta
+from kivuko.collections.collection import KIND, LIBREOFFICE_HELP, Contents, Description, QuerySet
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import SPLITS, split_of
+from kivuko.collections.writing import write_collection
 from kivuko.data.collection_sources import (
     CollectionSource,
     collection_source,
@@ -29,8 +22,9 @@ from kivuko.data.probe_pages import naming_definitions
 from kivuko.data.queries import paragraph_queries, title_queries, training_titles
 from kivuko.data.recipe import basic_meta, foreign_language, is_current
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.files.tables import write_jsonl, write_tsv
-from kivuko.languages import Language
+from kivuko.languages import Language, resolve
+
+JUDGMENTS = "nobody: the page that a query was translated from is the relevant one"
 
 __all__ = ["build_collection", "collection_folder", "page_documents"]
 
@@ -71,24 +65,37 @@ def build_collection(
     documents = source.documents(english.pages.values(), reports["documents"])
     indexed = {document.id: english.pages[document.id] for document in documents}
     queries = _queries(source, indexed, foreign.pages, language, reports)
-    by_part: dict[str, Iterable[str]] = {"documents": indexed, **queries}
     meta = basic_meta(language, source_folder) | {
-        NAME_KEY: name,
         "notice": source.notice,
-        "licences": {name: source.licence},
         "packages": _versions(english, foreign),
         "counts": {part: report.as_json() for part, report in reports.items()},
-        "splits": {part: _by_split(ids) for part, ids in by_part.items()},
+        "documents_by_split": _by_split(indexed),
     }
     if source.hides_titles:
         meta["documents_with_their_hidden_title"] = naming_definitions(indexed.values())
     parents = {"english-pages": english.hash, "pages": foreign.hash}
-    with write_artifact(path, KIND, parents=parents, meta=meta) as building:
-        write_jsonl(building / DOCUMENTS_FILE, map(asdict, documents))
-        write_tsv(building / TRAINING_TITLES_FILE, training_titles(indexed.values()))
-        for kind, found in queries.items():
-            write_tsv(building / queries_file(kind), found.items())
-    return path
+    description = Description(
+        name,
+        language,
+        JUDGMENTS,
+        source.licence,
+        "none",
+        ", ".join(_versions(english, foreign)),
+        source.notice,
+    )
+    contents = Contents(
+        documents,
+        {
+            QuerySet(kind, split, resolve("en") if kind == "english-title" else language): _of_split(
+                found, split
+            )
+            for kind, found in queries.items()
+            for split in SPLITS
+        },
+        {query: {query: 1} for found in queries.values() for query in found},
+        training_titles=training_titles(indexed.values()),
+    )
+    return write_collection(path, description, contents, meta=meta, parents=parents)
 
 
 def collection_folder(language: Language, name: str = LIBREOFFICE_HELP, folder: Path | None = None) -> Path:
@@ -119,7 +126,11 @@ def _queries(
 
 def _name_at(path: Path) -> str:
     """Name of the collection at ``path``."""
-    return str((usable_meta(path, KIND) or {}).get(NAME_KEY, LIBREOFFICE_HELP))
+    return str((usable_meta(path, KIND) or {}).get("name"))
+
+
+def _of_split(queries: dict[str, str], split: str) -> dict[str, str]:
+    return {query: text for query, text in queries.items() if split_of(query) == split}
 
 
 def _versions(*sides: HelpPages) -> dict[str, str | None]:

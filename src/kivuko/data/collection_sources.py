@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kivuko.artifact import hash_json
-from kivuko.collections.collection import LIBREOFFICE_HELP, Document
+from kivuko.collections.collection import LIBREOFFICE_HELP
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.data.pages import HelpPages, load_pages
 from kivuko.data.probe_pages import definition_documents, emoji_pages, term_pages
 from kivuko.data.recipe import NOTICE

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from kivuko.artifact import hash_json
-from kivuko.collections.collection import Document
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.data.pages import HelpPages
 from kivuko.data.queries import FEWEST_WORDS
 from kivuko.data.sources import cldr_annotations, ict_terms

@@ -10,7 +10,7 @@ from kivuko.data.sources import libreoffice_help
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 
-RECIPE = 7
+RECIPE = 8
 """Raised when a rule of building changes, so that what was built before is built anew."""
 NOTICE = (
     "Almost all of this text is software help and interface text: results say little about other domains."

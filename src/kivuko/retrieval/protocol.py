@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.models.token_vectors import TokenVectors
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.retrieval.bounds import Owners
 from kivuko.retrieval.lexical import WordCounts
 

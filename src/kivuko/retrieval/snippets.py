@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.text import words
 
 _WIDTH = 160
