@@ -22,7 +22,6 @@ import torch
 
 from kivuko.collections.collection import Collection
 from kivuko.collections.document import Document
-from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
@@ -30,6 +29,7 @@ from kivuko.models import encoding, late_interaction
 from kivuko.models.onnx import GRAPH, OnnxEncoder, export, quantise, write_graph
 from kivuko.models.token_vectors import TokenEncoder as Encoder
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.training.teacher import default_teacher
 

@@ -12,16 +12,16 @@ import torch
 from kivuko.collections.collection import Collection
 from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
-from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import centring, encoding, get, late_interaction
 from kivuko.models.token_vectors import Task, TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.changes import build
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.training.teacher import untrained_teacher
 
 TEXTS = ["open the file", "", "  \t ", "ក", "?!", "print a big red table"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from kivuko.artifact import Manifest, read_manifest
+from kivuko.artifact import Manifest, kind_of, read_manifest
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, UnknownNameError
@@ -119,13 +119,9 @@ class Collection:
             ArtifactError: no complete collection is there, or one that an earlier version wrote.
         """
         path = Path(path)
-        try:
-            manifest = read_manifest(path, KIND)
-        except ArtifactError as error:
-            former = str(error.got).partition(",")[0]
-            if former in _FORMER_KINDS:
-                raise _of_an_earlier_version(path, former) from error
-            raise
+        if (kind := kind_of(path)) in _FORMER_KINDS:
+            raise _of_an_earlier_version(path, str(kind))
+        manifest = read_manifest(path, KIND)
         if "query_sets" not in manifest.meta:
             raise _of_an_earlier_version(path, "a collection without sets of queries")
         return cls(path, manifest)

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switcher, induce, invert
 from kivuko.collections.bitext import Bitext, Pair
+from kivuko.collections.collection import LIBREOFFICE_HELP
 from kivuko.collections.split import split_of
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_sources import collections_for
-from kivuko.data.leakage import held_out_terms, held_out_texts
-from kivuko.data.pages import load_pages
-from kivuko.data.recipe import english_pages
-from kivuko.data.sources import libreoffice_help
 from kivuko.experiment.config import Budget
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import Language
+from kivuko.public import help_pages
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import collections_for
+from kivuko.public.help_pages import english_pages, load_pages
+from kivuko.public.leakage import held_out_terms, held_out_texts
+from kivuko.public.lexicons import public_lexicon
 from kivuko.text import comparison_key, words
 from kivuko.training.resources import Need, Resources
 from kivuko.training.teacher import centring_texts, help_pairs
@@ -96,7 +96,7 @@ def _dictionaries(language: Language) -> Lexicon | None:
     found = public_lexicon(language)
     if found is None:
         return None
-    probes = set(collections_for(language)) - {libreoffice_help.NAME}
+    probes = set(collections_for(language)) - {LIBREOFFICE_HELP}
     answers = {_spelled(answer) for name in probes for answer in held_out_terms(language, name)}
     entries = {
         foreign: english
@@ -139,7 +139,7 @@ def _translated_pages(language: Language) -> dict[str, dict[str, str]]:
 
     Empty for a language without help pages.
     """
-    if not libreoffice_help.covers(language):
+    if not help_pages.covers(language):
         return {}
     english, held_out = english_pages(None).pages, held_out_texts(language)
     translated = {}
