@@ -15,12 +15,11 @@ from kivuko.benchmarks import libraries
 from kivuko.benchmarks.catalogue import benchmarks, choose, markdown
 from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.main import app
+from kivuko.cli.resources import read_collection_documents
 from kivuko.collections.collection import Collection
 from kivuko.errors import FetchError, InputError, UnknownNameError
-from kivuko.evaluation.run import write_run
 from kivuko.languages import resolve
-from kivuko.readers.documents import read_documents, read_queries
-from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.readers.documents import read_documents
 from one_set import only_qrels, only_queries
 
 ENGLISH, OROMO = resolve("en"), resolve("om")
@@ -402,11 +401,18 @@ def test_the_folder_works_as_it_is(tmp_path: Path) -> None:
     assert "3 documents (eng-Latn 3), 2 queries (orm-Latn)" in shown
     assert "left out: 1 × judgment of an unknown document" in shown
 
-    index = LexicalIndex(read_documents(out / "documents.jsonl"))
-    queries = read_queries(out / "queries.tsv")
-    run = {query: index.search(text, 10) for query, text in queries.items()}
-    write_run(tmp_path / "bm25.run", run, tag="bm25")
-    assert "0.750" in call("evaluate", tmp_path / "bm25.run", out / "qrels.txt", "--measure", "RR@10")
+    index, run = tmp_path / "index", tmp_path / "bm25.run"
+    call("index", "build", out, "--output", index, "--kind", "lexical")
+    call("rank", index, out, "--output", run)
+    assert "0.750" in call("evaluate", run, out, "--measure", "RR@10")
+    # The files themselves are as good: for other tools, and for an index of the documents alone.
+    call("rank", index, out / "queries" / "orm-Latn.query.test.tsv", "--output", tmp_path / "files.run")
+    assert (tmp_path / "files.run").read_text() == run.read_text()
+    assert "0.750" in call("evaluate", run, out / "qrels.txt", "--measure", "RR@10")
+    assert read_collection_documents(out) == read_documents(out / "documents.jsonl")
+    shown = call("data", "info", out)
+    for part in ("query queries, orm-Latn", "3 documents", "1 × judgment of an unknown document"):
+        assert part in shown
 
 
 def test_the_command_line_reads_markup_in_another_encoding(tmp_path: Path) -> None:
