@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 
 from kivuko.models.late_interaction import uses_bfloat16
-from kivuko.retrieval.bounds import chunks_of, runs_of
+from kivuko.retrieval.bounds import chunks_of, rows_of, runs_of
 from kivuko.retrieval.scan import COLUMNS, int_product
-from kivuko.retrieval.segment import PassageArrays, rows_of
+from kivuko.retrieval.segment import PassageArrays
 
 Bits = Literal[2, 4]
 CODE_BYTES = 32

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.bounds import Effort, Owners, chunks_of
+from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of
 from kivuko.retrieval.scan import Int8Scan, int_product, quantise
-from kivuko.retrieval.segment import PassageArrays, rows_of
+from kivuko.retrieval.segment import PassageArrays
 
 Precision = Literal["float16", "int8"]
 #: Few enough that their vectors in float32 (1.5 MB of 384 dimensions) stay in the processor's cache.

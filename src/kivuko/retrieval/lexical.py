@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kivuko.collections.collection import Document
 from kivuko.errors import InputError
 from kivuko.ranking import best
-from kivuko.retrieval.segment import rows_of
+from kivuko.retrieval.bounds import rows_of
 from kivuko.text import words
 
 _VOCABULARY, _COUNTS, _OFFSETS = "vocabulary.json", "word-counts.npy", "word-offsets.npy"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.collections.collection import Document
-from kivuko.retrieval.bounds import Owners
+from kivuko.retrieval.bounds import Owners, rows_of
 from kivuko.retrieval.lexical import WordCounts
 
 _LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
@@ -73,13 +73,6 @@ class PassageArrays:
     def open(cls, folder: Path) -> PassageArrays:
         """Memory-map what :meth:`save` wrote."""
         return cls(np.load(folder / _LENGTHS), *(_mapped(folder, prefix) for prefix in (_TOKEN, _PASSAGE)))
-
-
-def rows_of(offsets: NDArray[np.int64], passages: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the tokens of some passages, passage after passage."""
-    lengths = offsets[passages + 1] - offsets[passages]
-    begins = np.cumsum(lengths) - lengths
-    return np.repeat(offsets[passages] - begins, lengths) + np.arange(lengths.sum())
 
 
 def _mapped(folder: Path, prefix: str) -> dict[str, NDArray[Any]]:
