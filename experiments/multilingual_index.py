@@ -24,12 +24,15 @@ from kivuko.collections.collection import Collection, Document
 from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import load_pages
 from kivuko.errors import InputError
-from kivuko.evaluation.exposure import language_shares, rank_shifts
+from kivuko.evaluation.fairness import language_shares, rank_shifts
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.grid import finished_cells
-from kivuko.experiment.page.plans import own_students
-from kivuko.experiment.report_cells import read_cells
+from kivuko.experiment.cell_files import finished_cells
+from kivuko.experiment.config import read_experiment
+from kivuko.experiment.report.cells import read_cells
+from kivuko.experiment.report.charts import INK, Chart, finished, panels
+from kivuko.experiment.report.page import save_charts
+from kivuko.experiment.report.plans import own_students
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run, ranked
@@ -43,6 +46,8 @@ LANGUAGES = ("om", "km", "eu", "hi", "et")
 BEST = Path("docs/results/best")
 OUTPUT = Path("docs/results/multilingual-index")
 ENGLISH = resolve("en")
+TABLE = "Modes and ranks by document language"
+RANK = "median rank in the one list"
 MEASURES = ("nDCG@10", "R@10")
 K = 10
 NOTES = """One index holds the test pages of LibreOffice help that are translated into all the languages, in each;
@@ -81,7 +86,7 @@ def trained() -> tuple[Path, Path]:
         InputError: it is not in this machine's cache.
     """
     tags = [resolve(name).tag for name in LANGUAGES]
-    found = own_students(read_cells(finished_cells(BEST)))
+    found = own_students(read_cells(finished_cells(BEST), read_experiment(Path("experiments/best.toml"))))
     for student, teacher, learned in found:
         if set(tags) <= set(learned):
             return student, teacher
@@ -121,15 +126,6 @@ def held_out_pages(
     return documents, {language: {page: found[page] for page in chosen} for language, found in asked.items()}
 
 
-def _mode(asking: Language, answering: Language) -> str:
-    """Which language asks and which answers."""
-    if asking == answering:
-        return "MoIR"
-    if answering == ENGLISH:
-        return "CLIR X→English"
-    return "CLIR English→X" if asking == ENGLISH else "CLIR X→Y"
-
-
 def late_interaction_runs(
     documents: Mapping[Language, list[Document]],
     titles: Mapping[Language, Mapping[str, str]],
@@ -156,6 +152,15 @@ def lexical_runs(
         asking: {query: index.search(text, len(everything)) for query, text in queries.items()}
         for asking, queries in titles.items()
     }
+
+
+def mode(asking: Language, answering: Language) -> str:
+    """What is measured where a language asks and one language answers."""
+    if asking == answering:
+        return "MoIR"
+    if ENGLISH in (asking, answering):
+        return "CLIR X→English" if answering == ENGLISH else "CLIR English→X"
+    return "CLIR X→Y"
 
 
 def report(
@@ -192,11 +197,11 @@ def report(
                 ranks.append(
                     named
                     | {
-                        "mode": _mode(asking, answering),
+                        "mode": mode(asking, answering),
                         "nDCG@10 among these documents": round(
                             evaluate(within, alone, ["nDCG@10"]).mean("nDCG@10"), 4
                         ),
-                        "median rank in the one list": median(own),
+                        RANK: median(own),
                         "mean rank shift": round(shifts.mean[answering.tag], 1),
                     }
                 )
@@ -216,10 +221,46 @@ def report(
         notes=NOTES,
         extra={
             "What there is": f"{len(pages)} pages in {len(languages)} languages: {len(of):,} documents.",
-            "Modes and ranks by document language": ranks,
+            TABLE: ranks,
             f"Shares of the top {K}": shares,
             "Evenness": evenness(shares, runs, languages),
         },
+    )
+    save_charts([ranks_chart(ranks)], OUTPUT, figures=".")
+
+
+def ranks_chart(rows: list[Row]) -> Chart:
+    """Each system as a square, languages that ask by languages that answer."""
+    from matplotlib.colors import LogNorm
+
+    systems = list(dict.fromkeys(row["system"] for row in rows))
+    languages = list(dict.fromkeys(row["queries"] for row in rows))
+    names = [resolve(tag).name for tag in languages]
+    figure, axes = panels(len(systems), columns=2, width=9.0, height=3.4)
+    worst = max(row[RANK] for row in rows)
+    for panel, system in zip(axes, systems, strict=True):
+        table = {(row["queries"], row["documents"]): row[RANK] for row in rows if row["system"] == system}
+        values = [[table[asking, answering] for answering in languages] for asking in languages]
+        panel.imshow(values, cmap="Blues_r", norm=LogNorm(1, worst), aspect="auto")
+        panel.grid(visible=False)
+        panel.spines[:].set_visible(False)
+        panel.set_xticks(range(len(names)), names, rotation=30, ha="right")
+        panel.set_yticks(range(len(names)), names)
+        panel.set_title(system, fontsize=10)
+        for i, line in enumerate(values):
+            for j, value in enumerate(line):
+                colour = "white" if value**2 < worst else "black"
+                panel.text(j, i, f"{value:,.0f}", ha="center", va="center", fontsize=8.5, color=colour)
+    for panel in axes[::2]:
+        panel.set_ylabel("queries in", color=INK)
+    return finished(
+        figure,
+        "rank-by-document-language",
+        "Rank by document language",
+        "One index holds every page in all these languages; each number is the median rank, in that one list, of the "
+        "page's version in the language below, asked in the language at the left. A perfect list has all "
+        "versions of the page first, whatever their language. Darker is better.",
+        rows,
     )
 
 

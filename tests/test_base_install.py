@@ -14,7 +14,7 @@ import pytest
 from kivuko.collections.collection import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.changes import build
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from kivuko.cli import display
 from kivuko.cli.compare import command
 from kivuko.errors import InputError, KivukoError, UnknownNameError
 from kivuko.evaluation.run import write_qrels, write_run
@@ -64,12 +66,23 @@ def line(shown: str, start: str, number: int = 0) -> list[str]:
     return [row for row in rows if row[0] == start][number]
 
 
-def test_a_narrow_screen_goes_without_columns_and_says_so(files: Path) -> None:
+def test_a_narrow_screen_goes_without_columns_and_says_so(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(display, "console", Console(force_terminal=True, color_system=None, width=80))
     arguments = [*map(str, sorted(files.glob("*.run"))), "--qrels", str(files / "qrels.txt")]
-    shown = CliRunner().invoke(APP, [*arguments, "--permutations", "2000"], env={"COLUMNS": "80"}).output
+    shown = CliRunner().invoke(APP, [*arguments, "--permutations", "2000"]).output
     assert "(too narrow for needs, can show" in shown
     assert "p (Holm)" in shown
     assert "…" not in shown.split("Two-sided")[0]
+
+
+def test_json_holds_every_difference_and_nothing_beside(files: Path) -> None:
+    words = [*map(str, sorted(files.glob("*.run"))), "--qrels", str(files / "qrels.txt"), "--json"]
+    found = json.loads(CliRunner().invoke(APP, [*words, "--permutations", "50"]).stdout)
+    assert {row["kind"] for row in found["rows"]} == {"score", "difference"}
+    assert found["settings"]["permutations"] == 50
+    assert any("too few for 12 comparisons" in note for note in found["notes"])
 
 
 def test_runs_of_one_language(files: Path) -> None:

@@ -9,11 +9,9 @@ import numpy as np
 import pytest
 
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.evaluation.comparison import POOLED, Difference, SystemComparison
+from kivuko.evaluation.comparison import POOLED, Difference, Effect, SystemComparison, Trials, compare_systems
 from kivuko.evaluation.comparison_files import escape_latex, latex, markdown
 from kivuko.evaluation.comparison_tables import difference_tables, power_note, score_tables
-from kivuko.evaluation.effects import Effect, Trials
-from kivuko.evaluation.pairwise import compare_systems
 from kivuko.evaluation.significance import compare, holm
 from kivuko.evaluation.system_runs import name_systems
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,8 @@ def test_table_shows_mean_interval_and_counts(files: Path) -> None:
     assert "AP" not in shown
     line = next(line for line in shown.splitlines() if "bad.txt" in line)
     assert "0.333 [" in line  # four queries at rank 2, two missing ones at 0
-    assert [cell.strip() for cell in line.split("│")[3:6]] == ["6", "2", "0"]
+    assert re.split(r" {2,}", line)[2:] == ["6", "2", "0"]
+    assert "│" not in shown  # plain text: nobody looks at a screen
 
 
 def test_comparison_files_and_results(files: Path) -> None:
@@ -86,3 +88,21 @@ def test_qrels_of_other_queries_are_an_error(files: Path) -> None:
     result = CliRunner().invoke(APP, [str(files / "run.txt"), str(files / "qrels.txt")])
     assert isinstance(result.exception, InputError)
     assert "1 queries in the run, such as 1; 6 in the qrels, such as q0, q1, q2" in str(result.exception)
+
+
+def test_json_holds_scores_and_comparisons_and_nothing_beside(files: Path) -> None:
+    words = (
+        files / "good.txt",
+        files / "qrels.txt",
+        "--measure",
+        "RR@10",
+        "--against",
+        files / "bad.txt",
+        "--json",
+    )
+    found = json.loads(invoke(*words))
+    assert [(row["system"], row["measure"]) for row in found["scores"]] == [
+        ("good.txt", "RR@10"), ("bad.txt", "RR@10"),
+    ]  # fmt: skip
+    assert found["comparisons"][0]["p"] == pytest.approx(2 / 2**6)
+    assert any("without a document in bad.txt" in note for note in found["notes"])

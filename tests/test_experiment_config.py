@@ -10,7 +10,6 @@ import pytest
 from kivuko.errors import InputError
 from kivuko.experiment.config import Experiment, read_experiment
 from kivuko.experiment.grid import cells_of
-from kivuko.experiment.hypotheses import HYPOTHESES, Contrast, GainWithDistance
 from kivuko.languages import resolve
 
 COMMITTED = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
@@ -152,25 +151,69 @@ def test_committed_experiments_can_be_read(path: Path) -> None:
         assert len(experiment.stages_of(cell.line, cell.seed)) == len(cell.line.stages)
 
 
-def registered() -> set[str]:
-    """Every regime that a registered hypothesis compares."""
-    return {
-        regime
-        for hypothesis in HYPOTHESES
-        for part in hypothesis.parts
-        if isinstance(part, Contrast | GainWithDistance)
-        for regime in (part.first, part.second, getattr(part, "baseline", None))
-        if regime
-    }
-
-
 def test_the_comparison_can_decide_every_hypothesis() -> None:
     (path,) = [path for path in COMMITTED if path.stem == "regimes"]
     experiment = read_experiment(path)
     assert len(set(experiment.seeds)) >= 3
-    assert registered() - {line.name for line in experiment.regimes} == set()
+    assert [hypothesis.name for hypothesis in experiment.hypotheses] == [f"H{n}" for n in range(1, 9)]
     trained = {resolve(name).short for name in experiment.languages}
     assert {"om", "km", "eu", "hi", "et", "dz"} <= trained
+
+
+# Hypotheses, and what else the report is asked
+
+CLAIM = '[[hypotheses]]\nname = "H1"\nclaim = "c"\nreading = "r"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("parts = []", ["hypotheses.0.parts: "]),
+        ('parts = [{ compare = ["line"] }]', ["hypotheses.0.parts.0", "compare"]),
+        ('parts = [{ compare = ["line", "line"], marign = 0.1 }]', ["marign: Extra"]),
+        ('parts = [{ compare = ["line", "line"], predicts = "less" }]', ["predicts: "]),
+        ('parts = [{ compare = ["line", "line"], margin = 0 }]', ["margin: "]),
+        ('parts = [{ compare = ["line", "line"], share = 0.5 }]', ["give baseline too"]),
+        ('parts = [{ kind = "hope" }]', ["hypotheses.0.parts.0", "hope"]),
+        ('parts = [{ compare = ["line", "lime"] }]', ["hypothesis H1: no regime 'lime', did you mean line?"]),
+        ('parts = [{ compare = ["line", "line"], where = "afar" }]', ["where is 'afar'", "every language"]),
+        ('parts = [{ kind = "gain-with-distance", compare = ["line", "line"], distance = "x" }]',
+         ["no regime 'x'"]),
+        ('parts = [{ kind = "fusion" }]\n' + CLAIM + 'parts = [{ kind = "fusion" }]',
+         ["hypotheses stand twice: H1"]),
+        ('parts = [{ compare = ["a-line", "b-line"], where = "afar" }]',
+         ["'a-line'", "'b-line'", "'afar'"]),
+    ],
+)  # fmt: skip
+def test_what_hypotheses_are_refused(tmp_path: Path, text: str, told: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, HEAD + LINE + CLAIM + text + "\n")
+    for words in told:
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[target]\nlanguages = []\nalone = 0.5\nfused = 0.6\n", "target.languages"),
+        ('[target]\nlanguages = ["xx"]\nalone = 0.5\nfused = 0.6\n', "xx"),
+        ('[tiers]\nnear = ["nowhere"]\n', "nowhere"),
+        ('[language_sets]\nnear = { only = ["om"], without = ["eu"] }\n', "either only or without"),
+        ('[language_sets]\nnear = { only = ["om"] }\n[tiers]\nnear = ["eu"]\n', "both a tier and a language set"),
+        ('[[comparisons]]\ntitle = "t"\npairs = [{ line = "line", over = ["x"] }]\n', "comparison t: no regime 'x'"),
+        ('[[doses]]\ntitle = "d"\nlabel = "l"\naxis = "a"\nlines = { line = 0, x = 1 }\nbeside = "y"\nfact = "f"\n',
+         "beside is 'y'"),
+    ],
+)  # fmt: skip
+def test_what_the_report_cannot_be_asked(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, HEAD + LINE + text)
+    assert told in str(caught.value)
+
+
+def test_a_set_of_languages_is_by_language_not_by_script(tmp_path: Path) -> None:
+    found = read(tmp_path, HEAD + '[language_sets]\nfar = { without = ["zh"] }\n' + LINE).language_sets["far"]
+    assert [found.holds(tag) for tag in ("zho-Hans", "zho-Hant", "orm-Latn")] == [False, False, True]
 
 
 def test_whatever_the_seed_changes_is_run_with_every_seed() -> None:

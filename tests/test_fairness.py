@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kruskal
 
 from kivuko.errors import InputError
-from kivuko.evaluation.exposure import Share, language_shares, rank_shifts
-from kivuko.evaluation.fairness import equal_weights, peer
+from kivuko.evaluation.fairness import Share, equal_weights, language_shares, peer, rank_shifts
 from kivuko.ranking import Qrels, Run
 
 # The first letter of a document's id is its language.

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def call(files: Path, *options: object) -> Result:
 
 def line(shown: str, start: str) -> list[str]:
     """The cells of the table row whose first cell is ``start``."""
-    rows = [[cell.strip() for cell in row.strip("│").split("│")] for row in shown.splitlines()]
+    rows = [re.split(r" {2,}", row.strip()) for row in shown.splitlines()]
     return next(row for row in rows if row[0] == start)
 
 
@@ -136,3 +137,10 @@ def test_one_language_has_one_tag_however_it_is_spelled(tmp_path: Path) -> None:
     }  # fmt: skip
     with pytest.raises(InputError, match="no such file"):
         read_document_languages(tmp_path / "absent.tsv")
+
+
+def test_json_holds_what_the_tables_show(files: Path) -> None:
+    found = json.loads(call(files, "--json").stdout)
+    assert [row["level"] for row in found["scores"]][:2] == ["all", "all, tested queries"]
+    assert "eng-Latn" in {row["language"] for row in found["languages"]}
+    assert found["queries"]["judged queries"] > 0

@@ -23,13 +23,14 @@ from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import KIND as PAGES
 from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import grid, materials, scoring, tiers
-from kivuko.experiment.config import Experiment, read_experiment
-from kivuko.experiment.grid import cells_of, finished_cells, missing_cells, run_grid
-from kivuko.experiment.report_cells import Variant, read_cells
-from kivuko.experiment.report_contrasts import switching_rate
-from kivuko.experiment.report_statistics import Trials
+from kivuko.experiment.cell_files import finished_cells, pack_cells
+from kivuko.experiment.config import Dose, Experiment, read_experiment
+from kivuko.experiment.grid import cells_of, missing_cells, run_grid
+from kivuko.experiment.report.cells import Variant, read_cells
+from kivuko.experiment.report.contrasts import dose_table
 from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
@@ -429,6 +430,15 @@ def test_cells_brought_to_another_machine_count(
     assert not (tmp_path / "cache/stages").exists()
 
 
+def test_packed_cells_count_too(copy: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = finished_cells(copy)
+    assert pack_cells(copy) == len(before)
+    names = measured(monkeypatch)
+    run_grid(experiment, copy, say=lambda line: pytest.fail(line))
+    assert names == []
+    assert finished_cells(copy) == before
+
+
 def test_a_lost_cell_is_measured_again_and_comes_out_the_same(
     copy: Path, experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -599,7 +609,10 @@ def test_run_and_report_on_the_command_line(root: Path, copy: Path) -> None:
     assert page.startswith("# A tiny comparison")
     assert "1 expected cells are missing" in page
     assert "| optical | 1k | [1] |" in page
-    rows = json.loads((copy / "results.json").read_text(encoding="utf-8"))["rows"]
+    done = CliRunner().invoke(
+        app, ["experiment", "report", config, *folder, "--json"], catch_exceptions=False
+    )
+    rows = json.loads(done.stdout)["scores"]
     kept = values(cell_of(copy, "optical.1k.0"), "test", "fused")["nDCG@10"]
     (row,) = [
         row
@@ -610,14 +623,24 @@ def test_run_and_report_on_the_command_line(root: Path, copy: Path) -> None:
     assert (row["n"], row["mean"]) == (20, pytest.approx(sum(kept) / 20, abs=1e-4))
 
 
-def test_nothing_is_set_aside_in_the_report(results: Path) -> None:
-    found = read_cells(finished_cells(results))
+def test_nothing_is_set_aside_in_the_report(results: Path, experiment: Experiment) -> None:
+    found = read_cells(finished_cells(results), experiment)
     assert found.set_aside == []
     assert found.seeds(Variant("optical", "1k")) == [0, 1]
 
 
-def test_the_realised_rate_reaches_the_report(results: Path) -> None:
-    rows = switching_rate(read_cells(finished_cells(results)), Trials(permutations=99, resamples=20))
+def test_the_realised_rate_reaches_the_report(results: Path, experiment: Experiment) -> None:
+    dose = Dose(
+        title="Rate",
+        label="rate",
+        axis="share",
+        lines={"english": 0, "codeswitch": 0.5},
+        beside="codeswitch",
+        fact="realised rate",
+    )
+    rows = dose_table(
+        read_cells(finished_cells(results), experiment), dose, Trials(permutations=99, resamples=20)
+    )
     rate = cell_of(results, "codeswitch.1k.0")["facts"]["codeswitch"]["switched_query"]["realised rate"]
     assert rate > 0
     assert [row["rate realised"] for row in rows if row["rate asked"] == 0.5] == [

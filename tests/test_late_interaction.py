@@ -19,7 +19,7 @@ from kivuko.retrieval.build import build_index
 from kivuko.retrieval.changes import build
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.training.teacher import untrained_teacher
 
 TEXTS = ["open the file", "", "  \t ", "ក", "?!", "print a big red table"]

@@ -17,16 +17,14 @@ from kivuko.data.leakage import held_out_terms, held_out_texts
 from kivuko.data.pages import load_pages
 from kivuko.data.recipe import english_pages
 from kivuko.data.sources.libreoffice_help import Page
-from kivuko.errors import UnknownNameError
 from kivuko.experiment import materials as rooms
-from kivuko.experiment.config import UNSEEN, Budget, Experiment
+from kivuko.experiment.config import Budget
 from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.experiment.materials import lexicon_of, materials, pairs_of
-from kivuko.experiment.tiers import tier, tiers_of
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, words
 from kivuko.training.resources import Need
-from kivuko.training.teacher import BASE, help_pairs
+from kivuko.training.teacher import help_pairs
 
 OROMO, AMHARIC = resolve("om"), resolve("am")
 SIZES = {"1k": 40, "5k": 120}
@@ -215,25 +213,3 @@ def test_translated_pairs_are_shared_out() -> None:
             sum(query == asked for (query, _), (asked, _) in zip(ours, theirs, strict=True)) < len(ours) / 2
         )
     assert sum("\u1200" <= letter <= "\u137f" for query, _ in first for letter in query) > 1000
-
-
-# Tiers
-
-
-def test_tiers() -> None:
-    assert tier(OROMO, BASE) == "seen, bitext 5k to 20k"
-    assert tier(resolve("yo"), BASE) == UNSEEN
-    with pytest.raises(UnknownNameError, match="unknown encoder 'e5'"):
-        tier(OROMO, "e5")
-    experiment = Experiment.model_validate(
-        {
-            "name": "x", "title": "X", "seeds": [0], "languages": ["om"], "further_languages": ["dz", "yo"],
-            "regime": [{"name": "x", "budgets": ["none"]}],
-        }
-    )  # fmt: skip
-    assert tiers_of(experiment) == {
-        "eng-Latn": "English",
-        "orm-Latn": "seen, bitext 5k to 20k",
-        "dzo-Tibt": UNSEEN,
-        "yor-Latn": UNSEEN,
-    }

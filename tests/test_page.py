@@ -12,21 +12,20 @@ import numpy as np
 import pytest
 
 from kivuko.artifact import hash_json
-from kivuko.evaluation.results import read_results, write_results
-from kivuko.experiment.page.charts import by_language, charts, cost, learning_curves, switching_rate
-from kivuko.experiment.page.fonts import font_faces, font_files
-from kivuko.experiment.page.heat_map import heat_map
-from kivuko.experiment.page.page import prose, save_charts, shade, write_page
-from kivuko.experiment.page.plans import Plan, plan_chart
-from kivuko.experiment.page.ranks import RANK, TABLE, ranks_by_language
-from kivuko.experiment.page.win_loss import win_loss
-from kivuko.experiment.report import write_report
-from kivuko.experiment.report_cells import CENTRED, ENGLISH, Variant, read_cells
-from kivuko.experiment.report_statistics import Trials
+from kivuko.evaluation.comparison import Trials
+from kivuko.experiment.config import Experiment
+from kivuko.experiment.report.assembly import build_report, write_report
+from kivuko.experiment.report.cells import ENGLISH, Variant
+from kivuko.experiment.report.charts import by_language, charts, cost, dose_curve, learning_curves
+from kivuko.experiment.report.fonts import font_faces, font_files
+from kivuko.experiment.report.maps import heat_map
+from kivuko.experiment.report.page import prose, save_charts, shade, svg_image, write_page
+from kivuko.experiment.report.plans import Plan, plan_chart
+from kivuko.experiment.report.queries import win_loss
 from kivuko.experiment.scoring import TestBed as Bed
 from kivuko.experiment.scoring import Topics
 from kivuko.languages import resolve
-from test_report import FIVE, TIERS, cell, on_five, score
+from test_report import CENTRED, FIVE, STUDY, TIERED, cell, on_five, read_cells, score
 
 TRIALS = Trials(permutations=4_999, resamples=200)
 EMPTY = Bed({}, [], "")
@@ -50,21 +49,15 @@ def some_cells() -> list[dict[str, Any]]:
     return made
 
 
-def written(folder: Path, cells: list[dict[str, Any]], bed: Bed = EMPTY, **changed: Any) -> str:
-    found = read_cells(cells)
+def written(
+    folder: Path, cells: list[dict[str, Any]], bed: Bed = EMPTY, experiment: Experiment = TIERED
+) -> str:
+    found = read_cells(cells, experiment)
     drawn = charts(found, TRIALS)
-    write_report(
-        cells,
-        folder,
-        tiers=TIERS,
-        command="kivuko experiment report x.toml",
-        pictures=save_charts(drawn, folder),
-        trials=TRIALS,
-        **changed,
-    )
-    write_page(
-        found, bed, read_results(folder), folder, drawn, config='name = "x"', tiers=TIERS, trials=TRIALS
-    )
+    report = build_report(found, pictures=save_charts(drawn, folder), trials=TRIALS)
+    command = "kivuko experiment report x.toml"
+    write_report(report, folder, command=command)
+    write_page(report, found, bed, folder, drawn, command=command, config='name = "x"', trials=TRIALS)
     return (folder / "report.html").read_text(encoding="utf-8")
 
 
@@ -190,7 +183,7 @@ def test_curves_by_language_stand_at_the_pairs_there_are() -> None:
 
 
 def test_the_rate_is_measured_against_the_control() -> None:
-    chart = switching_rate(read_cells(some_cells()), TRIALS)
+    chart = dose_curve(read_cells(some_cells()), STUDY.doses[0], TRIALS)
     assert chart is not None
     assert [(row["rate"], row["gain"]) for row in chart.table] == [(0, 0.0), (0.5, pytest.approx(0.05))]
 
@@ -215,20 +208,6 @@ def test_the_same_cells_give_the_same_pictures() -> None:
     assert [(chart.svg, chart.png) for chart in first] == [(chart.svg, chart.png) for chart in second]
 
 
-def test_ranks_by_document_language(tmp_path: Path) -> None:
-    assert ranks_by_language(tmp_path) is None
-    rows = [
-        {"system": "s", "queries": asking, "documents": answering, RANK: 1 + (asking != answering)}
-        for asking in ("eng-Latn", "orm-Latn")
-        for answering in ("eng-Latn", "orm-Latn")
-    ]
-    write_results(tmp_path, "t", [], command="c", extra={TABLE: rows})
-    chart = ranks_by_language(tmp_path)
-    assert chart is not None
-    assert chart.table == rows
-    assert re.findall(r">([12])</text>", chart.svg) == ["1", "2", "2", "1"]
-
-
 # The page
 
 
@@ -237,8 +216,8 @@ def test_the_page_is_whole_and_needs_no_network(tmp_path: Path) -> None:
     outline = Outline(page)
     assert outline.open == []
     assert len(outline.ids) == len(set(outline.ids))
-    assert {link for link in outline.links if not link.startswith("#")} == set()
-    assert {link[1:] for link in outline.links} <= set(outline.ids)
+    assert {link for link in outline.links if not link.startswith(("#", "data:image/"))} == set()
+    assert {link[1:] for link in outline.links if link.startswith("#")} <= set(outline.ids)
     assert not re.search(r"url\((?!#|data:)|@import|<script", page)
     for heading in (
         "Summary",
@@ -268,13 +247,32 @@ def test_scores_and_charts_are_there_for_spreadsheets(tmp_path: Path) -> None:
         assert (tmp_path / path).with_suffix(".csv").is_file()
 
 
+def test_a_borrowed_picture_is_in_the_page_or_missed_aloud(tmp_path: Path) -> None:
+    borrowing = STUDY.model_validate(
+        STUDY.model_dump(by_alias=True) | {"pictures": [{"title": "Ranks", "path": "../other/ranks.png"}]}
+    )
+    assert "No picture ../other/ranks.png: Ranks." in written(
+        tmp_path / "here", some_cells(), EMPTY, borrowing
+    )
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/ranks.png").write_bytes(b"\x89PNG borrowed")
+    shown = written(tmp_path / "here", some_cells(), EMPTY, borrowing)
+    assert "data:image/png;base64," in shown
+    assert "No picture" not in shown
+
+
 def test_one_cell_is_enough(tmp_path: Path) -> None:
     assert "Regimes by language" in written(tmp_path, [cell("english", {"orm-Latn": 0.3})])
 
 
 def test_text_of_others_is_shown_as_text(tmp_path: Path) -> None:
     attack = "<script>alert(1)</script>"
-    page = written(tmp_path, some_cells(), bed_with([attack, "b", "c"]), title=f"A {attack}", notes=attack)
+    page = written(
+        tmp_path,
+        some_cells(),
+        bed_with([attack, "b", "c"]),
+        STUDY.model_copy(update={"title": f"A {attack}", "notes": attack}),
+    )
     assert "<script" not in page
     assert "&lt;script&gt;" in page
 
@@ -362,4 +360,6 @@ def test_a_plan_is_drawn_as_it_is() -> None:
     assert {(row["foreign"], row["English"]): row["mass"] for row in chart.table} == {
         ("पृष्ठ", "page"): 0.5, ("ब्रेक", "page"): 0.1, ("ब्रेक", "break"): 0.4,
     }  # fmt: skip
-    assert "पृष्ठ" in chart.svg
+    assert "<path" in chart.svg
+    assert "<text" not in chart.svg  # letters are drawn: a reader needs no font
+    assert svg_image(chart.svg).startswith("data:image/svg+xml;base64,")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from kivuko.retrieval.engine import find
 
 from kivuko.artifact import try_exclusive
 from kivuko.collections.collection import Document
@@ -19,11 +20,10 @@ from kivuko.ranking import ranked
 from kivuko.retrieval import changes, exact, scan
 from kivuko.retrieval.bounds import Effort
 from kivuko.retrieval.changes import build
-from kivuko.retrieval.engine import find
 from kivuko.retrieval.filters import parse_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 
 DIM = 24
 VECTOR_KINDS: list[Kind] = ["exact", "exact-int8", "compressed", "codes"]

@@ -366,14 +366,14 @@ def usable_meta(path: Path, kind: str) -> Mapping[str, Any] | None:
     try:
         return read_manifest(path, kind).meta
     except ArtifactError:
-        if _kind(path) not in {kind, None}:
+        if kind_of(path) not in {kind, None}:
             raise
         return None
 
 
-def _kind(path: Path) -> str | None:
-    """The kind that the manifest names; None if it cannot be read at all."""
+def kind_of(path: Path) -> str | None:
+    """What a folder's manifest says it is; None where there is no manifest, or none that can be read."""
     try:
         return str(json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None

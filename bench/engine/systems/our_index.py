@@ -20,7 +20,7 @@ from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import EFFORT, Effort
 from kivuko.retrieval.changes import build as build_index
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 
 DOCUMENTS_A_SHARD = 65_536
 EFFORTS = [Effort(factor=factor) for factor in (4, 8, 16, 32)]

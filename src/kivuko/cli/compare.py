@@ -13,7 +13,6 @@ from kivuko.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from kivuko.evaluation.comparison import SystemComparison
-    from kivuko.evaluation.comparison_tables import Table
     from kivuko.evaluation.system_runs import ScoredRun
 
 _ON_SCREEN = 60  # rows of differences that a person may want to scroll through
@@ -24,7 +23,6 @@ _SPARED = (
     "d_z",
     "p",
 )  # columns that a narrow screen goes without, the first ones first
-_NARROWEST_NAMES = 22  # letters of a line of names
 
 
 def command(
@@ -58,11 +56,13 @@ def command(
         int, typer.Option(min=1, help="Resamples of the bootstrap over languages and queries.")
     ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every resampling.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Compare systems: paired randomisation tests, Holm over all comparisons, intervals, effect sizes and power."""
-    from rich.console import Console
     from rich.text import Text
 
+    from kivuko.cli.display import console, print_json, print_table
+    from kivuko.evaluation.comparison import Trials, compare_systems
     from kivuko.evaluation.comparison_tables import (
         difference_tables,
         method,
@@ -71,9 +71,7 @@ def command(
         reading_scores,
         score_tables,
     )
-    from kivuko.evaluation.effects import Trials
     from kivuko.evaluation.measures import MEASURES
-    from kivuko.evaluation.pairwise import compare_systems
     from kivuko.evaluation.system_runs import name_systems, read_qrels_by_language, score_system
 
     judged = read_qrels_by_language(qrels)
@@ -108,7 +106,17 @@ def command(
     if output is not None:
         _write(output, comparison, systems, notices)
 
-    console = Console()
+    if json:
+        print_json(
+            {
+                "method": method(comparison),
+                "rows": comparison.rows(),
+                "settings": _settings(comparison),
+                "notes": notices,
+            }
+        )
+        return
+
     shown = [comparison.headline]
     if len(comparison.differences) <= _ON_SCREEN:
         shown = [comparison.headline, *(name for name in comparison.slices if name != comparison.headline)]
@@ -116,9 +124,8 @@ def command(
         left = "" if len(comparison.slices) == 1 else "differences by language, and "
         notices.append(f"not shown here but with --output: {left}what may be concluded, pair by pair")
     for table in score_tables(comparison) + difference_tables(comparison, shown):
-        left_out = _show(console, table)
-        if left_out:
-            console.print(Text(f"(too narrow for {left_out}; --output has all)"))
+        rows = [[f"{cell.text} {cell.marks}".rstrip() for cell in row] for row in table.rows]
+        print_table(table.columns, rows, title=table.title, spare=_SPARED)
     concluded = power_notes(comparison, shown) if len(comparison.differences) <= _ON_SCREEN else []
     readings = [method(comparison), reading_scores(comparison), reading_differences(comparison)]
     for notice in [*readings, *concluded, *(f"note: {notice}" for notice in notices)]:
@@ -185,44 +192,19 @@ def _notices(runs: list[ScoredRun]) -> list[str]:
     return notices
 
 
-def _show(console: Any, table: Table) -> str | None:
-    """Print a table; the columns that had to be left out on a narrow screen, in words, or None."""
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table as Shown
-    from rich.text import Text
-
-    kept, left_out = list(range(len(table.columns))), []
-    widths = [
-        max(len(f"{cell.text} {cell.marks}".rstrip()) for cell in column)
-        for column in zip(*table.rows, strict=True)
-    ]
-    widths = [max(width, len(name)) + 2 for width, name in zip(widths, table.columns, strict=True)]
-    widths[0] = min(widths[0], _NARROWEST_NAMES)  # names may take several lines, numbers may not
-    for name in _SPARED:
-        if name in table.columns and sum(widths[column] for column in kept) + 2 > console.width:
-            kept.remove(table.columns.index(name))
-            left_out.append(name)
-    fits = sum(widths[column] for column in kept) + 2 <= console.width
-    shown = Shown(title=Text(table.title), title_justify="left", box=box.SIMPLE_HEAD)
-    for column in kept:
-        shown.add_column(
-            escape(table.columns[column]),
-            no_wrap=fits and column > 0,
-            overflow="fold",
-            justify="right" if column else "left",
-        )
-    for row in table.rows:
-        shown.add_row(*(Text(f"{row[column].text} {row[column].marks}".rstrip()) for column in kept))
-    console.print(shown)
-    return ", ".join(left_out) or None
+def _settings(comparison: SystemComparison) -> dict[str, Any]:
+    return vars(comparison.trials) | {
+        "alpha": comparison.alpha,
+        "baseline": comparison.baseline,
+        "comparisons": len(comparison.differences),
+    }
 
 
 def _write(
     folder: Path, comparison: SystemComparison, systems: dict[str, list[Path]], notices: list[str]
 ) -> None:
     from kivuko.artifact import write_atomically
-    from kivuko.evaluation.comparison_files import latex, markdown, markdown_list, markdown_table
+    from kivuko.evaluation.comparison_files import latex, markdown, markdown_list, titled_table
     from kivuko.evaluation.comparison_tables import (
         difference_tables,
         method,
@@ -239,18 +221,13 @@ def _write(
             temporary.chmod(0o644)
     headline = [comparison.headline]
     differences = [reading_differences(comparison)]
-    differences += map(markdown_table, difference_tables(comparison, headline))
+    differences += map(titled_table, difference_tables(comparison, headline))
     differences += markdown_list(power_notes(comparison, headline))
     extra: dict[str, Any] = {
-        "Scores": "\n\n".join([reading_scores(comparison), *map(markdown_table, score_tables(comparison))]),
+        "Scores": "\n\n".join([reading_scores(comparison), *map(titled_table, score_tables(comparison))]),
         "Differences": "\n\n".join(differences),
         "Runs": [{"system": name, "runs": ", ".join(map(str, paths))} for name, paths in systems.items()],
-        "Settings": vars(comparison.trials)
-        | {
-            "alpha": comparison.alpha,
-            "baseline": comparison.baseline,
-            "comparisons": len(comparison.differences),
-        },
+        "Settings": _settings(comparison),
     }
     extra |= {"Notes": notices} if notices else {}
     write_results(

@@ -1,13 +1,21 @@
-"""What every verb shows alike: progress on stderr, tables on stdout.
+"""What every verb shows alike: progress on stderr, tables and JSON on stdout.
 
 Bars for reading long files: how much of them, how fast, and how long yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from pathlib import PurePath
+from typing import Annotated, Any
 
+import typer
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.filesize import decimal
 from rich.markup import escape
@@ -25,6 +33,18 @@ from rich.table import Table
 from rich.text import Text
 
 console = Console()
+_NARROWEST = 22  # letters of a line of text in a table
+
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def set_threads(threads: int | None) -> None:
+    """Let torch use so many threads; as many as there are cores where nothing is said."""
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
 
 
 @contextmanager
@@ -39,6 +59,95 @@ def bars() -> Iterator[Progress]:
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield progress
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str | None = None,
+    spare: Sequence[str] = (),
+) -> None:
+    """Print a table on stdout: for people on a terminal; piped, as plain text, one line a row, nothing cut.
+
+    Columns whose cells are all numbers stand to the right. Piped, two spaces or more part the columns, and cells
+    hold what they hold: for programs, :func:`print_json` is the better form.
+
+    Args:
+        columns: headings.
+        rows: as many cells a row as there are columns; None is shown as ``–``, the rest by ``str``.
+        title: a line above.
+        spare: columns that a terminal too narrow for all goes without, the first of them first; those left out are
+            named below the table.
+    """
+    cells = [["–" if value is None else str(value) for value in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    numbers = [bool(cells) and all(map(_is_number, column)) for column in zip(*cells, strict=True)]
+    numbers = numbers or [False] * len(columns)
+    if not console.is_terminal:
+        lines = [
+            "  ".join(
+                _padded(cell, width, number) for cell, width, number in zip(row, widths, numbers, strict=True)
+            )
+            for row in (columns, *cells)
+        ]
+        heading = [title] if title else []
+        print("\n".join(line.rstrip() for line in [*heading, *lines]))
+        return
+    kept, left_out = list(range(len(columns))), []
+    # Text may take several lines, numbers may not.
+    widths = [3 + (w if number else min(w, _NARROWEST)) for w, number in zip(widths, numbers, strict=True)]
+    for name in spare:
+        if name in columns and sum(widths[column] for column in kept) > console.width:
+            kept.remove(columns.index(name))
+            left_out.append(name)
+    fits = sum(widths[column] for column in kept) <= console.width
+    shown = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    for column in kept:
+        shown.add_column(
+            escape(columns[column]),
+            justify="right" if numbers[column] else "left",
+            no_wrap=fits and numbers[column],
+            overflow="fold",
+        )
+    for row in cells:
+        shown.add_row(*(Text(row[column]) for column in kept))
+    console.print(shown)
+    if left_out:
+        console.print(Text(f"(too narrow for {', '.join(left_out)})"))
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON on stdout, and nothing else: what ``--json`` of every command does.
+
+    Args:
+        value: of what JSON has, or with dataclasses, mappings, tuples and paths, in any depth.
+
+    Raises:
+        TypeError: something in it is none of these.
+        ValueError: a number is not finite.
+    """
+    print(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False, default=_as_json))
+
+
+def _as_json(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"no JSON for {type(value).__name__}")
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell begins as a number does: ``0.512 [0.490, 0.533]``, ``+0.02``, ``1,200``; or holds none."""
+    return cell in ("", "–") or unicodedata.category(cell.lstrip("+-−±(")[:1] or "a") == "Nd"
+
+
+def _padded(cell: str, width: int, number: bool) -> str:
+    blank = " " * (width - cell_len(cell))
+    return blank + cell if number else cell + blank
 
 
 def show_matches(matches: Sequence[tuple[str, str, float]]) -> None:

@@ -27,13 +27,13 @@ def command(
     output: Annotated[Path | None, typer.Option(help="Folder for results.json and README.md.")] = None,
     per_query: Annotated[Path | None, typer.Option(help="File for each query's values (TSV).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of the randomisation test.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Score a run: mean [95 % bootstrap interval] over all judged queries; a query the run lacks scores 0."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from kivuko.artifact import write_atomically
+    from kivuko.cli.display import console, print_json, print_table
     from kivuko.evaluation.measures import MEASURES, evaluate
     from kivuko.evaluation.results import write_results
     from kivuko.evaluation.run import read_qrels, read_run
@@ -49,35 +49,47 @@ def command(
         scored[label] = evaluate(found, judged, measures)
         notices += _notices(label, found, judged, scored[label])
 
-    console = Console()
-    table = Table("system", *measures, "n", "without documents", "not judged")
-    rows = []
+    shown: list[list[object]] = []
+    rows: list[dict[str, Any]] = []
     for system, scores in scored.items():
         cells = []
         for name in measures:
             summary = scores.summary(name, seed=seed)
             cells.append(f"{summary.mean:.3f} [{summary.low:.3f}, {summary.high:.3f}]")
             rows.append({"system": system, "measure": name, **vars(summary), "seed": seed})
-        counts = (len(judged), len(scores.missing), len(scores.unjudged))
-        table.add_row(system, *(cell.replace("[", r"\[") for cell in cells), *map(str, counts))
-    console.print(table)
+        shown.append([system, *cells, len(judged), len(scores.missing), len(scores.unjudged)])
     notices = list(dict.fromkeys(notices))
-    for notice in notices:
-        console.print(Text(f"note: {notice}"), soft_wrap=True)
 
-    comparisons = []
+    comparisons: list[dict[str, Any]] = []
     if against is not None:
         first, second = scored.values()
         tested = {
             name: compare(first.per_query[name], second.per_query[name], seed=seed) for name in measures
         }
         adjusted = holm({name: result.p for name, result in tested.items()})
-        shown = Table("measure", f"{run.name} − {label}", "p", "p (Holm)")
-        for name, result in tested.items():
-            effect = f"{result.difference:+.3f} \\[{result.low:+.3f}, {result.high:+.3f}]"
-            shown.add_row(name, effect, f"{result.p:.4g}", f"{adjusted[name]:.4g}")
-            comparisons.append({"measure": name, **vars(result), "p_holm": adjusted[name]})
-        console.print(shown)
+        comparisons = [
+            {"measure": name, **vars(result), "p_holm": adjusted[name]} for name, result in tested.items()
+        ]
+
+    if json:
+        print_json({"scores": rows, "comparisons": comparisons, "notes": notices})
+    else:
+        print_table(["system", *measures, "n", "without documents", "not judged"], shown)
+        for notice in notices:
+            console.print(Text(f"note: {notice}"), soft_wrap=True)
+    if comparisons and not json:
+        print_table(
+            ["measure", " − ".join(scored), "p", "p (Holm)"],
+            [
+                [
+                    row["measure"],
+                    f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]",
+                    f"{row['p']:.4g}",
+                    f"{row['p_holm']:.4g}",
+                ]
+                for row in comparisons
+            ],
+        )
 
     if per_query is not None:
         values = [

@@ -38,8 +38,9 @@ def run(
     import torch
 
     from kivuko.cli.display import bars, console
+    from kivuko.experiment.cell_files import finished_cells
     from kivuko.experiment.config import read_experiment
-    from kivuko.experiment.grid import finished_cells, missing_cells, run_grid
+    from kivuko.experiment.grid import missing_cells, run_grid
 
     if threads:
         torch.set_num_threads(threads)
@@ -63,42 +64,45 @@ def run(
 
 
 @app.command("report")
-def report(config: Config, results: Folder = None) -> None:
+def report(
+    config: Config,
+    results: Folder = None,
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json", help="Print the report as JSON, every score with its interval; write nothing."
+        ),
+    ] = False,
+) -> None:
     """Report on the finished cells, and name those that are not: README.md, report.html, tables."""
     from importlib.util import find_spec
 
-    from kivuko.cli.display import console
-    from kivuko.evaluation.results import read_results
+    from kivuko.cli.display import console, print_json
+    from kivuko.experiment.cell_files import finished_cells
     from kivuko.experiment.config import read_experiment
-    from kivuko.experiment.grid import finished_cells, missing_cells
-    from kivuko.experiment.report import write_report
-    from kivuko.experiment.report_cells import read_cells
-    from kivuko.experiment.tiers import tiers_of
+    from kivuko.experiment.grid import missing_cells
+    from kivuko.experiment.report.assembly import build_report, write_report
+    from kivuko.experiment.report.cells import read_cells
 
     experiment = read_experiment(config)
     folder = results or Path("docs/results") / experiment.name
     cells = finished_cells(folder)
-    measured = read_cells(cells)
-    tiers = tiers_of(experiment)
+    found = read_cells(cells, experiment)
+    missing = [(cell.line.name, cell.budget, cell.seed) for cell in missing_cells(experiment, cells)]
+    if json:
+        print_json(build_report(found, expected=missing).as_json())
+        return
     drawable = all(find_spec(name) for name in ("jinja2", "matplotlib"))
-    drawn = []
+    drawn, pictures = [], [(picture.title, picture.path.as_posix()) for picture in experiment.pictures]
     if drawable:
-        from kivuko.experiment.page.charts import charts
-        from kivuko.experiment.page.page import PAGE, save_charts, write_page
-        from kivuko.experiment.page.ranks import FOLDER, ranks_by_language
+        from kivuko.experiment.report.charts import charts
+        from kivuko.experiment.report.page import PAGE, save_charts, write_page
 
-        ranks = ranks_by_language(folder.parent / FOLDER)
-        drawn = [*charts(measured), *([ranks] if ranks else [])]
-    write_report(
-        cells,
-        folder,
-        tiers=tiers,
-        command=f"kivuko experiment run {config} && kivuko experiment report {config}",
-        expected=[(cell.line.name, cell.budget, cell.seed) for cell in missing_cells(experiment, cells)],
-        title=experiment.title,
-        notes=experiment.notes,
-        pictures=save_charts(drawn, folder) if drawable else (),
-    )
+        drawn = charts(found)
+        pictures = [*save_charts(drawn, folder), *pictures]
+    command = f"kivuko experiment run {config} && kivuko experiment report {config}"
+    made = build_report(found, expected=missing, pictures=pictures)
+    write_report(made, folder, command=command)
     console.print(f"{folder / 'README.md'}: report on {len(cells)} cells", soft_wrap=True)
     if not drawable:
         console.print("No report.html and no pictures without matplotlib: pip install 'kivuko\\[report]'")
@@ -106,14 +110,26 @@ def report(config: Config, results: Folder = None) -> None:
     from kivuko.experiment.scoring import test_bed
 
     lacking = write_page(
-        measured,
+        made,
+        found,
         test_bed(experiment),
-        read_results(folder),
         folder,
         drawn,
+        command=command,
         config=config.read_text(encoding="utf-8"),
-        tiers=tiers,
     )
     console.print(f"{folder / PAGE}: the same as a page, with pictures", soft_wrap=True)
     for line in lacking:
         console.print(line, soft_wrap=True)
+
+
+@app.command("pack")
+def pack(config: Config, results: Folder = None) -> None:
+    """Put the finished cells into one compressed file, which run and report read as well."""
+    from kivuko.cli.display import console
+    from kivuko.experiment.cell_files import PACKED, pack_cells
+    from kivuko.experiment.config import read_experiment
+
+    folder = results or Path("docs/results") / read_experiment(config).name
+    count = pack_cells(folder)
+    console.print(f"{folder / PACKED}: {count} cells", soft_wrap=True)

@@ -33,11 +33,12 @@ def command(
         typer.Option(help="Weights of relevance levels, 1=0.5,3=0.5; all above 0 alike when not given."),
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results.json and README.md.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
 ) -> None:
     """Language fairness of a multilingual run: PEER, shares of the top k, and mean rank shift by language."""
+    from kivuko.cli.display import print_json, print_table
     from kivuko.evaluation.document_languages import read_document_languages
-    from kivuko.evaluation.exposure import language_shares, rank_shifts
-    from kivuko.evaluation.fairness import equal_weights, peer
+    from kivuko.evaluation.fairness import equal_weights, language_shares, peer, rank_shifts
     from kivuko.evaluation.results import write_results
     from kivuko.evaluation.run import read_qrels, read_run
 
@@ -78,9 +79,12 @@ def command(
         "not judged": sum(query not in judged for query in found),
     }
 
-    _show(f"{measure} of {run.name}", values)
-    _show("by language", by_language)
-    _show("queries", [{"queries": name, "n": count} for name, count in counts.items()])
+    if json:
+        print_json({"scores": rows, "languages": by_language, "queries": counts})
+    else:
+        _show(f"{measure} of {run.name}", values)
+        _show("by language", by_language)
+        print_table(["queries", "n"], list(counts.items()), title="queries")
     if output is not None:
         extra = {"By language": by_language, "Queries": counts}
         title = f"Language fairness of {run.name}"
@@ -113,15 +117,10 @@ def _weights(text: str) -> dict[int, float]:
 
 def _show(title: str, rows: list[dict[str, Any]]) -> None:
     """Print rows with the same meaning of keys as one table; shifts and differences carry their sign."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
+    from kivuko.cli.display import print_table
 
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    table = Table(*columns, title=escape(title))
-    for row in rows:
-        table.add_row(*(_cell(key, row.get(key)) for key in columns))
-    Console().print(table)
+    print_table(columns, [[_cell(key, row.get(key)) for key in columns] for row in rows], title=title)
 
 
 def _cell(key: str, value: float | str | None) -> str:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
+from kivuko import __version__
 from kivuko.cli import (
     compare,
     data,
     demo,
+    engine,
     evaluate,
     experiment,
     fairness,
@@ -20,19 +24,40 @@ from kivuko.cli import (
     languages,
     lexicon,
     models,
-    rank,
     recipe,
     search,
     train,
 )
-from kivuko.errors import KivukoError, names_missing_extra
+from kivuko.errors import Interrupted, KivukoError, names_missing_extra
+
+_INTERRUPTED = 130
+"""What a shell expects of a program that Ctrl-C ended."""
+
+
+class _Commands(TyperGroup):
+    """The verbs; Ctrl-C in any of them says what is kept and how to go on."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """See ``click.Group.invoke``."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say(
+                "interrupted: what was finished is kept; give the same command again, and it goes on from there",
+                _INTERRUPTED,
+            )
+
 
 app = typer.Typer(
+    cls=_Commands,
     help="Carries search from English to languages with almost no data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(engine.app, name="engine")
+app.command("search")(search.search)
+app.command("rank")(search.rank)
 app.command("demo")(demo.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")
@@ -41,12 +66,25 @@ app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(train.app, name="train")
 train.app.command("recipe")(recipe.command)
 app.add_typer(index.app, name="index")
-app.command("search")(search.command)
-app.command("rank")(rank.command)
 app.command("evaluate")(evaluate.command)
 app.command("compare")(compare.command)
 app.command("fairness")(fairness.command)
 app.add_typer(experiment.app, name="experiment")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"kivuko {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _global_options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Carries search from English to languages with almost no data."""
 
 
 def run() -> None:
@@ -57,6 +95,12 @@ def run() -> None:
     try:
         with names_missing_extra():
             app()
+    except Interrupted as interrupted:
+        _say(str(interrupted), _INTERRUPTED)
     except KivukoError as error:
-        Console(stderr=True).print(Text(f"error: {error}"), soft_wrap=True)
-        sys.exit(2)
+        _say(f"error: {error}", 2)
+
+
+def _say(message: str, code: int) -> NoReturn:
+    Console(stderr=True).print(Text(message), soft_wrap=True)
+    sys.exit(code)

@@ -1,7 +1,8 @@
-"""Which translation pairs a verb works on: a person's file, a bitext folder, or the public ones."""
+"""What a verb works on: documents, queries, judgments and translation pairs, from files, folders or public data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from kivuko.collections.bitext import Pair
+    from kivuko.collections.collection import Document
     from kivuko.languages import Language
 
 BitextOption = Annotated[
@@ -72,3 +74,58 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
             remedy="name that language, or give another bitext",
         )
     return opened.pairs
+
+
+def read_collection_documents(path: Path) -> list[Document]:
+    """Documents of a collection folder, or of a file as :func:`kivuko.readers.documents.read_documents` has it.
+
+    Raises:
+        ArtifactError: the folder is no complete collection.
+        InputError: the file cannot be used (names ``file:line``).
+    """
+    from kivuko.collections.collection import Collection
+    from kivuko.readers.documents import read_documents
+
+    return Collection.open(path).documents if path.is_dir() else read_documents(path)
+
+
+def read_asked(
+    path: Path, kind: str | None = None, split: str | None = None, language: str | None = None
+) -> dict[str, str]:
+    """Query id → text, of a collection folder or a TSV file.
+
+    Args:
+        path: a folder, or a file as :func:`kivuko.readers.documents.read_queries` has it.
+        kind: of a folder's queries; needed where it has several, as the next two are.
+        split: of a folder's queries.
+        language: of a folder's queries: code, tag or name.
+
+    Raises:
+        ArtifactError: the folder is no complete collection.
+        InputError: the file cannot be used, what the folder has several of was not named, or a file has no such
+            parts.
+        UnknownNameError: the folder has no such queries.
+    """
+    from kivuko.collections.collection import Collection
+    from kivuko.readers.documents import read_queries
+
+    if path.is_dir():
+        return Collection.open(path).queries(kind or "title", split or "test")
+    return read_queries(path)
+
+
+def chosen_ids(ids: Sequence[str] | None, ids_file: Path | None) -> list[str]:
+    """Ids from the command line and from a file with one a line, each once, in the order given.
+
+    Raises:
+        InputError: there is none.
+    """
+    from kivuko.errors import InputError
+    from kivuko.files.streams import lines
+
+    wanted = list(ids or ())
+    if ids_file is not None:
+        wanted += [line.strip() for _, line in lines(ids_file) if line.strip()]
+    if not wanted:
+        raise InputError("no document was named", expected="ids as arguments, or a file of them with --ids")
+    return list(dict.fromkeys(wanted))

@@ -1,4 +1,4 @@
-"""``kivuko search``: one query against an index."""
+"""``kivuko search`` and ``kivuko rank``: one query for a person, a file of queries as a TREC run."""
 
 from __future__ import annotations
 
@@ -8,103 +8,237 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kivuko.cli.display import JsonOption
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from kivuko.engine import Engine
+    from kivuko.engine.state import Way
+    from kivuko.languages import Language
     from kivuko.ranking import Run
-    from kivuko.retrieval.engine import Found
-    from kivuko.retrieval.index import Index
+    from kivuko.retrieval.search import Found, Searcher
 
-MODEL = Annotated[
-    Path | None, typer.Option(help="Model folder that encodes queries: a student, or the teacher.")
+_PLACE = Annotated[
+    Path, typer.Argument(help="Engine folder (kivuko engine create), or index folder (kivuko index build).")
 ]
-LEXICON = Annotated[Path | None, typer.Option(help="Lexicon folder (kivuko lexicon induce).")]
-METHOD = Annotated[
+_LANGUAGE = Annotated[
+    str | None, typer.Option(help="What the engine is asked in: om, orm, Oromo …; guessed by default.")
+]
+_MODEL = Annotated[
+    Path | None, typer.Option(help="Of an index: model that encodes queries, a student or the teacher.")
+]
+_LEXICON = Annotated[Path | None, typer.Option(help="Of an index: lexicon folder (kivuko lexicon induce).")]
+_METHOD = Annotated[
     str | None,
     typer.Option(
-        help="late-interaction, bm25, lexicon-bm25 or fusion; by default what model and lexicon allow."
+        help="late-interaction, bm25, lexicon-bm25 or fusion; by default what the engine found best, or what model "
+        "and lexicon allow."
     ),
 ]
-WHERE = Annotated[
+_WHERE = Annotated[
     list[str] | None,
     typer.Option(
         help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives."
     ),
 ]
-RERANK = Annotated[
+_RERANK = Annotated[
     str | None,
     typer.Option(help="Cross-encoder that puts the best documents into a new order: folder or hub id."),
 ]
-RERANK_DEPTH = Annotated[
+_RERANK_DEPTH = Annotated[
     int, typer.Option(min=1, help="Documents that the cross-encoder reads for each query.")
 ]
-WEIGHT = Annotated[float, typer.Option(min=0, max=1, help="The model's share in the fusion.")]
+_WEIGHT = Annotated[
+    float | None, typer.Option(min=0, max=1, help="The model's share in the fusion; an engine's own, or 0.5.")
+]
 
 
-def command(
-    index: Annotated[Path, typer.Argument(help="Index folder (kivuko index build).")],
-    query: Annotated[str, typer.Argument(help="The query, in the language of the model or lexicon.")],
-    model: MODEL = None,
-    lexicon: LEXICON = None,
-    method: METHOD = None,
-    weight: WEIGHT = 0.5,
-    where: WHERE = None,
-    rerank: RERANK = None,
-    rerank_depth: RERANK_DEPTH = 50,
+def search(
+    place: _PLACE,
+    query: Annotated[str, typer.Argument(help="What is looked for.")],
+    language: _LANGUAGE = None,
+    model: _MODEL = None,
+    lexicon: _LEXICON = None,
+    method: _METHOD = None,
+    weight: _WEIGHT = None,
+    where: _WHERE = None,
+    rerank: _RERANK = None,
+    rerank_depth: _RERANK_DEPTH = 50,
     top: Annotated[int, typer.Option(min=1, help="Documents to show.")] = 5,
     explain: Annotated[
-        bool, typer.Option(help="Show which query token matched which document token (needs --model).")
+        bool, typer.Option("--explain", help="Show which query word met which word of the document.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Search by late interaction, by BM25 as is or through a lexicon, or by both fused."""
+    """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
     from rich.markup import escape
 
-    from kivuko.cli.display import console, show_matches
+    from kivuko.cli.display import console, print_json, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
-    from kivuko.retrieval.engine import find
     from kivuko.retrieval.filters import parse_filter
-    from kivuko.retrieval.index import Index
-    from kivuko.retrieval.snippets import snippet
     from kivuko.text import normalise
 
     query = normalise(query)  # as documents are: a tokenizer needs other pieces for letters typed in parts
     if not query:
         raise InputError("the query is empty", expected="at least one word", remedy="type what you look for")
-    opened = Index.open(index)
-    chosen = method or default_method(model, lexicon)
-    found = find(
-        opened,
-        {"query": query},
-        method=chosen,  # type: ignore[arg-type]
-        model=model,
-        lexicon=lexicon,
-        weight=weight,
-        where=parse_filter(where or ()),
-    )
-    run = found.run if rerank is None else reranked(opened, found, {"query": query}, rerank, rerank_depth)
-    scores, spans = run["query"], found.spans.get("query", {})
-    hits = ranked(scores)[:top]
+    engine = _engine(place)
+    if engine is None:
+        _refuse_language(language)
+        spoken, searcher = None, _searcher(place, model, lexicon, method, weight)
+    else:
+        _refuse_parts(model, lexicon)
+        spoken = engine.language(language) if language else engine.guess(query)
+        searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
+    asked = {"query": query}
+    depth = max(top, rerank_depth) if rerank else top
+    found = searcher.find(asked, depth=depth, where=parse_filter(where or ()))
+    run = found.run if rerank is None else _reranked(searcher, found, asked, rerank, rerank_depth)
+    best = {name: run["query"][name] for name in ranked(run["query"])[:top]}
+    hits = searcher.hits(query, best, found.spans.get("query", {}), explain=explain)
+    if as_json:
+        print_json(
+            {
+                "query": query,
+                "language": None if spoken is None else spoken.tag,
+                "guessed": engine is not None and language is None,
+                "method": searcher.method,
+                "hits": [
+                    {
+                        "id": hit.id,
+                        "title": hit.title,
+                        "snippet": hit.snippet,
+                        "score": hit.score,
+                        "metadata": dict(hit.document.metadata),
+                        "matches": hit.matches,
+                    }
+                    for hit in hits
+                ],
+            }
+        )
+        return
+    if spoken is not None:
+        guessed = " (guessed; --language names another)" if language is None else ""
+        console.print(
+            f"[dim]in {spoken.name}{guessed}, by {escape(searcher.described)}[/dim]", highlight=False
+        )
     if not hits:
         console.print("Nothing found: no word of the query leads to a document.")
-    for rank, name in enumerate(hits, start=1):
-        document = opened.document(name)
+    for rank, hit in enumerate(hits, start=1):
         console.print(
-            f"{rank}. [bold]{escape(document.title)}[/bold]  {scores[name]:.3f}  {escape(name)}",
-            highlight=False,
+            f"{rank}. [bold]{escape(hit.title)}[/bold]  {hit.score:.3f}  {escape(hit.id)}", highlight=False
         )
-        excerpt = snippet(document, spans.get(name), query)
-        if excerpt:
-            console.print(f"   [dim]{escape(excerpt)}[/dim]", highlight=False)
-        if explain and model is not None:
-            from kivuko.retrieval.late_interaction import explain as explain_match
-
-            matches = explain_match(opened, model, query, name)
-            show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
+        if hit.snippet:
+            console.print(f"   [dim]{escape(hit.snippet)}[/dim]", highlight=False)
+        if explain:
+            show_matches([(match.query_word, match.document_word, match.similarity) for match in hit.matches])
 
 
-def reranked(
-    index: Index,
+def rank(
+    place: _PLACE,
+    queries: Annotated[Path, typer.Argument(help="Queries as TSV: id, tab, text; or a collection folder.")],
+    output: Annotated[Path, typer.Option(help="TREC run to write.")],
+    language: _LANGUAGE = None,
+    model: _MODEL = None,
+    lexicon: _LEXICON = None,
+    method: _METHOD = None,
+    weight: _WEIGHT = None,
+    where: _WHERE = None,
+    rerank: _RERANK = None,
+    rerank_depth: _RERANK_DEPTH = 50,
+    depth: Annotated[int, typer.Option(min=1, help="Documents kept a query.")] = 100,
+) -> None:
+    """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
+    from kivuko.cli.display import bars, console
+    from kivuko.cli.resources import read_asked
+    from kivuko.errors import InputError
+    from kivuko.evaluation.run import write_run
+    from kivuko.retrieval.filters import parse_filter
+
+    engine = _engine(place)
+    asked = read_asked(queries)
+    if engine is None:
+        _refuse_language(language)
+        searcher = _searcher(place, model, lexicon, method, weight)
+    else:
+        _refuse_parts(model, lexicon)
+        if language is None:
+            raise InputError(
+                "which language are these queries in?",
+                expected="--language, one of " + ", ".join(each.short for each in engine.languages),
+            )
+        spoken = engine.language(language)
+        searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
+    with bars() as progress:
+        found = searcher.find(asked, depth=depth, where=parse_filter(where or ()), progress=progress)
+        run = (
+            found.run if rerank is None else _reranked(searcher, found, asked, rerank, rerank_depth, progress)
+        )
+    write_run(output, run, tag=searcher.method)
+    empty = sum(not documents for documents in run.values())
+    console.print(
+        f"{output}: {len(asked):,} queries by {searcher.method}; {empty:,} found nothing",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def _engine(place: Path) -> Engine | None:
+    """The engine at a place; None for an index, or for nothing, of which the index's error speaks."""
+    from kivuko.artifact import kind_of
+    from kivuko.engine import Engine
+
+    return Engine.open(place) if kind_of(place) == "engine" else None
+
+
+def _searcher(
+    index: Path, model: Path | None, lexicon: Path | None, method: str | None, weight: float | None
+) -> Searcher:
+    from kivuko.retrieval.search import Searcher
+
+    return Searcher(
+        index, model=model, lexicon=lexicon, method=method, weight=0.5 if weight is None else weight
+    )
+
+
+def _way(engine: Engine, language: Language, method: str | None, weight: float | None) -> Way | None:
+    """How an engine is searched when the person says; None for its own way."""
+    from dataclasses import replace
+
+    from kivuko.engine.state import Way
+
+    own = engine.languages[language].way
+    if method is None:
+        return None if weight is None else replace(own, weight=weight)
+    reader = None if method in ("bm25", "lexicon-bm25") else own.reader or engine.reader(language)
+    return Way(method, reader, own.weight if weight is None else weight)
+
+
+def _refuse_parts(model: Path | None, lexicon: Path | None) -> None:
+    from kivuko.errors import InputError
+
+    if model is not None or lexicon is not None:
+        raise InputError(
+            "an engine searches with its own student and lexicon",
+            where="--model" if model is not None else "--lexicon",
+            remedy="leave the option out; 'kivuko engine add-language' brings others into the engine",
+        )
+
+
+def _refuse_language(language: str | None) -> None:
+    from kivuko.errors import InputError
+
+    if language is not None:
+        raise InputError(
+            "an index does not know languages",
+            where="--language",
+            remedy="say it by --model and --lexicon, or make an engine: kivuko engine create",
+        )
+
+
+def _reranked(
+    searcher: Searcher,
     found: Found,
     queries: Mapping[str, str],
     model: str,
@@ -112,22 +246,17 @@ def reranked(
     progress: Progress | None = None,
 ) -> Run:
     """What was found with the best of it in the order of a cross-encoder, and a line on what was left as it was."""
-    from kivuko.cli.display import console
+    from rich.console import Console
+
     from kivuko.retrieval.reranking import RerankReport, rerank, what_was_found
 
     report = RerankReport()
-    texts = what_was_found(index, found.spans)
+    texts = what_was_found(searcher.index, found.spans)
     run = rerank(found.run, queries, texts, model, depth=depth, report=report, progress=progress)
-    console.print(
+    Console(stderr=True).print(
         f"re-ranked {report.pairs:,} documents by {model}; {report.cut:,} longer than it reads, "
         f"{report.documents_without_text + report.queries_without_text:,} without text left as they were",
         soft_wrap=True,
+        markup=False,
     )
     return run
-
-
-def default_method(model: Path | None, lexicon: Path | None) -> str:
-    """What a model and a lexicon, either or both of them, allow."""
-    if model is not None:
-        return "late-interaction" if lexicon is None else "fusion"
-    return "bm25" if lexicon is None else "lexicon-bm25"

@@ -1,12 +1,181 @@
-"""What a comparison of systems two by two found: one structure, of which every table and file is a rendering."""
+"""Comparing systems on the same queries: paired effects, and which of several systems differ.
+
+A pooled difference is the mean over languages of each language's mean difference, so every language counts
+alike. Its p is that of the randomisation test with signs drawn within these languages (would it have come out
+otherwise with the systems exchanged?); its interval is a hierarchical bootstrap that draws languages first and
+then queries, so it also says how far other languages could differ, and is the wider of the two.
+
+Runs of one system that differ in their training seed are averaged query by query before anything is tested: the
+queries are the sample. How far the seeds' means lie apart is kept beside, as a standard deviation; it says how much
+another training run would change, which neither p nor interval does.
+"""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from kivuko.evaluation.effects import Effect, Trials
+import numpy as np
+from numpy.typing import NDArray
+
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.evaluation.bootstrap import bootstrap_intervals, hierarchical_intervals
+from kivuko.evaluation.power import detectable_difference, queries_needed
+from kivuko.evaluation.significance import holm, randomisation_test, told_apart
+
+#: The level at which a p, corrected, counts as significant.
+ALPHA = 0.05
+_NO_SPREAD = 1e-12
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How often chance is asked.
+
+    The defaults are those of ``kivuko compare``: a correction over many comparisons needs small p. The report on an
+    experiment asks less often (``kivuko.experiment.report.REPORT_TRIALS``), for it has thousands of tests.
+
+    Attributes:
+        seed: seed of every resampling.
+        permutations: sign assignments of a randomisation test.
+        resamples: resamples of a bootstrap over languages and queries; one over queries alone takes 10,000.
+    """
+
+    seed: int = 0
+    permutations: int = 100_000
+    resamples: int = 10_000
+
+
+@dataclass(frozen=True)
+class Effect:
+    """A paired comparison.
+
+    Attributes:
+        difference: mean of first − second; for a correlation, its coefficient.
+        low: lower end of the 95 % interval.
+        high: upper end.
+        p: two-sided p, not corrected.
+        d_z: Cohen's d_z, the difference in standard deviations of the queries' differences (within languages
+            where several are pooled); None when there is no spread.
+        n: queries; for a correlation, languages.
+        standard_error: of the difference over other queries of the same languages; None when a language has one
+            query only, and for a correlation.
+        exact: whether every sign assignment (or order) was enumerated rather than sampled.
+    """
+
+    difference: float
+    low: float
+    high: float
+    p: float
+    d_z: float | None
+    n: int
+    standard_error: float | None = None
+    exact: bool = False
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of a table."""
+        return {
+            "difference": round(self.difference, 4),
+            "low": round(self.low, 4),
+            "high": round(self.high, 4),
+            "d_z": None if self.d_z is None else round(self.d_z, 2),
+            "n": self.n,
+            "p": round(self.p, 6),
+        }
+
+
+def paired_effect(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -> Effect:
+    """Compare two systems on the same queries.
+
+    Args:
+        pairs: language → both systems' score of each query, in the same order.
+        trials: how often to sample.
+
+    Raises:
+        InputError: there is no language, or none of its queries, or one system has more of them.
+    """
+    columns = {
+        language: (np.reshape(first, (-1, 1)), np.reshape(second, (-1, 1)))
+        for language, (first, second) in pairs.items()
+    }
+    (effect,) = paired_effects(columns, trials)
+    return effect
+
+
+def paired_effects(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -> list[Effect]:
+    """:func:`paired_effect` of many pairs of systems on the same queries, with the same draws for all.
+
+    Args:
+        pairs: language → the first and the second systems' scores, axes query, pair; the languages' order does not
+            matter.
+        trials: how often to sample.
+
+    Returns:
+        One effect a pair, the same that each alone has.
+
+    Raises:
+        InputError: there is no language, or none of its queries, or one system has more of them.
+    """
+    languages = sorted(pairs)
+    for language in languages:
+        first, second = pairs[language]
+        if not len(first) or first.shape != second.shape:
+            raise InputError(
+                "a paired comparison needs the same queries on both sides",
+                where=language,
+                got=f"{len(first)} and {len(second)} queries",
+            )
+    if not languages:
+        raise InputError("no comparison without queries", expected="at least one language", got="none")
+    # A language of few queries counts as much as one of many: its values are scaled so that the sum over all queries
+    # is the mean over languages. The test's signs stay free query by query.
+    sides = [
+        np.concatenate([pairs[name][side] / (len(languages) * len(pairs[name][side])) for name in languages])
+        for side in (0, 1)
+    ]
+    p, exact = randomisation_test(*sides, seed=trials.seed, permutations=trials.permutations)
+    differences = [told_apart(*pairs[name]) for name in languages]
+    mean = np.mean([values.mean(axis=0) for values in differences], axis=0)
+    if len(languages) > 1:
+        low, high = hierarchical_intervals(differences, seed=trials.seed, resamples=trials.resamples)
+    else:
+        low, high = bootstrap_intervals(differences[0], seed=trials.seed)
+    spread, error = _spread(differences)
+    varied = spread > _NO_SPREAD
+    return [
+        Effect(
+            difference=float(mean[pair]),
+            low=float(low[pair]),
+            high=float(high[pair]),
+            p=float(p[pair]),
+            d_z=float(mean[pair] / spread[pair]) if varied[pair] else None,
+            n=sum(map(len, differences)),
+            standard_error=None if error is None else float(error[pair]) * bool(varied[pair]),
+            exact=bool(exact[pair]),
+        )
+        for pair in range(len(p))
+    ]
+
+
+def _spread(differences: list[Values]) -> tuple[Values, Values | None]:
+    """Standard deviation of the differences within languages, and standard error of the mean of languages' means.
+
+    The second is None where a language has one query only, which says nothing of the others.
+    """
+    variances = [
+        values.var(axis=0, ddof=1) if len(values) > 1 else np.zeros(values.shape[1]) for values in differences
+    ]
+    spread = np.sqrt(np.mean(variances, axis=0))
+    if min(map(len, differences)) < 2:
+        return spread, None
+    errors = [variance / len(values) for variance, values in zip(variances, differences, strict=True)]
+    return spread, np.sqrt(np.sum(errors, axis=0)) / len(differences)
+
 
 #: What is pooled over languages, every language counting alike.
 POOLED = "all languages"
@@ -151,3 +320,212 @@ class SystemComparison:
             | {"verdict": difference.verdict}
             for difference in self.differences
         ]
+
+
+#: Measure → query id → value, as in ``scores.per_query``.
+PerQuery = Mapping[str, Mapping[str, float]]
+
+
+def compare_systems(
+    values: Mapping[str, Mapping[str, Sequence[PerQuery]]],
+    *,
+    baseline: str | None = None,
+    trials: Trials | None = None,
+    alpha: float = ALPHA,
+) -> SystemComparison:
+    """Compare systems two by two on the same queries, with Holm's correction over everything that is compared.
+
+    The family is all pairs × all measures × all languages, what is pooled over them included.
+
+    Args:
+        values: system → language → each seed's values, all systems over the same languages, measures and queries.
+        baseline: the system that all others are compared with; all pairs are when it is None.
+        trials: how often to sample; by default as often as :class:`Trials` says.
+        alpha: level of significance, between 0 and 1.
+
+    Raises:
+        InputError: there are fewer than two systems, or they differ in languages, measures or queries, or a system
+            differs in its number of seeds.
+        UnknownNameError: the baseline is not among the systems.
+    """
+    trials = trials or Trials()
+    systems = tuple(values)
+    if len(systems) < 2:
+        raise InputError(
+            "nothing to compare", expected="at least two systems", got=", ".join(systems) or "none"
+        )
+    if baseline is not None and baseline not in values:
+        raise UnknownNameError("baseline", baseline, systems)
+    languages, measures = _same_everywhere(values)
+    numbers = range(len(systems))
+    pairs = list(itertools.combinations(numbers, 2))
+    if baseline is not None:
+        pairs = [(number, systems.index(baseline)) for number in numbers if systems[number] != baseline]
+    scores: list[Score] = []
+    found: list[tuple[str, str, tuple[int, int], Effect]] = []
+    for measure in measures:
+        by_seed = {language: _by_seed(values, language, measure) for language in languages}
+        scores += _scores(systems, measure, by_seed, trials)
+        means = {
+            language: np.stack([seeds.mean(axis=0) for seeds in by_seed[language]], axis=1)
+            for language in languages
+        }
+        slices = [(language, {language: means[language]}) for language in languages]
+        if len(languages) > 1:
+            slices.append((POOLED, means))
+        first, second = map(list, zip(*pairs, strict=True))
+        for language, tables in slices:
+            sides = {name: (table[:, first], table[:, second]) for name, table in tables.items()}
+            effects = paired_effects(sides, trials)
+            found += [(measure, language, pair, effect) for pair, effect in zip(pairs, effects, strict=True)]
+    adjusted = holm({str(number): effect.p for number, (_, _, _, effect) in enumerate(found)})
+    differences = [
+        _difference(
+            systems[pair[0]],
+            systems[pair[1]],
+            measure,
+            language,
+            effect,
+            p_holm,
+            family=len(found),
+            pooled=len(languages) if language == POOLED else 1,
+            alpha=alpha,
+        )
+        for (measure, language, pair, effect), p_holm in zip(found, adjusted.values(), strict=True)
+    ]
+    return SystemComparison(
+        systems, measures, languages, baseline, tuple(scores), tuple(differences), trials, alpha
+    )
+
+
+def _same_everywhere(
+    values: Mapping[str, Mapping[str, Sequence[PerQuery]]],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The languages and measures that all systems have, on the same queries.
+
+    Raises:
+        InputError: they have not.
+    """
+    model, by_language = next(iter(values.items()))
+    for system, found in values.items():
+        _same(f"languages of {system} and {model}", found, by_language)
+        if len({len(seeds) for seeds in found.values()}) > 1:
+            counts = ", ".join(f"{language} {len(seeds)}" for language, seeds in found.items())
+            raise InputError("a system has not the same seeds in every language", where=system, got=counts)
+        for language, seeds in found.items():
+            if not seeds or not by_language[language]:
+                raise InputError("a system without a run", where=f"{system}, {language}")
+            known = by_language[language][0]
+            for per_query in seeds:
+                _same(f"measures of {system} and {model}, {language}", per_query, known)
+                for measure, scored in per_query.items():
+                    _same(f"queries of {system} and {model}, {language}, {measure}", scored, known[measure])
+    languages = tuple(sorted(by_language))
+    if not languages or POOLED in languages:
+        raise InputError("these languages cannot be compared", expected=f"names other than {POOLED!r}",
+                         got=", ".join(languages) or "none")  # fmt: skip
+    measures = tuple(by_language[languages[0]][0])
+    for language in languages:
+        _same(f"measures of {language} and {languages[0]}", by_language[language][0], measures)
+    if not measures:
+        raise InputError("nothing to compare", expected="at least one measure", got="none")
+    return languages, measures
+
+
+def _same(what: str, found: Iterable[str], expected: Iterable[str]) -> None:
+    apart = sorted(set(found) ^ set(expected))
+    if apart:
+        raise InputError(
+            "systems can be compared on the same queries only",
+            where=what,
+            got=f"{len(apart)} on one side only, such as {', '.join(apart[:3])}",
+            remedy="score all runs with the same qrels, and give every system the same languages",
+        )
+
+
+def _by_seed(
+    values: Mapping[str, Mapping[str, Sequence[PerQuery]]], language: str, measure: str
+) -> list[Values]:
+    """Each system's values, axes seed, query; queries by id."""
+    queries = sorted(next(iter(values.values()))[language][0][measure])
+    return [
+        np.array([[seed[measure][query] for query in queries] for seed in found[language]], dtype=np.float64)
+        for found in values.values()
+    ]
+
+
+def _scores(
+    systems: Sequence[str], measure: str, by_seed: Mapping[str, list[Values]], trials: Trials
+) -> list[Score]:
+    tables = {
+        language: np.stack([seeds.mean(axis=0) for seeds in found], axis=1)
+        for language, found in by_seed.items()
+    }
+    # Each seed's mean, and pooled, its mean over languages.
+    seed_means = {language: [seeds.mean(axis=1) for seeds in found] for language, found in by_seed.items()}
+    rows = [
+        (language, table.mean(axis=0), bootstrap_intervals(table, seed=trials.seed), len(table))
+        for language, table in tables.items()
+    ]
+    if len(tables) > 1:
+        mean = np.mean([table.mean(axis=0) for table in tables.values()], axis=0)
+        interval = hierarchical_intervals(list(tables.values()), seed=trials.seed, resamples=trials.resamples)
+        seed_means[POOLED] = [
+            np.mean([means[number] for means in seed_means.values()], axis=0)
+            for number in range(len(systems))
+        ]
+        rows.append((POOLED, mean, interval, sum(map(len, tables.values()))))
+    return [
+        Score(
+            system=system,
+            measure=measure,
+            language=language,
+            mean=float(mean[number]),
+            low=float(low[number]),
+            high=float(high[number]),
+            n=n,
+            seeds=len(seed_means[language][number]),
+            seed_deviation=_deviation(seed_means[language][number]),
+        )
+        for language, mean, (low, high), n in rows
+        for number, system in enumerate(systems)
+    ]
+
+
+def _deviation(means: Values) -> float | None:
+    return float(means.std(ddof=1)) if len(means) > 1 else None
+
+
+def _difference(
+    first: str,
+    second: str,
+    measure: str,
+    language: str,
+    effect: Effect,
+    p_holm: float,
+    *,
+    family: int,
+    pooled: int,
+    alpha: float,
+) -> Difference:
+    error = effect.standard_error
+    detectable, in_family, needed = None, None, None
+    if error:
+        detectable = detectable_difference(error, effect.n, alpha=alpha, languages=pooled)
+        in_family = detectable_difference(error, effect.n, alpha=alpha / family, languages=pooled)
+        if effect.difference:
+            needed = queries_needed(
+                effect.difference, error, effect.n, alpha=alpha / family, languages=pooled
+            )
+    return Difference(
+        first,
+        second,
+        measure,
+        language,
+        effect,
+        p_holm,
+        detectable,
+        in_family,
+        needed,
+        significant=p_holm < alpha,
+    )

@@ -16,6 +16,7 @@ from kivuko.evaluation.comparison_tables import (
     reading_scores,
     score_tables,
 )
+from kivuko.text.tables import markdown_table
 
 _LONGEST = 45  # rows that a page holds
 _LATEX = {
@@ -30,27 +31,24 @@ _SIGNED = re.compile(r"(?<![\w.])([+-])(?=\d)")
 def markdown(comparison: SystemComparison) -> str:
     """A page: how it was tested, scores, differences of all languages with what may be concluded."""
     parts = ["# Comparison of systems", _escape_markdown(method(comparison)), "## Scores"]
-    parts += [_escape_markdown(reading_scores(comparison)), *map(markdown_table, score_tables(comparison))]
+    parts += [_escape_markdown(reading_scores(comparison)), *map(titled_table, score_tables(comparison))]
     parts += ["## Differences", _escape_markdown(reading_differences(comparison))]
     # Over all languages first, then each.
     languages = [comparison.headline, *(name for name in comparison.slices if name != comparison.headline)]
     for language in languages:
-        parts += map(markdown_table, difference_tables(comparison, [language]))
+        parts += map(titled_table, difference_tables(comparison, [language]))
         parts += markdown_list(power_notes(comparison, [language]))
     return "\n\n".join(parts) + "\n"
 
 
-def markdown_table(table: Table) -> str:
+def titled_table(table: Table) -> str:
     """A table under its title."""
     rows = [
-        " | ".join(
-            _escape_markdown(cell.text) + (f"<sup>{cell.marks}</sup>" if cell.marks else "") for cell in row
-        )
+        [_escape_markdown(cell.text) + (f"<sup>{cell.marks}</sup>" if cell.marks else "") for cell in row]
         for row in table.rows
     ]
-    head = " | ".join(map(_escape_markdown, table.columns))
-    lines = [head, " | ".join(["---"] * len(table.columns)), *rows]
-    return f"**{_escape_markdown(table.title)}**\n\n" + "\n".join(f"| {line} |" for line in lines)
+    shown = markdown_table(list(map(_escape_markdown, table.columns)), rows)
+    return f"**{_escape_markdown(table.title)}**\n\n{shown}"
 
 
 def markdown_list(notes: Sequence[str]) -> list[str]:

@@ -1,15 +1,23 @@
-"""PEER: are documents of all languages ranked alike, where one index has documents in many languages (MLIR)?"""
+"""Language fairness where one index has documents in many languages (MLIR): PEER, shares of the top k, rank shifts.
+
+PEER asks whether documents of all languages are ranked alike. Every measure sees ranked lists the same way:
+
+- The list of a query is the run's documents in rank order (score descending, then document id), cut at rank k.
+- A judged document that is not in that list, not retrieved or below k alike, is tied with all such documents of its
+  group behind the list's last rank: n listed and u such documents give each the rank n + (u + 1) / 2.
+- All judged queries count, also those for which the run has nothing; queries without judgments count nowhere.
+- Every document that counts needs a language. Which string names it does not matter, only which are equal.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from kivuko.errors import InputError
-from kivuko.evaluation.multilingual_lists import by_language, check_languages, judged_lists, tied_ranks
-from kivuko.ranking import Qrels, Run
+from kivuko.ranking import Qrels, Run, ranked
 
 
 @dataclass(frozen=True)
@@ -75,7 +83,7 @@ def peer(
     - Level 0 (off unless it has a weight) is the documents *judged* 0 or below. An unjudged document has no level.
     - With one document in each of L languages, H is L − 1 in every order, ties or not, and p the same constant
       (.317 for two languages, .416 for six). PEER says nothing on a parallel collection whose queries have one
-      relevant page and its translations; shares and shifts do (:mod:`kivuko.evaluation.exposure`).
+      relevant page and its translations; shares and shifts do (:func:`language_shares`, :func:`rank_shifts`).
     - The p-value is the chi-square approximation, rough for few documents, and it can be small only with many.
       Compare runs on the same qrels, never values of different collections.
 
@@ -165,3 +173,172 @@ def _checked(weights: Mapping[int, float], qrels: Qrels) -> dict[int, float]:
             remedy="give the level no weight",
         )
     return {level: weight for level, weight in weights.items() if weight}
+
+
+@dataclass(frozen=True)
+class Share:
+    """A language's share, each in [0, 1], of the top k documents and of the relevant documents."""
+
+    in_top: float
+    in_relevant: float
+
+    @property
+    def difference(self) -> float:
+        """Above 0 where the language has more of the top k than of the relevant documents."""
+        return self.in_top - self.in_relevant
+
+    @property
+    def ratio(self) -> float | None:
+        """``in_top / in_relevant``; None where the language has no relevant document."""
+        return self.in_top / self.in_relevant if self.in_relevant else None
+
+
+@dataclass(frozen=True)
+class LanguageShares:
+    """Shares by query and language.
+
+    Attributes:
+        per_query: query id → language → share, for languages with a document in the top k or a relevant one.
+        mean: language → mean over the queries of ``per_query``, a language that a query lacks counting as 0.
+        left_out: judged queries with an empty list or no relevant document, where one side has no shares.
+    """
+
+    per_query: dict[str, dict[str, Share]]
+    mean: dict[str, Share]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RankShifts:
+    """How far the relevant documents of a language stand below (above 0) or above (below 0) all relevant ones.
+
+    Attributes:
+        per_query: query id → language → mean rank of its relevant documents − mean rank of all relevant documents.
+        mean: language → mean over the queries that have relevant documents of the language.
+        queries: language → how many queries those are.
+    """
+
+    per_query: dict[str, dict[str, float]]
+    mean: dict[str, float]
+    queries: dict[str, int]
+
+
+def language_shares(
+    run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int
+) -> LanguageShares:
+    """Each language's share of the top k documents beside its share of the relevant ones (grade above 0).
+
+    The top k are all documents of the list, relevant or not; a list shorter than k is divided by its own length.
+
+    Raises:
+        InputError: run and qrels share no query, ``k`` is below 1, or a document has no language.
+    """
+    lists = judged_lists(run, qrels, k)
+    relevant = {query: _relevant(qrels[query]) for query in lists}
+    check_languages(
+        (document for query, top in lists.items() for document in (*top, *relevant[query])),
+        document_languages,
+    )
+    per_query: dict[str, dict[str, Share]] = {}
+    for query, top in lists.items():
+        if top and relevant[query]:
+            found, wanted = (_fractions(side, document_languages) for side in (top, relevant[query]))
+            per_query[query] = {
+                language: Share(found.get(language, 0.0), wanted.get(language, 0.0))
+                for language in sorted({*found, *wanted})
+            }
+    mean = {}
+    for language in sorted({language for shares in per_query.values() for language in shares}):
+        shares = [found.get(language, Share(0.0, 0.0)) for found in per_query.values()]
+        mean[language] = Share(fmean(s.in_top for s in shares), fmean(s.in_relevant for s in shares))
+    return LanguageShares(per_query, mean, tuple(query for query in lists if query not in per_query))
+
+
+def rank_shifts(run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int) -> RankShifts:
+    """Mean rank of a language's relevant documents (grade above 0) minus that of all relevant documents.
+
+    In ranks, positive = ranked lower than the others. In each query the shifts, weighted by the languages' numbers of
+    relevant documents, sum to 0; a query with relevant documents of one language has the shift 0.
+
+    Raises:
+        InputError: run and qrels share no query, ``k`` is below 1, or a relevant document has no language.
+    """
+    lists = judged_lists(run, qrels, k)
+    check_languages((document for query in lists for document in _relevant(qrels[query])), document_languages)
+    per_query: dict[str, dict[str, float]] = {}
+    for query, top in lists.items():
+        ranks = tied_ranks(top, _relevant(qrels[query]))
+        if ranks:
+            overall = fmean(ranks.values())
+            groups = by_language(ranks, document_languages)
+            per_query[query] = {language: fmean(group) - overall for language, group in groups.items()}
+    languages = sorted({language for shifts in per_query.values() for language in shifts})
+    values = {
+        language: [shifts[language] for shifts in per_query.values() if language in shifts]
+        for language in languages
+    }
+    return RankShifts(
+        per_query,
+        {language: fmean(shifts) for language, shifts in values.items()},
+        {language: len(shifts) for language, shifts in values.items()},
+    )
+
+
+def _fractions(documents: list[str], document_languages: Mapping[str, str]) -> dict[str, float]:
+    languages = [document_languages[document] for document in documents]
+    return {language: languages.count(language) / len(languages) for language in set(languages)}
+
+
+def _relevant(grades: Mapping[str, int]) -> list[str]:
+    return [document for document, grade in grades.items() if grade > 0]
+
+
+def judged_lists(run: Run, qrels: Qrels, k: int) -> dict[str, list[str]]:
+    """Judged query, by id → its documents in rank order, at most ``k``.
+
+    Raises:
+        InputError: ``k`` is below 1, or run and qrels share no query.
+    """
+    if k < 1:
+        raise InputError("the cutoff must be at least 1", where="k", got=k)
+    if run and not any(query in qrels for query in run):
+        raise InputError(
+            "run and qrels share no query",
+            expected=f"query ids such as {min(qrels, default='(none: there are no judgments)')}",
+            got=f"query ids such as {min(run)}",
+            remedy="are these the qrels of another collection?",
+        )
+    return {query: ranked(run.get(query, {}))[:k] for query in sorted(qrels)}
+
+
+def tied_ranks(top: list[str], documents: Iterable[str]) -> dict[str, float]:
+    """Document → its rank from 1, those not in the list tied behind its end."""
+    places = {document: float(place) for place, document in enumerate(top, start=1)}
+    asked = sorted(documents)
+    behind = len(top) + (sum(document not in places for document in asked) + 1) / 2
+    return {document: places.get(document, behind) for document in asked}
+
+
+def by_language(ranks: Mapping[str, float], document_languages: Mapping[str, str]) -> dict[str, list[float]]:
+    """Language → the ranks of its documents, by language."""
+    groups: dict[str, list[float]] = {}
+    for document, rank in ranks.items():
+        groups.setdefault(document_languages[document], []).append(rank)
+    return dict(sorted(groups.items()))
+
+
+def check_languages(documents: Iterable[str], document_languages: Mapping[str, str]) -> None:
+    """Refuse documents that cannot be counted for a language.
+
+    Raises:
+        InputError: some of the documents have none; the message counts them.
+    """
+    asked = set(documents)
+    missing = sorted(document for document in asked if document not in document_languages)
+    if missing:
+        raise InputError(
+            "documents without a language",
+            expected="a language for each of the documents that count",
+            got=f"none for {len(missing)} of {len(asked)}, such as {', '.join(missing[:3])}",
+            remedy="add a line 'document id, tab, language' for each, or use the table of this collection",
+        )

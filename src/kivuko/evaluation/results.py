@@ -11,6 +11,7 @@ from typing import Any
 from kivuko.artifact import write_atomically
 from kivuko.errors import InputError
 from kivuko.evaluation.provenance import commit, machine, now, package_versions
+from kivuko.text.tables import markdown_table
 
 RESULTS = "results.json"
 README = "README.md"
@@ -50,17 +51,8 @@ def write_results(
         StorageError: the disk refused the write; former files are untouched.
     """
     folder = Path(folder)
-    body: dict[str, Any] = {
-        "title": title,
-        "command": command,
-        "commit": commit(),
-        "machine": machine(),
-        "date": now(),
-        "versions": package_versions(),
-        "notes": notes,
-        "rows": [dict(row) for row in rows],
-        "extra": dict(extra or {}),
-    }
+    body = described(title, command, notes)
+    body |= {"rows": [dict(row) for row in rows], "extra": dict(extra or {})}
     if not show_rows:
         body["show_rows"] = False
     try:
@@ -77,6 +69,19 @@ def write_results(
         with write_atomically(folder / name) as temporary:
             temporary.write_text(content, encoding="utf-8")
             temporary.chmod(0o644)
+
+
+def described(title: str, command: str, notes: str) -> dict[str, Any]:
+    """The head of a page of results: its words, and under what it was made."""
+    return {
+        "title": title,
+        "command": command,
+        "commit": commit(),
+        "machine": machine(),
+        "date": now(),
+        "versions": package_versions(),
+        "notes": notes,
+    }
 
 
 def read_results(folder: Path) -> dict[str, Any]:
@@ -101,11 +106,14 @@ def read_results(folder: Path) -> dict[str, Any]:
 
 
 def render_readme(results: Mapping[str, Any]) -> str:
-    """The page for people: a function of ``results.json`` alone."""
+    """The page for people: a function of ``results.json`` alone, or of the ``record`` that is named instead."""
     rows = results["rows"] if results.get("show_rows", True) else []
     scored = [row for row in rows if all(key in row for key in PIVOT_KEYS)]
     plain = [row for row in rows if not all(key in row for key in PIVOT_KEYS)]
-    parts = [f"# {results['title']}", "Generated from `results.json`; do not edit by hand."]
+    parts = [
+        f"# {results['title']}",
+        f"Generated from `{results.get('record', RESULTS)}`; do not edit by hand.",
+    ]
     if results["notes"]:
         parts.append(results["notes"].strip())
     parts += _score_sections(scored)
@@ -186,8 +194,7 @@ def _section(content: Any) -> str:
 
 def _table(rows: Sequence[Row]) -> str:
     columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [columns, ["---"] * len(columns), *([_plain(row.get(key)) for key in columns] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(columns, [[_plain(row.get(key)) for key in columns] for row in rows])
 
 
 def _plain(value: Any) -> str:
@@ -196,5 +203,5 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, str):
-        return value.replace("|", "\\|").replace("\n", " ")
+        return value
     return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)

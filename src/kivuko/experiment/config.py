@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from pydantic import (
 from kivuko.data.collection_sources import collection_source
 from kivuko.data.recipe import foreign_language
 from kivuko.errors import InputError, KivukoError
+from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
 from kivuko.languages import Language, resolve
 from kivuko.training.regimes import find_regime
 from kivuko.training.stages import Stage, check_order, make_stage
@@ -81,6 +83,87 @@ class RegimeConfig(_Strict):
         return self
 
 
+class LanguageSet(_Strict):
+    """Some of an experiment's languages, by a name: ``only`` these, or all ``without`` those."""
+
+    only: Names | None = None
+    without: Names | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LanguageSet:
+        if (self.only is None) == (self.without is None):
+            raise ValueError("give either only or without")
+        return self
+
+    def holds(self, tag: str) -> bool:
+        """Whether a language, by its tag, is among them; the language decides, not its script."""
+        code = tag.split("-")[0]
+        if self.only is not None:
+            return code in _codes(self.only)
+        return code not in _codes(self.without or ())
+
+
+class Target(_Strict):
+    """A quality aimed at: the share of the gap between the untrained encoder and English queries to be closed.
+
+    Attributes:
+        languages: averaged over these.
+        alone: the share aimed at by students alone.
+        fused: the share aimed at with lexicon BM25 beside them.
+    """
+
+    languages: Names = Field(min_length=1)
+    alone: float
+    fused: float
+
+    @property
+    def tags(self) -> list[str]:
+        """The languages' tags."""
+        return [resolve(name).tag for name in self.languages]
+
+
+class Over(_Strict):
+    """A line set against others at equal budgets; with ``says``, the summary says how far it is ahead."""
+
+    line: str
+    over: Names = Field(min_length=1)
+    says: str | None = None
+
+
+class Comparison(_Strict):
+    """A section of the report in which lines are compared two by two."""
+
+    title: str
+    pairs: list[Over] = Field(min_length=1)
+
+
+class Dose(_Strict):
+    """A section of the report on lines that differ in how much of one thing they do.
+
+    Attributes:
+        title: of the section.
+        label: what is dosed, in a word.
+        axis: the same as an axis of a picture names it.
+        lines: line → dose, from least to most; the first is what the picture measures gains over.
+        beside: the line that the others are tested against.
+        fact: the name under which training reports the dose that was reached.
+    """
+
+    title: str
+    label: str
+    axis: str
+    lines: dict[str, float] = Field(min_length=2)
+    beside: str
+    fact: str
+
+
+class Picture(_Strict):
+    """A picture of another experiment, shown among the report's own: title, and path from the report's folder."""
+
+    title: str
+    path: Path
+
+
 class Experiment(_Strict):
     """A whole comparison.
 
@@ -95,7 +178,16 @@ class Experiment(_Strict):
         test_queries: most test queries of a language in a collection; which, a hash of their ids decides.
         development_queries: the same for development queries.
         defaults: regime → settings that differ from its defaults.
-        regimes: the lines of the comparison.
+        regimes: the lines of the comparison, in the order of the report's tables.
+        hypotheses: what was claimed beforehand.
+        target: the quality aimed at.
+        comparisons: sections of the report that compare lines two by two.
+        doses: sections of the report on how much of one thing is best.
+        tiers: tier → languages, for winners by tier.
+        language_sets: name → languages, for hypotheses.
+        about: collection → what it is, in words.
+        section_notes: section of the report → what its reader must know.
+        pictures: pictures of other experiments to show.
     """
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
@@ -109,6 +201,15 @@ class Experiment(_Strict):
     development_queries: int = Field(60, ge=1)
     defaults: dict[str, dict[str, Any]] = {}
     regimes: list[RegimeConfig] = Field(min_length=1, alias="regime")
+    hypotheses: list[Hypothesis] = []
+    target: Target | None = None
+    comparisons: list[Comparison] = []
+    doses: list[Dose] = []
+    tiers: dict[str, Names] = {}
+    language_sets: dict[str, LanguageSet] = {}
+    about: dict[str, str] = {}
+    section_notes: dict[str, str] = {}
+    pictures: list[Picture] = []
 
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
@@ -128,7 +229,64 @@ class Experiment(_Strict):
             self._check_languages(line)
             for seed in line.seeds or self.seeds:
                 self.stages_of(line, seed)
+        problems = [*self._strangers(), *self._repeated_names(), *self._unknown_places()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        named = [self.target.languages] if self.target else []
+        for place in [
+            *named,
+            *self.tiers.values(),
+            *(s.only or s.without or [] for s in self.language_sets.values()),
+        ]:
+            for name in place:
+                resolve(name)
         return self
+
+    def _strangers(self) -> Iterator[str]:
+        """What the report's tables ask of lines that there are not."""
+        known = {line.name for line in self.regimes}
+        asked = [
+            *((f"hypothesis {h.name}", name) for h in self.hypotheses for part in h.parts for name in part.lines()),
+            *((f"comparison {c.title}", name) for c in self.comparisons for pair in c.pairs
+              for name in (pair.line, *pair.over)),
+            *((f"dose {dose.title}", name) for dose in self.doses for name in (*dose.lines, dose.beside)),
+        ]  # fmt: skip
+        for place, name in asked:
+            if name not in known:
+                near = difflib.get_close_matches(name, sorted(known), n=1)
+                yield f"{place}: no regime {name!r}" + (f", did you mean {near[0]}?" if near else "")
+        for dose in self.doses:
+            if dose.beside not in dose.lines:
+                yield f"dose {dose.title}: beside is {dose.beside!r}, which is none of its lines"
+
+    def _repeated_names(self) -> Iterator[str]:
+        for what, names in (
+            ("hypotheses", [hypothesis.name for hypothesis in self.hypotheses]),
+            (
+                "titles of comparisons and doses",
+                [*(c.title for c in self.comparisons), *(dose.title for dose in self.doses)],
+            ),
+        ):
+            repeated = sorted({name for name in names if names.count(name) > 1})
+            if repeated:
+                yield f"{what} stand twice: {', '.join(repeated)}"
+
+    def _asked(self) -> list[Comparison | Dose]:
+        return [*self.comparisons, *self.doses]
+
+    def _unknown_places(self) -> Iterator[str]:
+        known = [EVERY_LANGUAGE, ENGLISH_QUERIES, *self.tiers, *self.language_sets]
+        for hypothesis in self.hypotheses:
+            for part in hypothesis.parts:
+                if isinstance(part, Contrast) and part.where not in known:
+                    yield f"hypothesis {hypothesis.name}: where is {part.where!r}, expected one of {', '.join(known)}"
+        both = self.tiers.keys() & self.language_sets
+        if both:
+            yield f"both a tier and a language set: {', '.join(sorted(both))}"
+
+    def tier_of(self) -> dict[str, str]:
+        """Language tag → its tier."""
+        return {resolve(name).tag: tier for tier, names in self.tiers.items() for name in names}
 
     def _check_languages(self, line: RegimeConfig) -> None:
         given = [resolve(name) for name in line.languages or self.languages]
@@ -188,6 +346,10 @@ def read_experiment(path: Path) -> Experiment:
         raise InputError(
             "the experiment's file does not make sense", where=path, got=_problems(error.errors())
         ) from error
+
+
+def _codes(names: Sequence[str]) -> set[str]:
+    return {resolve(name).tag.split("-")[0] for name in names}
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusive, write_atomically
 from kivuko.codeswitch import Lexicon
-from kivuko.errors import InputError, UnknownNameError
+from kivuko.errors import UnknownNameError
 from kivuko.evaluation.provenance import commit, machine, now, package_versions
+from kivuko.experiment.cell_files import FOLDER, finished_keys
 from kivuko.experiment.config import Budget, Experiment, RegimeConfig
 from kivuko.experiment.materials import PAIRS, lexicon_of, materials
 from kivuko.experiment.scoring import (
@@ -47,9 +48,6 @@ from kivuko.training.regimes import Models, Slot
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Cost, Stage, cost_of, run_stage
 from kivuko.training.teacher import BASE, centred_encoder, help_pairs, train_teacher, untrained_teacher
-
-#: What every cell file has beside its scores' details; a file without them is not one of ours.
-FIELDS = frozenset({"key", "regime", "budget", "seed", "scores"})
 
 
 @dataclass(frozen=True)
@@ -107,29 +105,6 @@ def missing_cells(experiment: Experiment, finished: Sequence[Mapping[str, Any]])
     return [c for c in cells_of(experiment) if (c.line.name, c.budget, c.seed) not in have]
 
 
-def finished_cells(folder: Path) -> list[dict[str, Any]]:
-    """Every finished cell in a folder of results, by file name.
-
-    Raises:
-        InputError: a file there is damaged.
-    """
-    found = []
-    for path in sorted((folder / "cells").glob("*.json")):
-        try:
-            cell = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(cell, dict) or not cell.keys() >= FIELDS:
-                raise ValueError(f"JSON without {', '.join(sorted(FIELDS))}")
-        except ValueError as error:
-            raise InputError(
-                "a finished cell cannot be read",
-                where=path,
-                got=error,
-                remedy="remove it; the grid measures it again",
-            ) from error
-        found.append(cell)
-    return found
-
-
 def run_grid(
     experiment: Experiment,
     folder: Path,
@@ -158,17 +133,19 @@ def run_grid(
     started = time.monotonic()
     cells = cells_of(experiment, only)
     bed = test_bed(experiment)
+    finished = finished_keys(folder)
     for cell in cells:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             return
         inputs = _inputs(experiment, bed, cell)
-        path = folder / "cells" / f"{cell.name}.{hash_json(inputs)[:8]}.json"
+        key = hash_json(inputs)[:16]
+        path = folder / FOLDER / f"{cell.name}.{key[:8]}.json"
         with try_exclusive(cache_folder() / "experiment" / "at-work" / path.stem) as free:
-            if not free or path.is_file():
+            if not free or key in finished or path.is_file():
                 continue
             say(f"{cell.name} …")
             result = {
-                "key": hash_json(inputs)[:16],
+                "key": key,
                 "experiment": experiment.name,
                 "regime": cell.line.name,
                 "budget": cell.budget,

@@ -1,146 +1,121 @@
-"""The hypotheses registered before the runs (method notes, H1–H8), as data, and the rule that decides them.
+"""Hypotheses as an experiment's file declares them, and the rule that decides them.
 
 Each is a list of parts; a part says what is compared on which languages and what was predicted. All parts are
-tested on nDCG@10 of test help titles, averaged over seeds and over the budgets at which both sides were run, and
-all their p-values are one Holm family.
+tested on nDCG@10 of the experiment's main test queries, averaged over seeds and over the budgets at which both
+sides were run, and all their p-values are one Holm family.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
 
-from kivuko.experiment.report_cells import CENTRED
-from kivuko.experiment.report_statistics import ALPHA, Effect
-from kivuko.experiment.tiers import UNSEEN
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-#: What counts as no difference worth the name, in nDCG@10.
-MARGIN = 0.02
-#: What counts as a large part of a gain (H8).
-LARGE_PART = 1 / 3
-#: The fourteen languages of mMARCO (Bonifacio et al., 2021, arXiv 2108.13897), ISO 639-3.
-MMARCO = frozenset(
-    {"ara", "deu", "eng", "fra", "hin", "ind", "ita", "jpn", "nld", "por", "rus", "spa", "vie", "zho"}
-)
+from kivuko.evaluation.comparison import ALPHA, Effect
+
+EVERY_LANGUAGE = "every language"
+ENGLISH_QUERIES = "English queries"
 
 Prediction = Literal["greater", "equal", "not greater"]
-Where = Literal["every language", "unseen by the encoder", "outside mMARCO", "English queries"]
 Verdict = Literal["confirmed", "refuted", "undecided"]
 
 
-@dataclass(frozen=True)
-class Contrast:
-    """One regime against another, students alone.
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    With ``baseline`` both sides are gains over it, and the second is taken ``share`` times.
+
+class Contrast(_Strict):
+    """One line of the comparison against another, students alone.
+
+    Attributes:
+        compare: the two lines; the difference is first − second.
+        where: ``every language``, ``English queries``, a tier or a named set of the experiment's languages.
+        predicts: ``greater`` than 0, ``equal`` within the margin, or ``not greater`` than the margin.
+        margin: what counts as no difference worth the name, in nDCG@10.
+        baseline: a line; both sides are then gains over it, and the second is taken ``share`` times.
+        share: see ``baseline``.
     """
 
-    first: str
-    second: str
-    where: Where = "every language"
+    kind: Literal["difference"] = "difference"
+    compare: tuple[str, str]
+    where: str = EVERY_LANGUAGE
     predicts: Prediction = "greater"
+    margin: float = Field(default=0.02, gt=0)
     baseline: str | None = None
-    share: float = 1.0
+    share: float = Field(default=1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _share_of_something(self) -> Contrast:
+        if self.share != 1 and self.baseline is None:
+            raise ValueError("a share is of a gain over a baseline: give baseline too")
+        return self
+
+    def lines(self) -> Iterator[str]:
+        """The lines it needs."""
+        yield from self.compare
+        if self.baseline is not None:
+            yield self.baseline
 
 
-@dataclass(frozen=True)
-class GainWithDistance:
-    """Spearman's correlation over languages of a regime's gain with 1 − the centred zero-shot score."""
+class GainWithDistance(_Strict):
+    """Spearman's correlation over languages of a gain with the distance of the language, which is to be positive.
 
-    first: str
-    second: str
+    Attributes:
+        compare: the two lines; the gain is first − second.
+        distance: a line; a language's distance is 1 − what this line has in it.
+    """
+
+    kind: Literal["gain-with-distance"]
+    compare: tuple[str, str]
+    distance: str
+
+    def lines(self) -> Iterator[str]:
+        """The lines it needs."""
+        yield from (*self.compare, self.distance)
 
 
-@dataclass(frozen=True)
-class FusionInEveryLanguage:
-    """In each language, the regime chosen on development queries at each budget: fused against alone."""
+class FusionInEveryLanguage(_Strict):
+    """In each language, the student chosen on development queries at each budget: fused is to beat alone."""
+
+    kind: Literal["fusion"]
+
+    def lines(self) -> Iterator[str]:
+        """None by name."""
+        yield from ()
 
 
-Part = Contrast | GainWithDistance | FusionInEveryLanguage
+def _kind(part: Any) -> Any:
+    return part.get("kind", "difference") if isinstance(part, dict) else getattr(part, "kind", None)
 
 
-@dataclass(frozen=True)
-class Hypothesis:
-    """A registered claim: its number, its words, what it is read to say, and the parts that decide it."""
+Part = Annotated[
+    Annotated[Contrast, Tag("difference")]
+    | Annotated[GainWithDistance, Tag("gain-with-distance")]
+    | Annotated[FusionInEveryLanguage, Tag("fusion")],
+    Discriminator(_kind),
+]
 
-    name: str
+
+class Hypothesis(_Strict):
+    """A claim, written down before the numbers are known.
+
+    Attributes:
+        name: such as H1.
+        claim: its words.
+        reading: what it is read to say, so that it can be decided.
+        parts: what decides it: refuted if one part is, confirmed if all are, else undecided.
+    """
+
+    name: str = Field(min_length=1)
     claim: str
     reading: str
-    parts: tuple[Part, ...]
+    parts: list[Part] = Field(min_length=1)
 
 
-HYPOTHESES = (
-    Hypothesis(
-        "H1",
-        "code-switching beats zero-shot in CLIR and changes MoIR little",
-        "beats its English-only control and centred zero-shot; on English queries it stays within "
-        f"{MARGIN} of the control",
-        (
-            Contrast("codeswitch", "english"),
-            Contrast("codeswitch", CENTRED),
-            Contrast("codeswitch", "english", where="English queries", predicts="equal"),
-        ),
-    ),
-    Hypothesis(
-        "H2",
-        "the gain of code-switching is larger for distant languages",
-        "rank correlation over languages of the gain over English-only training with distance, taken as 1 − the "
-        "centred zero-shot nDCG@10 (neither script nor family enter)",
-        (GainWithDistance("codeswitch", "english"),),
-    ),
-    Hypothesis(
-        "H3",
-        "transport ≥ greedy ≥ no alignment, at equal bitext",
-        "exact transport beats greedy alignment, and greedy beats sentence vectors (mse)",
-        (Contrast("optical", "greedy"), Contrast("greedy", "mse")),
-    ),
-    Hypothesis(
-        "H4",
-        "where the encoder hardly knows the language, MLM adaptation gives most",
-        "in languages unseen by the encoder, mlm then English beats English alone, and also code-switching and "
-        "transport with contrast, whatever those need",
-        tuple(
-            Contrast("mlm", other, where=UNSEEN) for other in ("english", "codeswitch", "optical-contrast")
-        ),
-    ),
-    Hypothesis(
-        "H5",
-        "fusion with lexicon BM25 adds on top everywhere",
-        "in each single language the student chosen on development queries is better fused than alone",
-        (FusionInEveryLanguage(),),
-    ),
-    Hypothesis(
-        "H6",
-        "training on translated MS MARCO does not help languages outside it",
-        f"in languages outside mMARCO it gains less than {MARGIN} over English-only training",
-        (Contrast("translate-train-mmarco", "english", where="outside mMARCO", predicts="not greater"),),
-    ),
-    Hypothesis(
-        "H7",
-        "transport with in-batch contrast beats either alone",
-        "beats exact transport alone, and bitext contrast alone",
-        (Contrast("optical-contrast", "optical"), Contrast("optical-contrast", "bitext-contrastive")),
-    ),
-    Hypothesis(
-        "H8",
-        "centring explains a large part of what earlier work attributed to training",
-        "centring the untouched encoder gains more than a third of what training gains over it: transport with "
-        "late interaction, and English supervision with one vector",
-        (
-            Contrast(CENTRED, "optical", baseline="zero-shot", share=LARGE_PART),
-            Contrast(
-                "zero-shot-centred-single-vector",
-                "english-single-vector",
-                baseline="zero-shot-single-vector",
-                share=LARGE_PART,
-            ),
-        ),
-    ),
-)
-
-
-def judge(effect: Effect, p: float, predicts: Prediction, *, by_p_alone: bool = False) -> Verdict:
+def judge(
+    effect: Effect, p: float, predicts: Prediction, *, margin: float = 0.02, by_p_alone: bool = False
+) -> Verdict:
     """The rule for one effect.
 
     - ``greater``: confirmed if the corrected p is below .05 and the difference is positive; refuted if it is
@@ -153,15 +128,16 @@ def judge(effect: Effect, p: float, predicts: Prediction, *, by_p_alone: bool = 
         effect: the effect.
         p: its corrected p.
         predicts: what was predicted.
+        margin: what counts as no difference worth the name.
         by_p_alone: ignore the interval (of a correlation over few languages it is too narrow).
     """
     significant = p < ALPHA
     if predicts == "equal":
-        inside = effect.low > -MARGIN and effect.high < MARGIN
-        beyond = effect.low > MARGIN or effect.high < -MARGIN
+        inside = effect.low > -margin and effect.high < margin
+        beyond = effect.low > margin or effect.high < -margin
         return "confirmed" if inside else "refuted" if beyond else "undecided"
     if predicts == "not greater":
-        if effect.high < MARGIN:
+        if effect.high < margin:
             return "confirmed"
         return "refuted" if significant and effect.difference > 0 else "undecided"
     if significant and effect.difference > 0:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kivuko.evaluation.provenance import commit, now
 from kivuko.experiment.language_profile import LanguageProfile
+from kivuko.text.tables import markdown_table
 
 ABSENT = "–"
 _INTRODUCTION = """# Languages
@@ -62,11 +63,11 @@ def language_page(profiles: Sequence[LanguageProfile], *, command: str) -> str:
     parts = [
         head,
         _WRITING.format(latin=first.latin_pieces),
-        markdown_table([writing_row(each) for each in profiles]),
+        _table([writing_row(each) for each in profiles]),
         _LACKING,
-        markdown_table(lacking) if lacking else "None.\n",
+        _table(lacking) if lacking else "None.\n",
         _REACH.format(absent=ABSENT),
-        markdown_table([reach_row(each) for each in profiles]),
+        _table([reach_row(each) for each in profiles]),
     ]
     return "\n".join(parts)
 
@@ -137,10 +138,9 @@ def yes_or_no(value: bool | None) -> str:
     return ABSENT if value is None else "yes" if value else "no"
 
 
-def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
-    """Rows with the same columns as a Markdown table."""
-    lines = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def _table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows with the same columns as a Markdown table, with a line's end."""
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows]) + "\n"
 
 
 def _letters(profile: LanguageProfile, most: int = 12) -> str:

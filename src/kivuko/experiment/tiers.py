@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from kivuko.languages import Language
+from kivuko.models.catalogue import CatalogueEntry
 
-from kivuko.collections.bitext import Bitext
-from kivuko.data.bitext_build import build_bitext
-from kivuko.errors import UnknownNameError
-from kivuko.languages import Language, resolve
-from kivuko.models.catalogue import CatalogueEntry, catalogue, find
-
-if TYPE_CHECKING:
-    from kivuko.experiment.config import Experiment
-
-UNSEEN: Final = "unseen by the encoder"
+UNSEEN = "unseen by the encoder"
 #: Tier → fewest pairs of bitext, from the top.
 SEEN = {"seen, bitext > 20k": 20_001, "seen, bitext 5k to 20k": 5_000, "seen, bitext < 5k": 0}
-
-
-def tier(language: Language, encoder: str) -> str:
-    """The tier of a language for an encoder.
-
-    Args:
-        language: any but English.
-        encoder: a name of the catalogue, whose entry says what the encoder was pre-trained on.
-
-    Raises:
-        UnknownNameError: the catalogue has no such encoder.
-        FetchError: the bitext cannot be built.
-    """
-    entry = find(encoder)
-    if entry is None:
-        raise UnknownNameError("encoder", encoder, [known.name for known in catalogue()])
-    if not is_seen(language, entry):
-        return UNSEEN
-    return _by_pairs(len(Bitext.open(build_bitext(language)).pairs))
 
 
 def is_seen(language: Language, entry: CatalogueEntry | None) -> bool | None:
@@ -57,11 +30,3 @@ def resource_tier(seen: bool | None, pairs: int | None) -> str | None:
 
 def _by_pairs(pairs: int) -> str:
     return next(name for name, fewest in SEEN.items() if pairs >= fewest)
-
-
-def tiers_of(experiment: Experiment) -> dict[str, str]:
-    """Language tag → tier, for the languages of an experiment and English."""
-    from kivuko.training.teacher import BASE
-
-    languages = [resolve(name) for name in (*experiment.languages, *experiment.further_languages)]
-    return {"eng-Latn": "English"} | {language.tag: tier(language, BASE) for language in languages}

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.progress import Progress
@@ -18,8 +18,11 @@ from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval import changes
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind, check_kind
-from kivuko.retrieval.protocol import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.retrieval.state import FORMAT, KIND
+
+if TYPE_CHECKING:
+    from kivuko.models.encoder import Encoder, ModelLike
 
 DOCUMENTS_A_SHARD = 8192
 _SHARD = "encoded-documents"
@@ -31,7 +34,7 @@ _OVERLAP = 16
 @names_missing_extra()
 def build_index(
     documents: Sequence[Document],
-    model: Path | None,
+    model: ModelLike | None,
     output: Path,
     *,
     kind: Kind = "exact",
@@ -72,7 +75,7 @@ def build_index(
             f"an index of kind {kind} " + ("needs a model" if model is None else "has no use for a model"),
             remedy="give a model with every kind but lexical",
         )
-    parents = {"documents": hash_json([_row(document) for document in documents])}
+    parents = {"documents": documents_hash(documents)}
     settings: dict[str, Any] = {"kind": kind, "split": passages, "pooling": float(pooling)}
     space = None
     if model is None and pooling != 1:
@@ -82,13 +85,12 @@ def build_index(
             remedy="leave pooling out, or give another kind",
         )
     if model is not None:
-        from kivuko.models import late_interaction
+        from kivuko.models.encoder import folder_of, space_of
         from kivuko.models.encoding import check_pooling
 
         check_pooling(pooling)
-
-        space = late_interaction.space_of(model)
-        parents["model"] = read_manifest(model, late_interaction.KIND).hash
+        space = space_of(model)
+        parents["model"] = read_manifest(folder_of(model), "model").hash
     if is_complete(output):
         former = read_manifest(output, KIND)
         wanted = {"format": FORMAT, **settings}
@@ -115,7 +117,7 @@ def build_index(
 def add_documents(
     index: Index,
     documents: Sequence[Document],
-    model: Path | None,
+    model: ModelLike | None,
     *,
     replace: bool = False,
     progress: Progress | None = None,
@@ -150,7 +152,7 @@ def add_documents(
 @contextmanager
 def encoded(
     documents: Sequence[Document],
-    model: Path,
+    model: ModelLike,
     output: Path,
     *,
     passages: bool,
@@ -162,12 +164,12 @@ def encoded(
     Shards that a killed run left there are used again when they are of the same documents, model and settings; after
     the block they are removed.
     """
-    from kivuko.models import encoding, late_interaction
+    from kivuko.models.encoder import Encoder, folder_of
 
     folder = output.with_name(f".{output.name}.encoding")
-    encoder = encoding.open_encoder(model)
-    limit = late_interaction.length_limit(encoder)
-    key = {"model": read_manifest(model, late_interaction.KIND).hash}
+    encoder = Encoder.open(model)
+    limit = encoder.length
+    key = {"model": read_manifest(folder_of(model), "model").hash}
     facts = {"max_length": limit, "documents_without_content": 0, "documents_truncated": 0}
     shards = []
     for number, begin in enumerate(range(0, len(documents), DOCUMENTS_A_SHARD)):
@@ -176,15 +178,10 @@ def encoded(
         parents = key | {"documents": hash_json([passages, limit, float(pooling), *map(_row, chunk)])}
         if not is_complete(path) or read_manifest(path, _SHARD, verify=True).parents != parents:
             texts, table = _texts(encoder, chunk, passages)
-            vectors = encoding.encode(
-                encoder,
-                texts,
-                task="document",
-                pooling=pooling,
-                progress=progress,
-                label="indexing documents",
+            vectors = encoder.encode(
+                texts, task="document", pooling=pooling, progress=progress, label="indexing documents"
             )
-            cut = 0 if passages else late_interaction.truncated(encoder, texts)
+            cut = 0 if passages else encoder.truncated(texts)
             with write_artifact(path, _SHARD, parents=parents, meta={"cut": cut}) as building:
                 vectors.save(building)
                 np.save(building / _PASSAGES, table)
@@ -198,17 +195,15 @@ def encoded(
 
 
 def _texts(
-    encoder: Any, documents: Sequence[Document], split: bool
+    encoder: Encoder, documents: Sequence[Document], split: bool
 ) -> tuple[list[str], np.ndarray[Any, Any]]:
     """Texts to encode, and for each the number of its document and its span in the full text."""
     full = [document.full_text for document in documents]
     spans = [[(0, len(text))] for text in full]
     if split:
-        from kivuko.models import late_interaction
         from kivuko.retrieval.passages import passage_spans
 
-        limit = late_interaction.length_limit(encoder)
-        spans = passage_spans(encoder, full, max_pieces=limit, overlap=_OVERLAP)
+        spans = passage_spans(encoder.model, full, max_pieces=encoder.length, overlap=_OVERLAP)
     rows = [(number, *span) for number, own in enumerate(spans) for span in own]
     table = np.array(rows, dtype=np.int32).reshape(-1, 3)
     return [full[number][begin:end] for number, begin, end in rows], table
@@ -229,6 +224,11 @@ def _without_empty(
     return EncodedDocuments(
         [documents[number] for number in owners.tolist()], table, TokenVectors(vectors.vectors, offsets)
     )
+
+
+def documents_hash(documents: Sequence[Document]) -> str:
+    """What an index's manifest calls its documents by: SHA-256 (hex) of ids, texts and metadata, in order."""
+    return hash_json([_row(document) for document in documents])
 
 
 def _row(document: Document) -> list[Any]:

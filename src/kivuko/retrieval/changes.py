@@ -36,8 +36,7 @@ from kivuko.artifact import (
 from kivuko.errors import ArtifactError, InputError
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
-from kivuko.retrieval.protocol import EncodedDocuments
-from kivuko.retrieval.segment import Content, write_segment
+from kivuko.retrieval.segment import Content, EncodedDocuments, write_segment
 from kivuko.retrieval.state import FORMAT, KIND, State
 
 _FOLDER = re.compile(r"change-(\d{6,})")

@@ -30,6 +30,15 @@ def parse_filter(conditions: Iterable[str]) -> Filter:
     return found
 
 
+def as_filter(where: Mapping[str, object]) -> Filter:
+    """A filter from values as Python has them: ``{"year": 2020, "language": ["om", "sw"]}``."""
+    several = {
+        field: value if isinstance(value, list | tuple | set | frozenset) else [value]
+        for field, value in where.items()
+    }
+    return {field: [as_written(value) or "" for value in values] for field, values in several.items()}
+
+
 def fitting(rows: Sequence[Mapping[str, object]], wanted: Filter) -> NDArray[np.bool_]:
     """[rows], which metadata fit a filter."""
     return np.fromiter(

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +24,29 @@ from kivuko.retrieval.bounds import EFFORT, Effort, search
 from kivuko.retrieval.filters import Filter, check_fields, fitting
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.protocol import EncodedDocuments, Hit
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.retrieval.state import KIND, State
+
+if TYPE_CHECKING:
+    from kivuko.models.encoder import ModelLike
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
 _SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
+
+
+@dataclass(frozen=True)
+class PassageHit:
+    """A document that an index found.
+
+    Attributes:
+        id: of the document.
+        score: higher is better.
+        span: where in its full text the passage stands that scored best; None when words alone were searched.
+    """
+
+    id: str
+    score: float
+    span: tuple[int, int] | None
 
 
 class Index:
@@ -81,7 +100,7 @@ class Index:
         return self._state.segments[number].document(document)
 
     @names_missing_extra()
-    def require_space(self, model: Path) -> None:
+    def require_space(self, model: ModelLike) -> None:
         """Refuse queries of a model whose vectors do not live in this index's space.
 
         Raises:
@@ -89,17 +108,17 @@ class Index:
                 which.
             MissingExtraError: torch is not installed.
         """
-        from kivuko.models import late_interaction
+        from kivuko.models.encoder import folder_of, space_of
 
         if self.space is None:
             raise self._lacks_vectors()
-        space = late_interaction.space_of(model)
+        space = space_of(model)
         if space != self.space:
             raise ArtifactError(
                 "this index was built in another model's vector space",
                 where=self.path,
                 expected=f"a model of space {self.space[:12]}… (the teacher, or a student trained from it)",
-                got=f"{model}, of space {space[:12]}…",
+                got=f"{folder_of(model)}, of space {space[:12]}…",
                 remedy="search with a student of the teacher that encoded the documents, "
                 "or build the index again with 'kivuko index build'",
             )
@@ -112,7 +131,7 @@ class Index:
         depth: int,
         where: Filter | None = None,
         effort: Effort = EFFORT,
-    ) -> list[list[Hit]]:
+    ) -> list[list[PassageHit]]:
         """The best documents by MaxSim, each by its best passage.
 
         Args:
@@ -146,7 +165,7 @@ class Index:
                     best[query].setdefault(segment.ids[document], (score, (begin, end)))
         return [
             [
-                Hit(name, *found[name])
+                PassageHit(name, *found[name])
                 for name in ranked({name: score for name, (score, _) in found.items()})[:depth]
             ]
             for found in best
@@ -158,7 +177,7 @@ class Index:
         *,
         depth: int,
         where: Filter | None = None,
-    ) -> list[list[Hit]]:
+    ) -> list[list[PassageHit]]:
         """The best documents by BM25, see :meth:`kivuko.retrieval.lexical.LexicalIndex.search_structured`.
 
         Args:
@@ -172,7 +191,7 @@ class Index:
         among = zip(self._allowed(where), self._state.alive, strict=True)
         allowed = np.concatenate([np.zeros(0, dtype=bool), *(mask[alive] for mask, alive in among)])
         runs = (self.lexical.search_structured(query, depth, allowed=allowed) for query in queries)
-        return [[Hit(name, score, None) for name, score in run.items()] for run in runs]
+        return [[PassageHit(name, score, None) for name, score in run.items()] for run in runs]
 
     @property
     def lexical(self) -> LexicalIndex:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from rich.progress import Progress
 
-from kivuko.models import encoding, late_interaction
+from kivuko.models.encoder import Encoder, ModelLike
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
-from kivuko.retrieval.index import Index
-from kivuko.retrieval.protocol import Hit
+from kivuko.retrieval.index import Index, PassageHit
+from kivuko.retrieval.search import Match
 
 _QUERIES_AT_ONCE = 16
 
 
 def search_late_interaction(
     index: Index,
-    model: Path,
+    model: ModelLike,
     queries: Mapping[str, str],
     *,
     depth: int = 100,
@@ -33,7 +31,7 @@ def search_late_interaction(
 
     Args:
         index: documents in the space of ``model``.
-        model: the model folder that encodes the queries.
+        model: encodes the queries: a folder, a name, or an open encoder.
         queries: query id → text. A query without content tokens gets an empty ranking.
         depth: documents kept a query.
         where: which documents may be found.
@@ -49,19 +47,19 @@ def search_late_interaction(
 
 def hits_by_model(
     index: Index,
-    model: Path,
+    model: ModelLike,
     queries: Mapping[str, str],
     *,
     depth: int = 100,
     where: Filter | None = None,
     progress: Progress | None = None,
-) -> dict[str, list[Hit]]:
+) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
     index.require_space(model)
-    encoded = encoding.encode(encoding.open_encoder(model), list(queries.values()), task="query")
+    encoded = Encoder.open(model).encode(list(queries.values()), task="query")
     vectors = [encoded[number].astype(np.float32) for number in range(len(encoded))]
     bar = progress.add_task("searching", total=len(queries)) if progress else None
-    found: list[list[Hit]] = []
+    found: list[list[PassageHit]] = []
     for begin in range(0, len(vectors), _QUERIES_AT_ONCE):
         found += index.search(vectors[begin : begin + _QUERIES_AT_ONCE], depth=depth, where=where)
         if progress and bar is not None:
@@ -71,7 +69,7 @@ def hits_by_model(
 
 def search_single_vector(
     index: Index,
-    model: Path,
+    model: ModelLike,
     queries: Mapping[str, str],
     *,
     depth: int = 100,
@@ -82,7 +80,7 @@ def search_single_vector(
     The index is the same: a text's one vector is the mean of its token vectors, which are of unit length.
     """
     index.require_space(model)
-    encoded = encoding.encode(encoding.open_encoder(model), list(queries.values()), task="query")
+    encoded = Encoder.open(model).encode(list(queries.values()), task="query")
     ids = [document.id for document in index.documents]
     means = np.empty((len(ids), encoded.vectors.shape[1]), dtype=np.float32)
     bar = progress.add_task("one vector a text", total=len(ids)) if progress else None
@@ -102,22 +100,7 @@ def _mean(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return total / np.float32(np.linalg.norm(total))
 
 
-@dataclass(frozen=True)
-class Match:
-    """What one query token found in a document.
-
-    Attributes:
-        query_word: the word of the query that the token belongs to.
-        document_word: the word of the document with the nearest token.
-        similarity: cosine of the two token vectors, −1 to 1.
-    """
-
-    query_word: str
-    document_word: str
-    similarity: float
-
-
-def explain(index: Index, model: Path, query: str, document_id: str) -> list[Match]:
+def explain(index: Index, model: ModelLike, query: str, document_id: str) -> list[Match]:
     """For each content token of a query, the token that MaxSim counted in the document's best passage.
 
     Where the index keeps pooled tokens, it is the passage's token, by ``model``, nearest to the vector that counted.
@@ -127,20 +110,19 @@ def explain(index: Index, model: Path, query: str, document_id: str) -> list[Mat
         KeyError: the index has no such document.
     """
     index.require_space(model)
-    encoder = encoding.open_encoder(model)
-    asked = encoding.encode(encoder, [query], task="query").vectors.astype(np.float32)
+    encoder = Encoder.open(model)
+    asked = encoder.encode([query], task="query").vectors.astype(np.float32)
     if not len(asked):
         return []
     span, vectors = max(
         index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
     )
     text = index.document(document_id).full_text[slice(*span)]
-    query_words = late_interaction.words_of_tokens(encoder, query)
+    query_words = encoder.words_of_tokens(query)
     limit = int(index.manifest.meta["max_length"])
-    document_words = late_interaction.words_of_tokens(encoder, text, limit)
+    document_words = encoder.words_of_tokens(text, limit)
     if index.manifest.meta["pooling"] != 1:
-        encoder.max_seq_length = limit
-        tokens = encoding.encode(encoder, [text], task="document").vectors.astype(np.float32)
+        tokens = encoder.encode([text], task="document", length=limit).vectors.astype(np.float32)
         document_words = [document_words[j] for j in (vectors @ tokens.T).argmax(axis=1)]
     similarity = asked @ vectors.T
     return [

@@ -10,7 +10,7 @@ from kivuko.errors import InputError
 from kivuko.text.normal import WORD_BORDER
 
 if TYPE_CHECKING:
-    from sentence_transformers import MultiVectorEncoder
+    from kivuko.models.token_vectors import TokenEncoder
 
 Span = tuple[int, int]
 #: Share of a passage at its end in which a good place to cut is looked for.
@@ -26,7 +26,7 @@ _NEVER, _LETTER, _WORD, _SENTENCE, _LINE = range(5)
 
 
 def passage_spans(
-    encoder: MultiVectorEncoder, texts: Sequence[str], *, max_pieces: int, overlap: int
+    encoder: TokenEncoder, texts: Sequence[str], *, max_pieces: int, overlap: int
 ) -> list[list[Span]]:
     """Where the passages of each text begin and end.
 

@@ -1,6 +1,7 @@
-"""What an index keeps of passages: arrays with a row a token or a row a passage, never padded.
+"""A part of an index that is written once: documents, their words, and their passages' vectors in some form.
 
-A part of an index that is written once: documents, their words, and their passages' vectors in some form.
+Vectors are arrays with a row a token or a row a passage, never padded. Encoding stays outside: documents come with
+the vectors of their passages, in shards that may have been encoded anywhere.
 """
 
 from __future__ import annotations
@@ -16,10 +17,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.collections.collection import Document
+from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Owners, rows_of
 from kivuko.retrieval.lexical import WordCounts
 
 _LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
+_DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
+
+
+@dataclass(frozen=True)
+class EncodedDocuments:
+    """Documents with the token vectors of their passages.
+
+    Attributes:
+        documents: ids are unique.
+        passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
+            :attr:`~kivuko.collections.document.Document.full_text`.
+        vectors: of these passages, each with at least one token; None for an index of words alone.
+    """
+
+    documents: Sequence[Document]
+    passages: NDArray[np.int32]
+    vectors: TokenVectors | None
+
+    @classmethod
+    def words_only(cls, documents: Sequence[Document]) -> EncodedDocuments:
+        """Documents for an index that holds no vectors."""
+        return cls(documents, np.zeros((0, 3), dtype=np.int32), None)
 
 
 @dataclass(frozen=True)
@@ -83,9 +107,6 @@ def _mapped(folder: Path, prefix: str) -> dict[str, NDArray[Any]]:
     }
 
 
-_DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
-
-
 @dataclass(frozen=True)
 class Content:
     """What a segment is written from, and what several are merged through.
@@ -94,7 +115,7 @@ class Content:
         documents: in order.
         words: of these documents.
         passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
-            :attr:`~kivuko.data.Document.full_text`.
+            :attr:`~kivuko.collections.collection.Document.full_text`.
         arrays: of these passages; None in an index of words alone.
     """
 

@@ -1,0 +1,293 @@
+"""``kivuko engine``: one folder that is the search engine, from documents to languages to how good it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kivuko.cli.display import JsonOption, ThreadsOption, bars, console, print_json, print_table, set_threads
+from kivuko.cli.resources import BitextOption, LowestScoreOption, chosen_pairs, read_collection_documents
+
+if TYPE_CHECKING:
+    from kivuko.engine.quality import Quality
+    from kivuko.languages import Language
+
+app = typer.Typer(
+    help="Make a search engine of documents, add languages, see how good it is.", no_args_is_help=True
+)
+
+ENGINE = Annotated[Path, typer.Argument(help="Engine folder.")]
+LANGUAGE = Annotated[str, typer.Argument(help="Language: om, orm, orm-Latn, Oromo …")]
+
+
+@app.command("create")
+def create(
+    engine: ENGINE,
+    documents: Annotated[
+        Path,
+        typer.Option(
+            help="TSV (id, title, text), JSONL (more fields are metadata to filter by), or a collection folder."
+        ),
+    ],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="exact, exact-int8, compressed, codes or lexical (words alone: no model, no torch)."
+        ),
+    ] = "exact",
+    model: Annotated[
+        Path | None, typer.Option(help="Model that encodes documents: by default the English teacher.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="What the documents are in.")] = "en",
+    passages: Annotated[
+        bool, typer.Option(help="Split documents longer than the model reads; without, they are cut.")
+    ] = True,
+    pooling: Annotated[
+        float, typer.Option(help="Tokens of a document that become one vector on average, 1 to 16.")
+    ] = 1.0,
+    threads: ThreadsOption = None,
+) -> None:
+    """Make documents searchable in their own language; `kivuko engine add-language` brings others."""
+    from kivuko.engine import Engine
+    from kivuko.retrieval.kinds import check_kind
+
+    set_threads(threads)
+    with bars() as progress:
+        made = Engine.create(
+            engine,
+            read_collection_documents(documents),
+            kind=check_kind(kind),
+            model=model,
+            language=language,
+            passages=passages,
+            pooling=pooling,
+            progress=progress,
+        )
+    facts = made.index.info()
+    console.print(
+        f"{engine}: {facts['documents']:,} documents in {made.document_language.name}\n"
+        f'Next:\n  kivuko search {engine} "…"\n  kivuko engine add-language {engine} om --bitext PAIRS.tsv',
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command("add-language")
+def add_language(
+    engine: ENGINE,
+    language: LANGUAGE,
+    bitext: BitextOption = None,
+    lowest_score: LowestScoreOption = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            help="Lexicon folder, or a TSV of foreign word, English word, probability; instead of inducing one."
+        ),
+    ] = None,
+    student: Annotated[
+        Path | None, typer.Option(help="Model folder that reads queries, trained from this engine's teacher.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="How the student is trained: steps=500, learning_rate=1e-4 …"),
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Let people ask in another language: learn it from pairs (yours, else public ones) or bring what is ready."""
+    from kivuko.engine import Engine
+    from kivuko.engine.languages import LanguageParts
+    from kivuko.languages import resolve
+
+    set_threads(threads)
+    spoken = resolve(language)
+    opened = Engine.open(engine)
+    ready = lexicon is not None or student is not None
+    pairs = [] if ready and bitext is None else chosen_pairs(bitext, spoken, lowest_score)
+    parts = LanguageParts(
+        pairs=pairs,
+        student=student,
+        lexicon=None if lexicon is None else _lexicon(lexicon, spoken),
+        settings=_settings(settings),
+        source=str(bitext) if bitext is not None else "ready parts" if ready else "public bitext",
+    )
+    with bars() as progress:
+        quality = opened.add_language(spoken, parts, progress=progress)
+    way = opened.languages[spoken].way
+    console.print(
+        f"{engine} answers in {spoken.name} now, by {way}", soft_wrap=True, markup=False, highlight=False
+    )
+    _show(quality, spoken)
+
+
+@app.command("check")
+def check(engine: ENGINE, language: LANGUAGE, as_json: JsonOption = False) -> None:
+    """How good a language is without judgments: pairs that training did not see, asked as questions."""
+    from kivuko.engine import Engine
+    from kivuko.languages import resolve
+
+    spoken = resolve(language)
+    with bars() as progress:
+        quality = Engine.open(engine).check(spoken, progress=progress)
+    if as_json:
+        print_json({"language": spoken.tag, **({} if quality is None else quality.as_json())})
+    else:
+        _show(quality, spoken)
+
+
+@app.command("add")
+def add(
+    engine: ENGINE,
+    documents: Annotated[Path, typer.Argument(help="TSV, JSONL or a collection folder.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Documents with ids of others take their place.")
+    ] = False,
+    threads: ThreadsOption = None,
+) -> None:
+    """Add documents; searches that run meanwhile see all of them or none."""
+    from kivuko.engine import Engine
+
+    set_threads(threads)
+    opened = Engine.open(engine)
+    found = read_collection_documents(documents)
+    with bars() as progress:
+        facts = opened.add(found, replace=replace, progress=progress)
+    console.print(
+        f"{engine}: {len(found) - facts['documents_without_content']:,} documents added, "
+        f"{facts['documents_without_content']:,} without content left out, {facts['documents_truncated']:,} cut; "
+        f"{opened.index.info()['documents']:,} in all",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command("delete")
+def delete(
+    engine: ENGINE,
+    ids: Annotated[list[str] | None, typer.Argument(help="Ids of documents.")] = None,
+    ids_file: Annotated[Path | None, typer.Option("--ids", help="File with one id a line.")] = None,
+) -> None:
+    """Remove documents."""
+    from kivuko.cli.resources import chosen_ids
+    from kivuko.engine import Engine
+
+    opened = Engine.open(engine)
+    opened.delete(chosen_ids(ids, ids_file))
+    console.print(
+        f"{engine}: {opened.index.info()['documents']:,} documents left",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+@app.command("verify")
+def verify(engine: ENGINE) -> None:
+    """Read every file of an engine and compare it with the checksum that was written with it."""
+    from kivuko.engine import Engine
+
+    Engine.open(engine).verify()
+    console.print(f"{engine}: every file is as it was written", soft_wrap=True, markup=False, highlight=False)
+
+
+@app.command("info")
+def info(engine: ENGINE, as_json: JsonOption = False) -> None:
+    """What an engine holds: documents, languages, how each is searched and how good it was found."""
+    from kivuko.engine import Engine
+    from kivuko.languages import resolve
+
+    facts = Engine.open(engine).info()
+    if as_json:
+        print_json(facts)
+        return
+    index = facts["index"]
+    console.print(
+        f"{index['documents']:,} documents in {resolve(facts['document_language']).name}, "
+        f"index of kind {index['kind']}, "
+        f"{sum(index['bytes'].values()) / 1e6:,.1f} MB",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+    rows = []
+    for tag, language in facts["languages"].items():
+        rows.append(
+            [resolve(tag).name, language["way"], _origin(language["made_from"]), _best(language["quality"])]
+        )
+    print_table(["language", "searched by", "made from", "nDCG@10 of known items"], rows)
+
+
+def _origin(made_from: dict[str, Any] | None) -> str:
+    if made_from is None:
+        return "the documents"
+    return (
+        f"{made_from['source']}, {made_from['trained_on']:,} pairs"
+        if made_from["pairs"]
+        else made_from["source"]
+    )
+
+
+def _best(quality: dict[str, Any] | None) -> str:
+    if quality is None:
+        return "not checked"
+    row = max(quality["rows"], key=lambda row: (row["questions"] == "titles", row["mean"]))
+    return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}], {row['n']} {row['questions']}"
+
+
+def _show(quality: Quality | None, language: Language) -> None:
+    if quality is None:
+        console.print(
+            f"Nothing was held out to check {language.name} with: add it with translation pairs to know more."
+        )
+        return
+    rows = [
+        [
+            row.questions,
+            row.system,
+            f"{row.summary.mean:.3f}",
+            f"[{row.summary.low:.3f}, {row.summary.high:.3f}]",
+            row.summary.n,
+        ]
+        for row in quality.rows
+    ]
+    print_table(["questions", "system", "nDCG@10", "95 %", "n"], rows)
+    for warning in quality.warnings:
+        console.print(f"note: {warning}", soft_wrap=True, markup=False, highlight=False)
+    console.print(
+        "Questions are translation pairs that training did not see; they are of the bitext's kind of text, and say "
+        "less of yours the more that differs.",
+        soft_wrap=True,
+    )
+
+
+def _lexicon(path: Path, language: Language) -> Any:
+    from kivuko.codeswitch import Lexicon
+    from kivuko.codeswitch.lexicon import read_lexicon_tsv
+    from kivuko.errors import InputError
+
+    found = Lexicon.open(path) if path.is_dir() else read_lexicon_tsv(path, language)
+    if found.language != language:
+        raise InputError(
+            "this lexicon is of another language", where=path, expected=language.tag, got=found.language.tag
+        )
+    return found
+
+
+def _settings(given: list[str] | None) -> Any:
+    """``steps=500`` … as the settings of a student; None where none was given."""
+    if not given:
+        return None
+    from kivuko.errors import InputError
+    from kivuko.training.regimes import find_regime
+    from kivuko.training.stages import make_stage
+
+    values = {}
+    for setting in given:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError("a setting cannot be used", where=f"--set {setting}", expected="NAME=VALUE")
+        values[name] = value
+    return make_stage(find_regime("optical"), values, where="--set").settings

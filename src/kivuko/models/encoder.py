@@ -1,0 +1,135 @@
+"""The encoder as an object: a late-interaction model opened once, for as many texts as one likes.
+
+Whatever takes a model takes a folder, a name of the catalogue or hub, or an open :class:`Encoder`. Who asks more than
+one question holds one open: opening a multilingual encoder costs more than encoding hundreds of queries.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kivuko.models import encoding, late_interaction
+from kivuko.models.loading import get
+from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Encoder:
+    """A late-interaction model that reads texts. Use :meth:`open`.
+
+    Attributes:
+        path: the model's folder.
+        model: the open model: a ``MultiVectorEncoder`` of sentence-transformers, or one that ONNX Runtime runs.
+    """
+
+    def __init__(self, path: Path, model: TokenEncoder) -> None:
+        self.path = path
+        self.model = model
+
+    @classmethod
+    def open(cls, model: ModelLike) -> Encoder:
+        """Open a model; an open one is returned as it is.
+
+        Args:
+            model: a folder, a name of the catalogue or hub, or an open encoder.
+
+        Raises:
+            InputError: the folder lacks something, or is no late-interaction model.
+            UnknownNameError: there is no folder and no model of this name.
+            ArtifactError: the folder is ours and damaged.
+            MissingExtraError: the model was exported, and onnxruntime is not installed.
+        """
+        if isinstance(model, Encoder):
+            return model
+        path = get(model)
+        return cls(path, encoding.open_encoder(path))
+
+    @functools.cached_property
+    def space(self) -> str:
+        """The vector space it writes into, see :func:`kivuko.models.late_interaction.space_of`.
+
+        Raises:
+            ArtifactError: the folder does not say.
+        """
+        return late_interaction.space_of(self.path)
+
+    @property
+    def dimension(self) -> int:
+        """Numbers in one token vector."""
+        return late_interaction.dimension(self.model)
+
+    @property
+    def length(self) -> int:
+        """Pieces of a text that are read, special ones included."""
+        return late_interaction.length_limit(self.model)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        task: Task,
+        pooling: float = 1.0,
+        length: int | None = None,
+        progress: Progress | None = None,
+        label: str = "encoding",
+    ) -> TokenVectors:
+        """Content-token vectors of texts, see :func:`kivuko.models.encoding.encode`.
+
+        Args:
+            texts: any number.
+            task: the side they stand on.
+            pooling: tokens of a document that become one vector on average, 1 to 16.
+            length: pieces of a text to read; :attr:`length` by default.
+            progress: a rich display for a bar.
+            label: what the bar says.
+
+        Raises:
+            InputError: ``pooling`` is out of range, or of queries.
+        """
+        own, self.model.max_seq_length = self.model.max_seq_length, length or self.model.max_seq_length
+        try:
+            return encoding.encode(
+                self.model, texts, task=task, pooling=pooling, progress=progress, label=label
+            )
+        finally:
+            self.model.max_seq_length = own
+
+    def truncated(self, texts: Sequence[str]) -> int:
+        """How many texts are longer than it reads."""
+        return late_interaction.truncated(self.model, texts)
+
+    def words_of_tokens(self, text: str, length: int | None = None) -> list[str]:
+        """For each content token of a text, the word around it.
+
+        Args:
+            text: as it was encoded.
+            length: pieces read of it; :attr:`length` by default.
+        """
+        return late_interaction.words_of_tokens(self.model, text, length)
+
+
+#: Whatever takes a model takes these: a folder, a name of the catalogue or hub, an open encoder.
+ModelLike = Path | str | Encoder
+
+
+def folder_of(model: ModelLike) -> Path:
+    """Where a model's files are.
+
+    Raises:
+        InputError, UnknownNameError: there is no such model.
+    """
+    return model.path if isinstance(model, Encoder) else get(model)
+
+
+def space_of(model: ModelLike) -> str:
+    """The vector space of a model, without opening it.
+
+    Raises:
+        ArtifactError: the folder does not say.
+    """
+    return model.space if isinstance(model, Encoder) else late_interaction.space_of(folder_of(model))

@@ -1,0 +1,312 @@
+"""Searching: a searcher holds an index, an encoder and a lexicon open, and answers queries by any of the methods.
+
+Nothing here loads torch until a model is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from kivuko.codeswitch import Lexicon
+from kivuko.collections.collection import Document
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.ranking import Run, ranked
+from kivuko.retrieval.filters import Filter
+from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.text import words
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from kivuko.models.encoder import Encoder, ModelLike
+
+#: Characters of a snippet.
+_WIDTH = 160
+Method = Literal["late-interaction", "bm25", "lexicon-bm25", "fusion"]
+
+
+@dataclass(frozen=True)
+class Match:
+    """Why a document was found: a word of the query and the word of the document that it met.
+
+    Attributes:
+        query_word: the query's word.
+        document_word: the document's.
+        similarity: cosine of the two token vectors, −1 to 1; where words alone were searched, the probability of the
+            translation, above 0 to 1.
+    """
+
+    query_word: str
+    document_word: str
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A document that a search found.
+
+    Attributes:
+        id: of the document.
+        title: its title; may be empty.
+        snippet: a line of its text near what was found.
+        score: higher is better; comparable within one search alone.
+        matches: what the query's words met in it; empty unless asked for.
+        document: all of it, metadata included.
+    """
+
+    id: str
+    title: str
+    snippet: str
+    score: float
+    matches: tuple[Match, ...]
+    document: Document = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rankings of several queries.
+
+    Attributes:
+        run: query id → document id → score.
+        spans: query id → document id → where in the document's full text the passage stands that a model found.
+    """
+
+    run: Run
+    spans: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+
+
+class Searcher:
+    """An index with what queries are read with, each opened once.
+
+    Args:
+        index: an index folder, or an open index.
+        model: encodes the queries: a folder, a name, or an open encoder; None searches by words alone.
+        lexicon: translates the queries' words: a folder, or an open lexicon; None leaves them as they are.
+        method: ``"late-interaction"`` (needs a model), ``"bm25"`` (the words as they are), ``"lexicon-bm25"`` (needs
+            a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
+            model and lexicon allow.
+        weight: the model's share in the fusion, 0 to 1.
+
+    Raises:
+        UnknownNameError: no such method, or no such model.
+        InputError: the method lacks its model or lexicon.
+        ArtifactError: index, model or lexicon are incomplete, or the model does not share the index's space.
+    """
+
+    def __init__(
+        self,
+        index: Index | Path | str,
+        *,
+        model: ModelLike | None = None,
+        lexicon: Lexicon | Path | str | None = None,
+        method: Method | str | None = None,
+        weight: float = 0.5,
+    ) -> None:
+        self.method = _check_method(method, model is not None, lexicon is not None)
+        self.index = index if isinstance(index, Index) else Index.open(Path(index))
+        self.weight = weight
+        self._model = model
+        self._lexicon = lexicon
+        if self.method in ("late-interaction", "fusion") and model is not None:
+            self.index.require_space(model)
+
+    def search(
+        self, query: str, *, top: int = 10, where: Filter | None = None, explain: bool = False
+    ) -> list[Hit]:
+        """The best documents for one query.
+
+        Args:
+            query: text in the searcher's language.
+            top: documents wanted, at least 1.
+            where: which documents may be found.
+            explain: whether to say what the query's words met in each document.
+
+        Raises:
+            UnknownNameError: no document has a field that ``where`` names.
+        """
+        found = self.find({"query": query}, depth=top, where=where)
+        scores, spans = found.run["query"], found.spans.get("query", {})
+        return self.hits(query, {name: scores[name] for name in ranked(scores)[:top]}, spans, explain=explain)
+
+    def rank(
+        self,
+        queries: Mapping[str, str],
+        *,
+        depth: int = 100,
+        where: Filter | None = None,
+        progress: Progress | None = None,
+    ) -> Run:
+        """Query id → document id → score, for many queries: the run of :meth:`find`."""
+        return self.find(queries, depth=depth, where=where, progress=progress).run
+
+    def find(
+        self,
+        queries: Mapping[str, str],
+        *,
+        depth: int = 100,
+        where: Filter | None = None,
+        progress: Progress | None = None,
+    ) -> Found:
+        """Rank the documents for each query, and say by which passages a model found them.
+
+        Args:
+            queries: query id → text.
+            depth: documents kept a query.
+            where: which documents may be found.
+            progress: a rich display for the bar.
+
+        Raises:
+            UnknownNameError: no document has a field that ``where`` names.
+        """
+        if self.method == "late-interaction":
+            return self._by_model(queries, depth, where, progress)
+        if self.method != "fusion":
+            return Found(self._by_words(queries, depth, where))
+        # Fusion needs more of each side than it returns.
+        searched = max(depth, SCALE_DEPTH)
+        found = self._by_model(queries, searched, where, progress)
+        by_words = self._by_words(queries, searched, where)
+        return Found(score_fusion(found.run, by_words, weight=self.weight, depth=depth), found.spans)
+
+    def hits(
+        self,
+        query: str,
+        scores: Mapping[str, float],
+        spans: Mapping[str, tuple[int, int]],
+        *,
+        explain: bool = False,
+    ) -> list[Hit]:
+        """Ranked documents as a person reads them, in the order of ``scores``."""
+        translated = [word for senses in self._structured(query) for word in senses]
+        shown = f"{query} {' '.join(translated)}"
+        found = []
+        for name, score in scores.items():
+            document = self.index.document(name)
+            matches = self._matches(query, document) if explain else ()
+            excerpt = snippet(document, spans.get(name), shown)
+            found.append(Hit(name, document.title, excerpt, score, matches, document))
+        return found
+
+    @property
+    def described(self) -> str:
+        """How it searches, in words."""
+        if self.method == "fusion":
+            return f"model ({self.weight:.2f}) and words ({1 - self.weight:.2f})"
+        return {"late-interaction": "model", "lexicon-bm25": "lexicon and BM25", "bm25": "BM25"}[self.method]
+
+    @functools.cached_property
+    def encoder(self) -> Encoder:
+        """The open model.
+
+        Raises:
+            InputError: the searcher has none.
+        """
+        from kivuko.models.encoder import Encoder
+
+        if self._model is None:
+            raise _lacks(self.method, "model")
+        return Encoder.open(self._model)
+
+    @functools.cached_property
+    def lexicon(self) -> Lexicon | None:
+        """The open lexicon; None where there is none."""
+        if self._lexicon is None or isinstance(self._lexicon, Lexicon):
+            return self._lexicon
+        return Lexicon.open(self._lexicon)
+
+    @functools.cached_property
+    def _translator(self) -> QueryTranslator | None:
+        return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
+
+    def _structured(self, query: str) -> list[dict[str, float]]:
+        """For each word of a query, the documents' words that are searched in its place, with weights."""
+        if self.method == "bm25" or self._translator is None:
+            return [{word: 1.0} for word in words(query)]
+        return self._translator.translate(query)
+
+    def _by_model(
+        self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
+    ) -> Found:
+        from kivuko.retrieval.late_interaction import hits_by_model
+
+        hits = hits_by_model(self.index, self.encoder, queries, depth=depth, where=where, progress=progress)
+        return Found(
+            {query: {hit.id: hit.score for hit in found} for query, found in hits.items()},
+            {query: {hit.id: hit.span for hit in found if hit.span} for query, found in hits.items()},
+        )
+
+    def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | None) -> Run:
+        structured = [self._structured(text) for text in queries.values()]
+        hits = self.index.search_words(structured, depth=depth, where=where)
+        return {
+            query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
+        }
+
+    def _matches(self, query: str, document: Document) -> tuple[Match, ...]:
+        if self.method in ("late-interaction", "fusion"):
+            from kivuko.retrieval.late_interaction import explain
+
+            return tuple(explain(self.index, self.encoder, query, document.id))
+        return tuple(self._word_matches(query, set(words(document.full_text))))
+
+    def _word_matches(self, query: str, there: set[str]) -> Iterator[Match]:
+        """Each word of the query with the most probable of its translations that the document has."""
+        for word in words(query):
+            for senses in self._structured(word):
+                met = [(weight, sense) for sense, weight in senses.items() if sense in there]
+                if met:
+                    weight, sense = max(met, key=lambda each: (each[0], each[1]))
+                    yield Match(word, sense, weight)
+
+
+def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:
+    """An excerpt of a document's text, at most ``width`` characters and two ellipses.
+
+    Args:
+        document: what was found; its title is not repeated.
+        span: the passage in its full text by which it was found; all of it by default.
+        query: the excerpt begins near the first of its words in the passage, where one is there at all.
+        width: characters.
+    """
+    title = len(document.title) + 1
+    begin, end = span or (0, len(document.full_text))
+    text = document.full_text[max(begin, title) : end]
+    whole = " ".join(text.split())
+    if len(whole) <= width:
+        return whole
+    lowered = whole.lower()
+    found = [place for place in (lowered.find(word) for word in words(query)) if place >= 0]
+    # Some of what stands before the word, from the beginning of a word on.
+    start = max(0, min([*found, len(whole)]) - width // 4) if found else 0
+    start = whole.rfind(" ", 0, start) + 1
+    stop = min(len(whole), start + width)
+    if stop < len(whole) and " " in whole[start + 1 : stop]:
+        stop = whole.rfind(" ", start, stop)
+    return ("…" if start else "") + whole[start:stop] + ("…" if stop < len(whole) else "")
+
+
+def _check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Method:
+    """The method meant, once it is clear that it has what it needs."""
+    if method is None:
+        if has_model:
+            return "fusion" if has_lexicon else "late-interaction"
+        return "lexicon-bm25" if has_lexicon else "bm25"
+    if method not in get_args(Method):
+        raise UnknownNameError("search method", method, get_args(Method))
+    if method in ("late-interaction", "fusion") and not has_model:
+        raise _lacks(method, "model")
+    if method == "lexicon-bm25" and not has_lexicon:
+        raise _lacks(method, "lexicon")
+    return method  # type: ignore[return-value]
+
+
+def _lacks(method: str, what: str) -> InputError:
+    return InputError(
+        f"searching by {method} needs a {what}", remedy=f"give --{what} FOLDER, or another --method"
+    )
