@@ -22,7 +22,8 @@ from kivuko.data.queries import training_titles, unique_paragraphs
 from kivuko.data.recipe import english_pages
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.main_job import QUERY_KINDS, collection_index
+from kivuko.experiment.main_job import QUERY_KINDS
+from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction

@@ -18,6 +18,7 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.data.bitext_build import build_bitext
 from kivuko.data.collection_build import build_collection
 from kivuko.data.pages import KIND as PAGES
@@ -25,7 +26,7 @@ from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
-from kivuko.experiment import grid, materials, scoring, tiers
+from kivuko.experiment import grid, scoring, tiers
 from kivuko.experiment.cell_files import finished_cells, pack_cells
 from kivuko.experiment.config import Dose, Experiment, read_experiment
 from kivuko.experiment.grid import cells_of, missing_cells, run_grid
@@ -40,7 +41,8 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.training import teacher
+from kivuko.training import materials, teacher
+from kivuko.training.materials import Draw, Materials
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder
 from test_main_job import shrink
@@ -114,15 +116,6 @@ NAMES = [
 CHEAP = ["bm25-untranslated", "lexicon-bm25"]
 
 
-def forget() -> None:
-    """What the process remembers of the data, for there are several caches here."""
-    for function in (
-        materials.lexicon_of, materials._bitext, materials._dictionaries, materials._table, materials._texts,
-        materials._translated_pages, grid._material_hash, grid._lexicons_hash,
-    ):  # fmt: skip
-        function.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with ``data`` alone, as in a fresh cache, and ``cache``, which is in use."""
@@ -138,7 +131,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(root / "data", root / "cache/data")
     base = str(build_tiny_encoder(root / "encoder", seed=0))
     (root / "tiny.toml").write_text(TOML, encoding="utf-8")
-    forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
         patch.setattr(tiers, "BASE", "multilingual-e5-small")  # the tiny one has no pre-training to speak of
@@ -148,7 +140,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(grid, "RankingSettings", lambda: RankingSettings(steps=1, max_length=16))
         patch.setattr(materials, "PAIRS", {"1k": 100, "5k": 200})
         yield root
-    forget()
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +186,13 @@ def copy(results: Path, tmp_path: Path) -> Path:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the cells that are really measured from now on."""
     names: list[str] = []
-    measure = grid._measure
+    measure = grid.Bench.measure
 
-    def noting(experiment: Experiment, bed: Any, cell: grid.Cell, progress: Any) -> dict[str, Any]:
+    def noting(bench: grid.Bench, cell: grid.Cell) -> dict[str, Any]:
         names.append(cell.name)
-        return measure(experiment, bed, cell, progress)
+        return measure(bench, cell)
 
-    monkeypatch.setattr(grid, "_measure", noting)
+    monkeypatch.setattr(grid.Bench, "measure", noting)
     return names
 
 
@@ -264,9 +255,9 @@ def test_who_has_a_lexicon_is_fused_and_who_has_none_is_not(results: Path) -> No
         cell = cell_of(results, name)
         rows = {(row["language"], row["system"], row["split"]) for row in cell["scores"]}
         systems = ["alone", "fused"] if name.startswith(("codeswitch", "optical")) else ["alone"]
-        expected = {("orm-Latn", system, split) for system in systems for split in scoring.SPLITS}
+        expected = {("orm-Latn", system, split) for system in systems for split in HELD_OUT}
         if "bm25" not in name:  # English asked in English says nothing of a search over words
-            expected |= {("eng-Latn", "alone", split) for split in scoring.SPLITS}
+            expected |= {("eng-Latn", "alone", split) for split in HELD_OUT}
         assert rows == expected, name
 
 
@@ -304,7 +295,7 @@ def test_the_model_that_others_start_from_stays_and_the_others_go(results: Path,
 # The numbers
 
 
-@pytest.mark.parametrize("split", scoring.SPLITS)
+@pytest.mark.parametrize("split", HELD_OUT)
 def test_scores_of_an_encoder_are_those_of_a_run_made_by_hand(
     results: Path, tmp_path: Path, split: str
 ) -> None:
@@ -323,7 +314,7 @@ def test_scores_of_single_vectors_and_translations_by_hand(results: Path, tmp_pa
     index = Index.open(build_index(collection.documents, model, tmp_path / "index"))
     found = search_single_vector(index, model, queries, depth=100)
     assert_scored(values(cell_of(results, "zero-shot-single-vector.none.0")), found)
-    lexicon = materials.lexicon_of(OROMO, "all", 0)
+    lexicon = Materials().lexicon(OROMO, Draw((OROMO,)))
     assert lexicon is not None
     found = QueryTranslator(lexicon, LexicalIndex(collection.documents)).run(queries, 100)
     scored = assert_scored(values(cell_of(results, "lexicon-bm25.all.0")), found)
@@ -367,7 +358,7 @@ def test_other_test_queries_change_no_choice(
     monkeypatch.setenv("KIVUKO_CACHE", str(real))
     titles = {
         query: "zzz" if query in held_out else text
-        for split in scoring.SPLITS
+        for split in HELD_OUT
         for query, text in collection.queries("title", split).items()
     }
     with write_artifact(
@@ -422,7 +413,6 @@ def test_cells_brought_to_another_machine_count(
 ) -> None:
     shutil.copytree(root / "data", tmp_path / "cache/data")
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
-    forget()
     before, names = state(copy), measured(monkeypatch)
     run_grid(experiment, copy, say=lambda line: pytest.fail(line))
     assert names == []

@@ -35,7 +35,6 @@ _HOMES = {
     "make_stage": "kivuko.training.stages",
     "public_lexicon": "kivuko.experiment.dictionaries",
     "resolve_language": "kivuko.languages:resolve",
-    "run_main_job": "kivuko.experiment.main_job",
     "run_stages": "kivuko.training.stages",
     "search": "kivuko.retrieval.engine",
     "solve_transport": "kivuko.transport:solve",
