@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli.main).
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint bench results
+.PHONY: demo test lint docs bench results
 
 demo: .venv/installed
 	$(BIN)/kivuko demo
@@ -17,6 +17,10 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The site, in site/: strict, so a dead link is an error, and without fonts or scripts from elsewhere.
+docs: .venv/installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: .venv/installed
 	$(BIN)/python bench/e5_conversion.py

@@ -21,7 +21,6 @@ import numpy as np
 import torch
 
 from kivuko.collections.collection import Collection, Document
-from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
@@ -29,6 +28,7 @@ from kivuko.models import encoding, late_interaction
 from kivuko.models.onnx import GRAPH, OnnxEncoder, export, quantise, write_graph
 from kivuko.models.token_vectors import TokenEncoder as Encoder
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.training.teacher import default_teacher
 

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from kivuko import transport
-from kivuko.data.pages import load_pages
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.help_pages import load_pages
 from kivuko.training.fit import freeze
 from kivuko.training.optical import OpticalLoss
 from kivuko.training.teacher import default_teacher

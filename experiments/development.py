@@ -24,14 +24,14 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, hash_json, read_manifest, write_atomically
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.config import Budget
 from kivuko.experiment.main_job import QUERY_KINDS
 from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.training.materials import Draw, Materials

@@ -21,8 +21,6 @@ import torch
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
 from kivuko.collections.collection import Collection, Document
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import load_pages
 from kivuko.errors import InputError
 from kivuko.evaluation.fairness import language_shares, rank_shifts
 from kivuko.evaluation.measures import evaluate
@@ -35,6 +33,8 @@ from kivuko.experiment.report.page import save_charts
 from kivuko.experiment.report.plans import own_students
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.collections import build_collection
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index

@@ -24,14 +24,13 @@ from kivuko.cli.display import bars
 from kivuko.collections.collection import Collection, Document
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import load_pages
-from kivuko.data.queries import paragraph_queries
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.collections import build_collection, paragraph_queries
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Run
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index

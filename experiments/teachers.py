@@ -17,14 +17,13 @@ import torch
 
 from kivuko.cli.display import bars
 from kivuko.collections.collection import Collection
-from kivuko.data.collection_build import build_collection
-from kivuko.data.queries import training_titles, unique_paragraphs
-from kivuko.data.recipe import english_pages
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.main_job import QUERY_KINDS
 from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
+from kivuko.public.collections import build_collection, training_titles, unique_paragraphs
+from kivuko.public.help_pages import english_pages
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.training.rank_in_batch import RankingSettings

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 
 from kivuko.cleaning.chain import NAMES, USUAL, Edit, FilterChain, named_steps
 from kivuko.cleaning.filters import near_duplicate_key
+from kivuko.cleaning.interface_text import mnemonics, numbers_disagree, placeholders_disagree
 from kivuko.cleaning.pairs import drop_reason
 from kivuko.cli import data
 from kivuko.collections.bitext import Pair
 from kivuko.collections.counts import DropReport
-from kivuko.data.numerals import numbers_disagree
-from kivuko.data.placeholders import mnemonics, placeholders_disagree
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language, resolve
 

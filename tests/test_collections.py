@@ -13,13 +13,12 @@ from kivuko.collections.bitext import Pair
 from kivuko.collections.collection import Collection
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import SPLITS, split_of
-from kivuko.data.collection_build import build_collection
-from kivuko.data.collection_sources import COLLECTIONS, collections_for
-from kivuko.data.formats.mallard import read_topic
-from kivuko.data.leakage import HeldOut, drop_leaking, held_out_terms, held_out_texts
-from kivuko.data.sources import cldr_annotations, ict_terms
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import known, resolve
+from kivuko.public import cldr, ict_terms
+from kivuko.public.collections import COLLECTIONS, build_collection, collections_for
+from kivuko.public.gnome_help import read_topic
+from kivuko.public.leakage import HeldOut, drop_leaking, held_out_terms, held_out_texts
 from kivuko.text import comparison_key, words
 
 TOPIC = """<?xml version="1.0" encoding="utf-8"?>
@@ -234,7 +233,7 @@ def test_a_damaged_source_is_refused(
 def test_terms_of_another_shape_are_refused(terms: Path) -> None:
     (terms / "tech_mezgeb_qalat" / "terms.json").write_text('[{"id": 1}]', encoding="utf-8")
     with pytest.raises(InputError, match="not the list of ICT terms"):
-        ict_terms.read(terms)
+        ict_terms.read_terms(terms)
 
 
 def test_what_does_not_exist_is_refused_with_what_does(tmp_path: Path) -> None:
@@ -348,9 +347,9 @@ def test_real_held_out_texts_and_terms_cover_every_held_out_query() -> None:
 
 
 def test_every_declared_language_is_in_the_package() -> None:
-    declared = [language for language in known() if cldr_annotations.covers(language)]
+    declared = [language for language in known() if cldr.has_annotations(language)]
     assert len(declared) > 80
-    assert all(len(cldr_annotations.read(language)) >= 100 for language in declared)
+    assert all(len(cldr.read_annotations(language)) >= 100 for language in declared)
 
 
 def test_collections_of_some_languages() -> None:

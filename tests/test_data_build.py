@@ -13,9 +13,9 @@ from kivuko.cli.data import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import split_of
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 
 MESSAGES = "usr/share/mediawiki/languages/i18n"
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kivuko.data.formats.gettext import read_mo
-from kivuko.data.formats.messages import read_messages
+from kivuko.cleaning.interface_text import read_messages
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.public.catalogues import read_mo
 from kivuko.readers.bitext import read_pairs
 from kivuko.readers.documents import read_documents, read_queries
 

@@ -10,11 +10,11 @@ import pytest
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import SPLITS, split_of
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import load_pages
 from kivuko.errors import ArtifactError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
+from kivuko.public.help_pages import load_pages
 from kivuko.text import comparison_key, words
 
 KINDS = ("title", "paragraph", "english-title")

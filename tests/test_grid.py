@@ -19,14 +19,10 @@ from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import KIND as PAGES
-from kivuko.data.pages import load_pages
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
-from kivuko.experiment import grid, scoring, tiers
+from kivuko.experiment import grid, scoring
 from kivuko.experiment.cell_files import finished_cells, pack_cells
 from kivuko.experiment.config import Dose, Experiment, read_experiment
 from kivuko.experiment.grid import cells_of, missing_cells, run_grid
@@ -35,6 +31,10 @@ from kivuko.experiment.report.contrasts import dose_table
 from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models.late_interaction import KIND as MODEL
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
+from kivuko.public.help_pages import KIND as PAGES
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
@@ -133,7 +133,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (root / "tiny.toml").write_text(TOML, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
-        patch.setattr(tiers, "BASE", "multilingual-e5-small")  # the tiny one has no pre-training to speak of
         patch.setattr(grid, "BASE", base)
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "CENTRING_PAGES", 40)

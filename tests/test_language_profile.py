@@ -12,18 +12,17 @@ import pytest
 from kivuko.artifact import write_artifact
 from kivuko.cli.languages import ENCODER, YARDSTICK
 from kivuko.cli.main import run
-from kivuko.data import bitext_build
-from kivuko.data.recipe import COLLECTION_RECIPE as RECIPE
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment import language_profile
 from kivuko.experiment.language_profile import SAMPLE, profile
 from kivuko.experiment.language_table import counted, reach_row, share, writing_row
 from kivuko.experiment.tiers import SEEN, UNSEEN, is_seen, resource_tier
-from kivuko.experiment.within_reach import BITEXT_SOURCES, within_reach
 from kivuko.languages import known, resolve
 from kivuko.models import get
 from kivuko.models.catalogue import find
 from kivuko.models.tokenizer import TokenizerProfile
+from kivuko.public.reach import within_reach
+from kivuko.public.recipe import RECIPE
 from kivuko.training.teacher import BASE
 
 PAGE = Path(__file__).parents[1] / "docs" / "languages.md"
@@ -120,11 +119,6 @@ def test_tiers_are_those_of_experiments() -> None:
         assert resource_tier(True, pairs) == tier
     assert [resource_tier(False, pairs) for pairs in (None, 50_000)] == [UNSEEN, UNSEEN]
     assert [resource_tier(True, None), resource_tier(None, 50_000)] == [None, None]
-
-
-def test_sources_of_bitext_are_all_that_there_are() -> None:
-    built_from = [source.NAME for source in bitext_build._FURTHER_SOURCES]
-    assert list(BITEXT_SOURCES) == ["libreoffice-help", *built_from]
 
 
 def test_reach_shows_what_is_built_and_only_that(own_cache: Path) -> None:

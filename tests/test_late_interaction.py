@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from kivuko.collections.collection import Collection, Document
-from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import centring, encoding, get, late_interaction
 from kivuko.models.token_vectors import Task, TokenVectors
+from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.changes import build

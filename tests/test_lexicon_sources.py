@@ -8,10 +8,11 @@ import pytest
 
 from kivuko.artifact import read_manifest
 from kivuko.codeswitch.lexicon import best
-from kivuko.data.lexicon_sources import SOURCES, cldr_names, freedict
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import resolve
+from kivuko.public import cldr, freedict
+from kivuko.public.lexicons import public_lexicon
+from kivuko.public.sources import LEXICONS
 from kivuko.readers.dictionaries import (
     Entry,
     Translation,
@@ -204,14 +205,14 @@ def cldr_files(
 def test_names_are_paired_by_key(tmp_path: Path) -> None:
     cldr_files(tmp_path, "en", "Kenya (East)", "Kenyan Shilling", "January", "week")
     folders = cldr_files(tmp_path, "om", "Keeniyaa", "Shilingii (K)", "Amajjii", "torban")
-    found = cldr_names.read_names(OROMO, folders, {})
+    found = cldr.names_in(OROMO, folders, {})
     assert [(row.english, row.foreign) for row in found.rows] == [
         ("Kenya", "Keeniyaa"), ("Kenyan Shilling", "Shilingii"), ("January", "Amajjii"), ("week", "torban"),
     ]  # fmt: skip
     assert dict(found.drops.reasons) == {"same as the English": 2}
     (tmp_path / "cldr-dates-full/main/om/dateFields.json").write_text('{"main": {}}', encoding="utf-8")
     with pytest.raises(InputError, match="no CLDR file"):
-        cldr_names.read_names(OROMO, folders, {})
+        cldr.names_in(OROMO, folders, {})
 
 
 #: Entries and the source: ranges around what was seen in November 2026, and a word that will stay.
@@ -267,7 +268,7 @@ def test_real_swahili_by_hand() -> None:
 
 def test_sources_left_out_and_languages_without_any() -> None:
     assert public_lexicon("azb") is None
-    assert public_lexicon("om", without=list(SOURCES)) is None
+    assert public_lexicon("om", without=list(LEXICONS)) is None
     with pytest.raises(UnknownNameError, match="unknown dictionary 'freedit'"):
         public_lexicon("om", without=["freedit"])
     with pytest.raises(InputError, match="English is the source"):

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from kivuko.collections.collection import Collection, Document
-from kivuko.data.collection_build import build_collection
 from kivuko.errors import FetchError, InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve
 from kivuko.packages import fetch_archive, read_dependencies
+from kivuko.public.collections import build_collection
 from kivuko.retrieval.apertium import ApertiumTranslator, apertium_pairs, run_pipeline
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents

@@ -17,15 +17,15 @@ from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
-from kivuko.data.pages import load_pages
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import main_job
 from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SYSTEMS, MainJob, run_main_job
 from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
+from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, ranked
 from kivuko.retrieval.fusion import choose_weight, score_fusion
 from kivuko.retrieval.index import Index

@@ -16,14 +16,12 @@ from kivuko.codeswitch.lexicon import PREFIX_MARK
 from kivuko.collections.bitext import Pair
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.data.collection_sources import collections_for
-from kivuko.data.leakage import held_out_terms, held_out_texts
-from kivuko.data.pages import load_pages
-from kivuko.data.recipe import english_pages
-from kivuko.data.sources.libreoffice_help import Page
 from kivuko.errors import InputError
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.languages import Language, resolve
+from kivuko.public.collections import collections_for
+from kivuko.public.help_pages import Page, english_pages, load_pages
+from kivuko.public.leakage import held_out_terms, held_out_texts
+from kivuko.public.lexicons import public_lexicon
 from kivuko.text import comparison_key, words
 from kivuko.training import materials as rooms
 from kivuko.training.materials import (
@@ -290,7 +288,7 @@ def test_own_files_stand_in_for_public_data_throughout(own: Path) -> None:
     assert len(held.translated[OROMO]) == len(held.english_pairs) == 9
     assert held.english_pairs[0][0] == "title 0"
     assert list(held.documents) == list(held.english_texts)
-    assert any("linked.tsv: 4 of 5 texts kept; dropped: a side without text 1" in line for line in said), said
+    assert any("linked.tsv: 4 of 5 texts kept; dropped: 1 empty side" in line for line in said), said
     # What the pairs say goes before the lexicon where a budget has pairs; without pairs it is the lexicon's turn.
     assert "cufi" in materials.lexicon(OROMO, Draw((OROMO,), "all")).entries  # type: ignore[union-attr]
     for draw in (Draw((OROMO,), "lexicon"), Draw((OROMO,), "all", given_lexicon=True)):

@@ -13,9 +13,9 @@ from kivuko.codeswitch import EnglishTable, Lexicon, Switched, Switcher, SwitchR
 from kivuko.codeswitch.lexicon import Senses
 from kivuko.codeswitch.switcher import word_spans
 from kivuko.collections.bitext import Bitext
-from kivuko.data.bitext_build import build_bitext
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language, resolve
+from kivuko.public.bitext import build_bitext
 from kivuko.text import words
 
 OROMO, SWAHILI, KHMER, THAI, TURKISH = map(resolve, ("om", "sw", "km", "th", "tr"))

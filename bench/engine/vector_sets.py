@@ -25,10 +25,10 @@ from kivuko.artifact import (
     write_atomically,
 )
 from kivuko.collections.collection import Collection, Document
-from kivuko.data.collection_build import build_collection
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models.token_vectors import TokenVectors
+from kivuko.public.collections import build_collection
 
 KIND = "engine-bench-vectors"
 QUERY_KIND = "engine-bench-queries"

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from importlib import resources
 
-from kivuko.errors import UnknownNameError
+from kivuko.errors import InputError, UnknownNameError
 
 _RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Thaa"})
 # Scripts that do not put a space between words. Tibetan marks syllables (tsheg), not words.
@@ -75,6 +75,23 @@ def resolve(name: str) -> Language:
     names = [spelling for language in known() for spelling in (language.name, language.tag)]
     remedy = "give a code (om, orm), a tag (orm-Latn) or an English name; `kivuko data list` shows all"
     raise UnknownNameError("language", name, names, remedy=remedy)
+
+
+def foreign_language(language: Language | str) -> Language:
+    """The language meant, which must not be English.
+
+    Raises:
+        UnknownNameError: no such language.
+        InputError: it is English.
+    """
+    found = resolve(language) if isinstance(language, str) else language
+    if found.short == "en":
+        raise InputError(
+            "English is the source language: its pages are the documents of every collection",
+            got=language,
+            remedy="name the language to carry search to, such as om",
+        )
+    return found
 
 
 @functools.cache

@@ -92,7 +92,7 @@ class Chosen:
 @functools.cache
 def benchmarks() -> tuple[Benchmark, ...]:
     """The catalogue, in its own order."""
-    text = files("kivuko.data.benchmarks").joinpath("catalogue.toml").read_text(encoding="utf-8")
+    text = files("kivuko.benchmarks").joinpath("catalogue.toml").read_text(encoding="utf-8")
     return tuple(_entry(body) for body in tomllib.loads(text)["collection"])
 
 

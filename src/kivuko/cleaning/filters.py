@@ -20,8 +20,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from kivuko.data.numerals import numbers_disagree
-from kivuko.data.placeholders import mnemonics, placeholders_disagree
+from kivuko.cleaning.interface_text import mnemonics, numbers_disagree, placeholders_disagree
 from kivuko.files.seen_texts import SeenTexts
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, script_share, words
@@ -188,7 +187,7 @@ class MostlyMarkup(PairFilter):
 
 
 class Numbers(PairFilter):
-    """Numbers that disagree: see :func:`kivuko.data.numerals.numbers_disagree`."""
+    """Numbers that disagree: see :func:`kivuko.cleaning.interface_text.numbers_disagree`."""
 
     name = "numbers"
     reason = "numbers disagree"
@@ -200,7 +199,7 @@ class Numbers(PairFilter):
 
 
 class Placeholders(PairFilter):
-    """Placeholders that only one side has: see :func:`kivuko.data.placeholders.placeholders_disagree`."""
+    """Placeholders that only one side has: see :func:`kivuko.cleaning.interface_text.placeholders_disagree`."""
 
     name = "placeholders"
     reason = "placeholders disagree"
@@ -211,7 +210,7 @@ class Placeholders(PairFilter):
 
 
 class Mnemonics(PairFilter):
-    """More or fewer letters marked as shortcuts: see :func:`kivuko.data.placeholders.mnemonics`."""
+    """More or fewer letters marked as shortcuts: see :func:`kivuko.cleaning.interface_text.mnemonics`."""
 
     name = "mnemonics"
     reason = "shortcuts disagree"

@@ -16,9 +16,9 @@ from kivuko.cleaning.filters import (
     PairFilter,
     WrongScript,
 )
+from kivuko.cleaning.interface_text import CJK_MNEMONIC, MNEMONIC, PLACEHOLDER
 from kivuko.collections.bitext import Pair
 from kivuko.collections.counts import DropReport
-from kivuko.data.placeholders import CJK_MNEMONIC, MNEMONIC, PLACEHOLDER
 from kivuko.languages import Language
 from kivuko.text import comparison_key, normalise
 

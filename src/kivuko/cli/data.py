@@ -200,6 +200,15 @@ app.command("clean")(clean_command)
 app.command("import-collection")(collections.import_collection)
 app.command("benchmarks")(collections.benchmarks)
 
+# What some sources are called in the table of all languages.
+_SHORT = {
+    "cldr-probe": "cldr",
+    "gnome-help": "gnome",
+    "ict-terms": "terms",
+    "libreoffice-help": "help",
+    "libreoffice-l10n": "l10n",
+}
+
 LanguageArgument = Annotated[str, typer.Argument(help="Code, tag or English name: om, orm, orm-Latn, Oromo.")]
 
 
@@ -209,29 +218,9 @@ def list_data() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from kivuko.data.sources import (
-        cldr_annotations,
-        django,
-        gettext_catalogues,
-        gnome_help,
-        ict_terms,
-        kolibri,
-        libreoffice_help,
-        libreoffice_l10n,
-        mediawiki,
-        udhr,
-        wordpress,
-    )
     from kivuko.languages import known
+    from kivuko.public.sources import BITEXT, COLLECTIONS
 
-    collections = {
-        "help": libreoffice_help,
-        "gnome": gnome_help,
-        "terms": ict_terms,
-        "cldr": cldr_annotations,
-    }
-    bitext = {"help": libreoffice_help, "l10n": libreoffice_l10n}
-    bitext |= {each.NAME: each for each in (mediawiki, gettext_catalogues, wordpress, kolibri, django, udhr)}
     table = Table("language")
     for column in ("tag", "code"):
         table.add_column(column, no_wrap=True)
@@ -241,8 +230,8 @@ def list_data() -> None:
     table.add_column("pairs", justify="right", no_wrap=True)
     for language in known():
         covering = [
-            " ".join(label for label, source in sources.items() if source.covers(language))
-            for sources in (collections, bitext)
+            " ".join(_SHORT.get(name, name) for name, source in sources.items() if source.covers(language))
+            for sources in (COLLECTIONS, BITEXT)
         ]
         if language.short != "en" and any(covering):
             table.add_row(language.name, language.tag, language.short, *covering, *_built(language.tag))
@@ -280,10 +269,9 @@ def build(
     from rich.console import Console
 
     from kivuko.collections.collection import LIBREOFFICE_HELP
-    from kivuko.data.bitext_build import build_bitext
-    from kivuko.data.collection_build import build_collection, collection_folder
-    from kivuko.data.collection_sources import collections_for
     from kivuko.languages import resolve
+    from kivuko.public.bitext import build_bitext
+    from kivuko.public.collections import build_collection, collection_folder, collections_for
 
     console, progress = Console(), Console(stderr=True)
     found = resolve(language)
@@ -315,9 +303,9 @@ def info(
     from rich.console import Console
 
     from kivuko.artifact import cache_folder, is_complete
-    from kivuko.data.collection_sources import COLLECTIONS
     from kivuko.errors import ArtifactError
     from kivuko.languages import resolve
+    from kivuko.public.sources import COLLECTIONS
 
     given = Path(language_or_folder)
     folder = given if given.is_dir() else cache_folder() / "data" / resolve(language_or_folder).tag

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from kivuko.collections.collection import Document
+from kivuko.cli.resources import chosen_ids, read_collection_documents
 
 app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)
 
@@ -52,7 +51,7 @@ def build(
 
     chosen = check_kind(kind)
     _set_threads(threads)
-    found = _read(documents)
+    found = read_collection_documents(documents)
     with bars() as progress:
         encoder = None if chosen == "lexical" else _encoder(model, progress)
         build_index(
@@ -86,7 +85,7 @@ def add(
     from kivuko.retrieval.index import Index
 
     _set_threads(threads)
-    found = _read(documents)
+    found = read_collection_documents(documents)
     opened = Index.open(index)
     with bars() as progress:
         encoder = None if opened.space is None else _encoder(model, progress)
@@ -107,17 +106,10 @@ def delete(
 ) -> None:
     """Remove documents from an index; `kivuko index compact` frees their space."""
     from kivuko.cli.display import console
-    from kivuko.errors import InputError
-    from kivuko.files.streams import lines
     from kivuko.retrieval.index import Index
 
-    wanted = list(ids or [])
-    if ids_file is not None:
-        wanted += [line.strip() for _, line in lines(ids_file) if line.strip()]
-    if not wanted:
-        raise InputError("no document was named", expected="ids as arguments, or a file of them with --ids")
     opened = Index.open(index)
-    opened.delete(list(dict.fromkeys(wanted)))
+    opened.delete(chosen_ids(ids, ids_file))
     console.print(f"{index}: {opened.info()['documents']:,} documents left", soft_wrap=True)
 
 
@@ -162,14 +154,6 @@ def info(index: INDEX) -> None:
         table.add_row(f"{name}, on disk", f"{size / 1e6:,.1f} MB{a_token}")
     table.add_row("vector space", str(facts["space"] or "none"))
     console.print(table)
-
-
-def _read(documents: Path) -> list[Document]:
-    from kivuko.artifact import is_complete
-    from kivuko.collections.collection import Collection
-    from kivuko.readers.documents import read_documents
-
-    return Collection.open(documents).documents if is_complete(documents) else read_documents(documents)
 
 
 def _encoder(model: Path | None, progress: object) -> Path:

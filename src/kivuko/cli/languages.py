@@ -27,9 +27,9 @@ def list_languages(encoder: EncoderOption = ENCODER) -> None:
     from kivuko.cli.display import console
     from kivuko.experiment.language_table import ABSENT, number, yes_or_no
     from kivuko.experiment.tiers import is_seen, resource_tier
-    from kivuko.experiment.within_reach import within_reach
     from kivuko.languages import known
     from kivuko.models.catalogue import find
+    from kivuko.public.reach import within_reach
 
     table = Table("language")
     for column in ("tag", "code"):
@@ -69,9 +69,9 @@ def info(
     from rich.table import Table
 
     from kivuko.cli.display import console
-    from kivuko.data.recipe import foreign_language
     from kivuko.experiment.language_profile import profile
     from kivuko.experiment.language_table import ABSENT, counted, number, share, yes_or_no
+    from kivuko.languages import foreign_language
 
     spoken = foreign_language(language)
     working = Console(stderr=True).status(f"building {spoken.name} bitext and dictionaries")

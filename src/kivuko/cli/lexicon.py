@@ -21,11 +21,12 @@ from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import SPLITS
-from kivuko.data.lexicon_sources import SOURCES, freedict
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.experiment.dictionaries import public_lexicon, source_lexicon
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
+from kivuko.public import freedict
+from kivuko.public.lexicons import public_lexicon, source_lexicon
+from kivuko.public.sources import LEXICONS
 from kivuko.readers.dictionaries import (
     RawTranslations,
     Reading,
@@ -71,12 +72,12 @@ def imported(source: str, language: Language, file_format: str | None, output: P
         MissingExtraError: a ``.zst`` file without the package that reads it.
         ArtifactError: ``output`` holds something that Kivuko did not write.
     """
-    if file_format is None and source in {PUBLIC, *SOURCES}:
+    if file_format is None and source in {PUBLIC, *LEXICONS}:
         return _saved(_public(source, language), output)
     path = Path(source)
     if not path.exists():
         raise UnknownNameError(
-            "dictionary", source, (PUBLIC, *SOURCES), remedy="give one of these names, or the path of a file"
+            "dictionary", source, (PUBLIC, *LEXICONS), remedy="give one of these names, or the path of a file"
         )
     file_format = file_format or format_by_name(path, language)
     if file_format is None:
@@ -159,9 +160,9 @@ def _public(source: str, language: Language) -> Lexicon:
         found = public_lexicon(language)
         if found is not None:
             return found.lexicon
-    elif SOURCES[source].covers(language):
-        return source_lexicon(SOURCES[source].read(language), language)
-    having = [name for name, each in SOURCES.items() if each.covers(language)]
+    elif LEXICONS[source].covers(language):
+        return source_lexicon(LEXICONS[source].read(language), language)
+    having = [name for name, each in LEXICONS.items() if each.covers(language)]
     raise InputError(
         f"{source} has no {language.name}",
         expected=", ".join(having) or "a file of your own: there is no public dictionary in this language",
@@ -234,7 +235,7 @@ def import_(
 
     pass  # RELAYOUT
     from kivuko.cli.display import console
-    from kivuko.data.recipe import foreign_language
+    from kivuko.languages import foreign_language
 
     check_replaceable(output, "lexicon")
     lexicon = imported(source, foreign_language(language), file_format, output)

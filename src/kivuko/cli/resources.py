@@ -33,8 +33,8 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
     """Pairs of English and ``language``; what was dropped from a person's file is printed.
 
     Args:
-        bitext: a file in any of the formats of :func:`kivuko.data.read_pairs`, a bitext folder, or None for the
-            public sources.
+        bitext: a file in any of the formats of :func:`kivuko.readers.bitext.read_pairs`, a bitext folder, or None for
+            the public sources.
         language: what the foreign sides must be in.
         lowest_score: pairs of the file with a lower score are dropped.
 
@@ -44,7 +44,7 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
         ArtifactError: the folder is no complete bitext.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.data.bitext_build import build_bitext
+    from kivuko.public.bitext import build_bitext
     from kivuko.readers.bitext import open_pairs
 
     with bars() as progress:

@@ -16,7 +16,7 @@ Aligner = Literal["model-1", "eflomal"]
 
 
 class PairOfTexts(Protocol):
-    """An English text and its translation, as in :class:`kivuko.data.Pair`."""
+    """An English text and its translation, as in :class:`kivuko.collections.bitext.Pair`."""
 
     @property
     def english(self) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kivuko.artifact import Manifest, read_manifest
@@ -30,6 +31,25 @@ class Pair:
     english: str
     foreign: str
     source: str
+
+
+@dataclass(frozen=True)
+class RawPairs:
+    """Pairs of one source as they stand there, before cleaning.
+
+    Attributes:
+        source: the source's name.
+        licence: SPDX expression.
+        packages: the packages they are in, each with its version; None for it if a person gave the files.
+        pairs: the pairs in an order that does not change.
+        parents: content hashes of the artefacts that they were read from.
+    """
+
+    source: str
+    licence: str
+    packages: Mapping[str, str | None]
+    pairs: list[Pair]
+    parents: Mapping[str, str] = field(default_factory=dict)
 
 
 class Bitext:

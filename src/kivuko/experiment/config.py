@@ -18,11 +18,10 @@ from pydantic import (
     model_validator,
 )
 
-from kivuko.data.collection_sources import collection_source
-from kivuko.data.recipe import foreign_language
 from kivuko.errors import InputError, KivukoError
 from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
-from kivuko.languages import Language, resolve
+from kivuko.languages import Language, foreign_language, resolve
+from kivuko.public.collections import collection_source
 from kivuko.training.materials import Budget, EnglishSources, GivenPath, Sources
 from kivuko.training.regimes import find_regime
 from kivuko.training.stages import Stage, check_order, make_stage

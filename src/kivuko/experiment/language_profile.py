@@ -7,15 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kivuko.data.lexicon_sources import cldr_names
-from kivuko.data.recipe import foreign_language
-from kivuko.data.sources import udhr
 from kivuko.errors import MissingExtraError, UnknownNameError
 from kivuko.experiment.tiers import is_seen, resource_tier
-from kivuko.experiment.within_reach import Reach, cached_bitext, within_reach
-from kivuko.languages import Language
+from kivuko.languages import Language, foreign_language
 from kivuko.models.catalogue import find
 from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
+from kivuko.public import cldr, udhr
+from kivuko.public.reach import Reach, cached_bitext, within_reach
 from kivuko.text import normalise, script_share
 from kivuko.text.identification import identifiable
 
@@ -139,7 +137,7 @@ def _bitext(language: Language) -> _Pairs:
 
 
 def _udhr(language: Language) -> _Pairs:
-    raw = udhr.read_raw(language) if udhr.covers(language) else None
+    raw = udhr.read_pairs(language) if udhr.covers(language) else None
     # Some pages are in another script of the language: Central Kurdish is there in Latin letters.
     pairs = [] if raw is None else raw.pairs
     return [
@@ -148,9 +146,9 @@ def _udhr(language: Language) -> _Pairs:
 
 
 def _cldr_names(language: Language) -> _Pairs:
-    if not cldr_names.covers(language):
+    if not cldr.has_names(language):
         return []
-    return [(row.english, row.foreign) for row in cldr_names.read(language).rows]
+    return [(row.english, row.foreign) for row in cldr.read_names(language).rows]
 
 
 TEXTS: Mapping[str, Callable[[Language], _Pairs]] = MappingProxyType(

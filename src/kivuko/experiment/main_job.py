@@ -18,13 +18,13 @@ from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_build import build_collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.scoring import DEPTH, collection_index
 from kivuko.languages import Language
 from kivuko.models import late_interaction
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.fusion import WeightChoice, choose_weight, score_fusion
 from kivuko.retrieval.index import Index

@@ -15,14 +15,13 @@ from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
-from kivuko.data.collection_build import build_collection
-from kivuko.data.collection_sources import collections_for
 from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.config import Experiment, Fusion, GivenCollection
 from kivuko.languages import Language, resolve
 from kivuko.models import late_interaction
+from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion, score_fusion

@@ -11,12 +11,11 @@ from pathlib import Path
 from rich.progress import Progress
 
 from kivuko.cleaning.pairs import drop_reason
-from kivuko.data.pages import HelpPages, load_pages
-from kivuko.data.sources import libreoffice_help
-from kivuko.data.sources.libreoffice_help import Page
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.linked.documents import LinkedDocument, Reading, SourceFacts
+from kivuko.public import help_pages
+from kivuko.public.help_pages import HelpPages, Page, load_pages
 from kivuko.text import comparison_key
 
 
@@ -33,7 +32,7 @@ class LinkedHelp:
 
     def __init__(self, languages: Sequence[Language], source_folder: Path | None = None) -> None:
         for language in languages:
-            if not libreoffice_help.covers(language):
+            if not help_pages.covers(language):
                 raise InputError(
                     f"there is no LibreOffice help in {language.name}",
                     where="help",
@@ -48,7 +47,7 @@ class LinkedHelp:
         """What a data card says of it; names the versions of what has been read."""
         return SourceFacts(
             name="LibreOffice help",
-            licence=libreoffice_help.LICENCE,
+            licence=help_pages.LICENCE,
             attribution="the authors and translators of LibreOffice's help",
             meaning="the same page name: one page is the translation of the other",
             versions={
@@ -70,7 +69,7 @@ class LinkedHelp:
         paragraphs that stay English in it.
 
         Raises:
-            InputError, FetchError: see ``kivuko.data.pages.load_pages``.
+            InputError, FetchError: see ``kivuko.public.help_pages.load_pages``.
         """
         english_language = resolve("en")
         english = self._pages(english_language)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, exclusive, hash_file, is_complete, read_manifest, write_artifact
-from kivuko.errors import FetchError
+from kivuko.errors import FetchError, InputError
 from kivuko.packages.clients import AptClient, download_npm, download_wheel, verify_download
 from kivuko.packages.unpack import read_deb, read_dependencies, read_wheel, unpack_npm, unpack_wheel
 
@@ -29,6 +29,7 @@ __all__ = [
     "read_deb",
     "read_dependencies",
     "read_wheel",
+    "roots",
 ]
 KIND = "package"
 ARCHIVE = "package.deb"
@@ -166,6 +167,17 @@ def fetch_npm(name: str) -> Path:
             unpack_npm(archive, building)
         archive.unlink()
     return folder
+
+
+def roots(folder: Path) -> list[Path]:
+    """A person's ``folder``, then its subfolders by name: one unpacked package, several side by side, a system root.
+
+    Raises:
+        InputError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError("there is no such folder", where=folder, remedy="check the path given with --from")
+    return [folder, *sorted(child for child in folder.iterdir() if child.is_dir())]
 
 
 def package_version(package: Path) -> str:

@@ -157,6 +157,13 @@ def _scored(
     ]
 
 
+def rows_of(offsets: NDArray[np.int64], passages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of the tokens of some passages, passage after passage."""
+    lengths = offsets[passages + 1] - offsets[passages]
+    begins = np.cumsum(lengths) - lengths
+    return np.repeat(offsets[passages] - begins, lengths) + np.arange(lengths.sum())
+
+
 def chunks_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int]]:
     """Ranges of whole passages with at most ``tokens`` tokens each, or one longer passage."""
     ends = np.cumsum(lengths)
@@ -178,10 +185,3 @@ def runs_of(lengths: NDArray[np.int64], tokens: int) -> list[tuple[int, int, int
         step = max(1, tokens // length)
         runs += [(first, min(first + step, end), length) for first in range(begin, end, step)]
     return runs
-
-
-def rows_of(offsets: NDArray[np.int64], passages: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the tokens of some passages, passage after passage."""
-    lengths = offsets[passages + 1] - offsets[passages]
-    begins = np.cumsum(lengths) - lengths
-    return np.repeat(offsets[passages] - begins, lengths) + np.arange(lengths.sum())

@@ -24,17 +24,16 @@ from kivuko.collections.bitext import Pair
 from kivuko.collections.collection import LIBREOFFICE_HELP, Document
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.data.bitext_build import build_bitext
-from kivuko.data.collection_sources import collections_for
-from kivuko.data.leakage import held_out_terms, held_out_texts
-from kivuko.data.pages import load_pages
-from kivuko.data.recipe import english_pages
-from kivuko.data.sources import libreoffice_help
 from kivuko.errors import InputError
-from kivuko.experiment.dictionaries import public_lexicon
 from kivuko.files.streams import plain_name
 from kivuko.files.tables import read_jsonl, read_tsv
 from kivuko.languages import Language, resolve
+from kivuko.public import help_pages
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import collections_for
+from kivuko.public.help_pages import english_pages, load_pages
+from kivuko.public.leakage import held_out_terms, held_out_texts
+from kivuko.public.lexicons import public_lexicon
 from kivuko.readers import msmarco
 from kivuko.readers.bitext import bitext_paths, open_pairs
 from kivuko.readers.documents import read_documents
@@ -436,7 +435,7 @@ class Materials:
 
         Empty for a language without help pages.
         """
-        if not libreoffice_help.covers(language):
+        if not help_pages.covers(language):
             return {}
         english, held_out = english_pages(None).pages, held_out_texts(language)
         translated = {}
@@ -582,7 +581,7 @@ def read_linked(path: Path, report: DropReport) -> Iterator[tuple[str, str]]:
     for _, fields in rows:
         foreign, english = map(normalise, fields or ("", ""))
         if not foreign or not english:
-            report.drop("a side without text")
+            report.drop("empty side")
             continue
         report.kept += 1
         yield foreign, english

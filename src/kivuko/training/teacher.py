@@ -20,11 +20,10 @@ from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, rea
 from kivuko.collections.collection import Document
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.data.collection_build import page_documents
-from kivuko.data.queries import FEWEST_WORDS, training_titles, unique_paragraphs
-from kivuko.data.recipe import english_pages
 from kivuko.errors import InputError
 from kivuko.models import centring, encoding, get, late_interaction
+from kivuko.public.collections import FEWEST_WORDS, page_documents, training_titles, unique_paragraphs
+from kivuko.public.help_pages import english_pages
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import comparison_key, words
 from kivuko.training import english

@@ -1,0 +1,175 @@
+"""The syntax of interface text: placeholders, shortcut letters, numbers, ICU messages and MediaWiki's message files.
+
+What stands in such a text for something else must be the same in its translation, whatever order and digits the
+language puts it in.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from collections import Counter
+
+from kivuko.errors import InputError
+
+PLACEHOLDER = re.compile(
+    r"\$\(\w+\)|\$\[\w+\]|\$\{\w*\}|\$\w+\$?|%\{\w+\}|%\(\w+\)\w?|%[A-Z][A-Z0-9_]+%?|%\d+(?!\$)(?![.\d]*[a-z]\b)"
+    # printf and strftime, also right before letters of another script: Khmer and Thai put no space there.
+    r"|%(?:\d+\$)?[-+#0'^_]*(?:\d+|\*)?(?:\.(?:\d+|\*))?(?:hh?|ll?|[zjtqLEO])?[A-Za-z](?![A-Za-z])"
+    r"|%%|%@|\{[\w.]*\}|#\d+"
+)
+CJK_MNEMONIC = re.compile(r"\s*\([~_&][A-Za-z0-9]\)")
+MNEMONIC = re.compile(r"~(?=\S)|(?<![A-Za-z0-9])&(?=\w)|(?<=[A-Za-z])&(?=[a-z])")
+
+# As above, but with ASCII names: Khmer puts no space between ``$1`` and its next word.
+_COMPARED = re.compile(r"\$\d+|" + PLACEHOLDER.pattern, re.ASCII)
+_POSITION = re.compile(r"^%\d+\$")
+# {{PLURAL:$1|page|$1 pages}}: how many forms there are, and whether gender matters, is the language's business.
+_CHOICE_START = re.compile(r"\{\{\s*(?:PLURAL|GENDER|GRAMMAR)\s*:[^{}|]*\|", re.IGNORECASE)
+_AMOUNT = re.compile(r"\$\d{2,}|\$\d[.,]?\d|%\d+[.,]\d+(?!\w)")
+
+_DIGITS = re.compile(r"\d+")
+_LIST_MARKER = re.compile(r"^\W*\d{1,3}\s?[.):។]\s")
+
+_ICU_CHOICE = re.compile(r"\s*\w+\s*,\s*(?:plural|select|selectordinal)\s*,(?:\s*offset:\d+)?")
+_ICU_SELECTOR = re.compile(r"\s*(=?\w+)\s*\{")
+_ICU_PLAIN = re.compile(r"[^{}]*")
+
+
+def placeholders(text: str) -> Counter[str]:
+    """The placeholders of a raw text, each as often as it comes: ``%s``, ``%1$s`` (as ``%s``), ``{0}``, ``$1``.
+
+    A percent sign that is doubled to mean itself is none, and ``$15``, ``$1.50`` and ``%2,5`` are amounts.
+    """
+    found: Counter[str] = Counter()
+    for match in _COMPARED.finditer(text):
+        if match[0] != "%%" and not _AMOUNT.match(text, match.start()):
+            found[_POSITION.sub("%", match[0])] += 1
+    return found
+
+
+def placeholders_disagree(first: str, second: str) -> bool:
+    """Whether one raw text has a placeholder that the other has not, or another number of it.
+
+    Their number does not matter in texts with MediaWiki's plural and gender forms, nor what those are chosen by.
+    ``%50`` is a percentage, as Turkish and Basque write it, where the other text has ``50%`` or ``50 %``.
+    """
+    here, there = (placeholders(_CHOICE_START.sub(" ", html.unescape(text))) for text in (first, second))
+    if _CHOICE_START.search(first) or _CHOICE_START.search(second):
+        here, there = Counter(set(here)), Counter(set(there))
+    return any(
+        not re.search(rf"(?<!\d){re.escape(name.removeprefix('%'))}\s?%", other)
+        for only, other in ((here - there, second), (there - here, first))
+        for name in only
+    )
+
+
+def mnemonics(text: str) -> int:
+    """How many letters of a raw text are marked as shortcuts by ``&`` or ``~``: ``&File``, ``~File``, ``文件(&F)``.
+
+    GTK's ``_File`` is not looked at, because it cannot be told from names such as ``my_file``.
+    """
+    plain = html.unescape(text)
+    in_brackets = len(CJK_MNEMONIC.findall(plain))
+    return in_brackets + len(MNEMONIC.findall(CJK_MNEMONIC.sub("", plain)))
+
+
+def digit_runs(text: str) -> list[str]:
+    """Every run of decimal digits, in any script, in ASCII digits: ``"٣,500.07"`` gives 3, 500 and 07.
+
+    What separates digits is not looked at, because thousands, decimals, dates and times are punctuated differently
+    from language to language. A list marker at the start (``1.``, ``2)``) is no number of the text.
+    """
+    return [
+        "".join(str(unicodedata.decimal(digit)) for digit in run)
+        for run in _DIGITS.findall(_LIST_MARKER.sub("", text))
+    ]
+
+
+def numbers_disagree(first: str, second: str) -> bool:
+    """Whether one text has a number that the other cannot have meant.
+
+    Numbers are compared without regard to their order and to separators (10,000 and 10000 agree). One that only one
+    text has counts if it has two digits or more, for smaller ones are often written as words (``3 files``, ``three
+    files``); two different small ones, one in each text, count too. Texts with numerals that are no decimal digits
+    (፲, 十, Ⅻ, ²) are not compared.
+    """
+    runs_here, runs_there = digit_runs(first), digit_runs(second)
+    here, there = (Counter(run.lstrip("0") for run in runs) for runs in (runs_here, runs_there))
+    if here == there or "".join(runs_here) == "".join(runs_there):
+        return False
+    if _has_other_numerals(first) or _has_other_numerals(second):
+        return False
+    only_here, only_there = here - there, there - here
+    return bool(only_here and only_there) or any(len(number) > 1 for number in only_here + only_there)
+
+
+def _has_other_numerals(text: str) -> bool:
+    return any(
+        not character.isdecimal() and unicodedata.numeric(character, None) is not None for character in text
+    )
+
+
+def plain_text(message: str) -> str:
+    """The message without its arguments; of a choice the form ``other`` stays, as of gettext's plurals.
+
+    Example: ``"{n, number} {n, plural, one {page} other {pages}} of {book}"`` becomes ``"  pages of  "``.
+
+    A message whose braces do not match, or whose choice has no ``other``, stays as it is.
+    """
+    try:
+        text, end = _icu_message(message, 0)
+    except ValueError:
+        return message
+    return text if end == len(message) else message
+
+
+def _icu_message(source: str, start: int) -> tuple[str, int]:
+    """Text from ``start`` to the brace that closes it (or the end), and where that is."""
+    text = ""
+    while True:
+        plain = _ICU_PLAIN.match(source, start)
+        assert plain is not None  # it matches nothing at all too
+        text, start = text + plain[0], plain.end()
+        if start == len(source) or source[start] == "}":
+            return text, start
+        choice = _ICU_CHOICE.match(source, start + 1)
+        form, start = _icu_choice(source, choice.end()) if choice else (" ", source.find("}", start) + 1)
+        if start == 0:
+            raise ValueError("an argument does not end")
+        text += form
+
+
+def _icu_choice(source: str, start: int) -> tuple[str, int]:
+    """Form ``other`` of the choice whose selectors begin at ``start``, and where the choice has ended."""
+    forms = {}
+    while selector := _ICU_SELECTOR.match(source, start):
+        form, end = _icu_message(source, selector.end())
+        if end == len(source):
+            raise ValueError("a form does not end")
+        forms[selector[1]], start = form.replace("#", " "), end + 1
+    end = source.find("}", start)
+    if "other" not in forms or source[start:end].strip() or end < 0:
+        raise ValueError("a choice without the form other")
+    return forms["other"], end + 1
+
+
+def read_messages(data: bytes, where: object) -> dict[str, str]:
+    """Messages of one file by key; the ``@metadata`` entry is left out.
+
+    Args:
+        data: the file's content.
+        where: its path, for errors.
+
+    Raises:
+        InputError: the file is not a JSON object of strings in UTF-8.
+    """
+    try:
+        body = json.loads(data.decode("utf-8"))
+    except ValueError as error:
+        raise InputError("this is not a JSON message file in UTF-8", where=where, got=str(error)) from error
+    if not isinstance(body, dict):
+        raise InputError("this is not a JSON object", where=where, got=type(body).__name__)
+    return {key: text for key, text in body.items() if not key.startswith("@") and isinstance(text, str)}
