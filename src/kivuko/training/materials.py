@@ -459,8 +459,10 @@ class Materials:
                 given, language, lambda pair: [text for side in pair for text in _whole_and_title(side)], path
             )
         pairs = []
-        for name, translated in self._translated_pages(language).items():
-            ours = english_pages(None).pages[name].paragraphs
+        pages = self._translated_pages(language)
+        english = english_pages(None).pages if pages else {}
+        for name, translated in pages.items():
+            ours = english[name].paragraphs
             keys = list(ours)
             first = [translated[key] for key in keys[: len(keys) // 2] if key in translated]
             second = [ours[key] for key in keys[len(keys) // 2 :]]
