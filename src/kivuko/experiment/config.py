@@ -266,8 +266,8 @@ class Experiment(_Strict):
             for name in self.collections:
                 if isinstance(name, str):
                     collection_source(name)
-        named = [str(name) for name in self.collections]
-        twice = sorted({name for name in named if named.count(name) > 1})
+        searched = [str(name) for name in self.collections]
+        twice = sorted({name for name in searched if searched.count(name) > 1})
         if twice:
             raise ValueError(f"collections stand twice: {', '.join(twice)}; give one of them another name")
         for name, values in self.defaults.items():
