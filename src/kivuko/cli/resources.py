@@ -90,36 +90,17 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
         ArtifactError: the folder is no complete bitext.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.collections.bitext import Bitext
-    from kivuko.errors import InputError
     from kivuko.public.bitext import build_bitext
-    from kivuko.readers.bitext import read_pairs
+    from kivuko.readers.bitext import open_pairs
 
-    if bitext is not None and not bitext.is_dir():
-        with bars() as progress:
-            pairs, drops = read_pairs(bitext, language, lowest_score=lowest_score, progress=progress)
-        console.print(
-            f"{bitext}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}",
-            soft_wrap=True,
+    with bars() as progress:
+        return open_pairs(
+            bitext or build_bitext(language),
+            language,
+            lowest_score=lowest_score,
+            say=lambda line: console.print(line, soft_wrap=True),
+            progress=progress,
         )
-        return pairs
-    if lowest_score is not None:
-        raise InputError(
-            "only pairs from a file of yours have scores",
-            where="--lowest-score",
-            got=bitext or "the public sources",
-            remedy="leave it out, or give a file with --bitext",
-        )
-    opened = Bitext.open(bitext if bitext is not None else build_bitext(language))
-    if opened.language != language:
-        raise InputError(
-            "this bitext is of another language",
-            where=opened.path,
-            expected=language.tag,
-            got=opened.language.tag,
-            remedy="name that language, or give another bitext",
-        )
-    return opened.pairs
 
 
 def read_collection_documents(path: Path) -> list[Document]:
