@@ -1,6 +1,6 @@
-"""Several filters one after the other over a stream of translation pairs, with counts and samples of each.
+"""Filters one after the other over a stream of translation pairs, with counts and samples of each.
 
-The filters for translation pairs by name, in the order that suits most bitext.
+They are asked for by name; the order of the names is one that suits most bitext.
 """
 
 from __future__ import annotations

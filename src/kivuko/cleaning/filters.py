@@ -1,13 +1,9 @@
 """Filters for translation pairs: each a small named object that knows when a pair is none, and says why.
 
-They look at the two texts alone. Those that remember what came before are in
-:mod:`kivuko.cleaning.filters`; :mod:`kivuko.cleaning.chain` applies several in order and counts.
-
-Filters for translation pairs that remember what came before: near-duplicates, and English sides that recur.
-
-They are exact on a coarse key, in one pass and with some 9 bytes for each pair that is kept
+Most look at the two texts alone. The last two remember what came before: near-duplicates, and English sides that
+recur. They are exact on a coarse key, in one pass and with some 9 bytes for each pair that is kept
 (:class:`kivuko.files.seen_texts.SeenTexts`). Pairs that differ by a word are two pairs: finding those takes
-MinHash or embeddings, which is not done here.
+MinHash or embeddings, which is not done here. :mod:`kivuko.cleaning.chain` applies several in order and counts.
 """
 
 from __future__ import annotations
@@ -31,6 +27,8 @@ _CREDITS = re.compile(r"translator[\s_-]*credits?\b|\byour (?:names|emails)\b", 
 _MARKUP = re.compile(
     r"(?:https?|ftp|mailto|file):\S+|\bwww\.\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|</?[a-zA-Z][^<>]*>|&#?\w+;"
 )
+_NUMBER = re.compile(r"\d+")
+_NUMBERS_IN_A_ROW = re.compile(r"\b0(?: 0)+\b")
 
 
 @dataclass
@@ -251,59 +249,6 @@ class OtherLanguage(PairFilter):
         return _is_in_another(self, asked, self.language)
 
 
-def length(text: str, language: Language) -> int:
-    """Length in letters of an alphabet; a Chinese, Japanese or Korean character stands for about three."""
-    return 3 * len(text) if language.script in _CJK else len(text)
-
-
-def markup_share(text: str) -> float:
-    """Share (0 to 1) of the characters that belong to addresses, tags and entities."""
-    return sum(len(found[0]) for found in _MARKUP.finditer(text)) / len(text) if text else 0.0
-
-
-def _is_in_another(pair_filter: PairFilter, text: str, language: Language) -> bool:
-    verdict = judge(text, language)
-    pair_filter.not_checked += verdict is Verdict.NOT_CHECKED
-    return verdict is Verdict.NOT_IN
-
-
-@functools.lru_cache(maxsize=16)  # several filters ask for the words of the same pair
-def _spelled(text: str) -> tuple[str, ...]:
-    """The words that are not mere numbers."""
-    return tuple(word for word in words(text) if not word.isdigit())
-
-
-def _own(english: str, foreign_words: tuple[str, ...]) -> list[str]:
-    """The foreign words that are not in the English text."""
-    known = frozenset(_spelled(english))
-    return [word for word in foreign_words if word not in known]
-
-
-def _letters(text: str) -> str:
-    """Letters and marks; in many scripts vowels are marks, and a word may have no second letter."""
-    return "".join(each for each in text if unicodedata.category(each)[0] in "LM")
-
-
-_NUMBER = re.compile(r"\d+")
-_NUMBERS_IN_A_ROW = re.compile(r"\b0(?: 0)+\b")
-
-
-def near_duplicate_key(text: str) -> str:
-    """Two texts with the same key are near-duplicates.
-
-    Case, numbers (all become 0, with what separates their digits), punctuation, symbols and white space do not
-    matter. Letters, their marks and their order do.
-    """
-    numbered = _NUMBER.sub("0", comparison_key(text))
-    return _NUMBERS_IN_A_ROW.sub("0", " ".join("".join(map(_compared, numbered)).split()))
-
-
-@functools.cache
-def _compared(character: str) -> str:
-    """Letters, marks (many vowels are some) and numerals as they are; a space for anything else."""
-    return character if unicodedata.category(character)[0] in "LMN" else " "
-
-
 @dataclass
 class NearDuplicate(PairFilter):
     """A pair whose two sides both have the :func:`near_duplicate_key` of an earlier one that came this far."""
@@ -334,3 +279,52 @@ class RepeatedEnglish(PairFilter):
         """See :class:`PairFilter`."""
         key = comparison_key(english)
         return not any(self._seen.add(f"{key}\t{count}") for count in range(int(self.threshold)))
+
+
+def length(text: str, language: Language) -> int:
+    """Length in letters of an alphabet; a Chinese, Japanese or Korean character stands for about three."""
+    return 3 * len(text) if language.script in _CJK else len(text)
+
+
+def markup_share(text: str) -> float:
+    """Share (0 to 1) of the characters that belong to addresses, tags and entities."""
+    return sum(len(found[0]) for found in _MARKUP.finditer(text)) / len(text) if text else 0.0
+
+
+def near_duplicate_key(text: str) -> str:
+    """Two texts with the same key are near-duplicates.
+
+    Case, numbers (all become 0, with what separates their digits), punctuation, symbols and white space do not
+    matter. Letters, their marks and their order do.
+    """
+    numbered = _NUMBER.sub("0", comparison_key(text))
+    return _NUMBERS_IN_A_ROW.sub("0", " ".join("".join(map(_compared, numbered)).split()))
+
+
+@functools.cache
+def _compared(character: str) -> str:
+    """Letters, marks (many vowels are some) and numerals as they are; a space for anything else."""
+    return character if unicodedata.category(character)[0] in "LMN" else " "
+
+
+def _is_in_another(pair_filter: PairFilter, text: str, language: Language) -> bool:
+    verdict = judge(text, language)
+    pair_filter.not_checked += verdict is Verdict.NOT_CHECKED
+    return verdict is Verdict.NOT_IN
+
+
+@functools.lru_cache(maxsize=16)  # several filters ask for the words of the same pair
+def _spelled(text: str) -> tuple[str, ...]:
+    """The words that are not mere numbers."""
+    return tuple(word for word in words(text) if not word.isdigit())
+
+
+def _own(english: str, foreign_words: tuple[str, ...]) -> list[str]:
+    """The foreign words that are not in the English text."""
+    known = frozenset(_spelled(english))
+    return [word for word in foreign_words if word not in known]
+
+
+def _letters(text: str) -> str:
+    """Letters and marks; in many scripts vowels are marks, and a word may have no second letter."""
+    return "".join(each for each in text if unicodedata.category(each)[0] in "LM")

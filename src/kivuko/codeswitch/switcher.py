@@ -1,10 +1,7 @@
-"""How a translation is written in the place of English text: case, and the border between two of them.
+"""Code-switching: some words of an English text replaced by their translations.
 
-The words of an English text that may be switched, with their places.
-
-What code-switching did to a text, and to many.
-
-Code-switching: some words of an English text replaced by their translations.
+The words that may be switched are found with their places; a translation is written in the case of what it replaces,
+and with the border between words that its script has. Each text says what was done to it, and many are counted.
 
 Litschko, Artemova, Plank, "Boosting Zero-shot Cross-lingual Retrieval by Training on Artificially
 Code-Switched Data", Findings of ACL 2023, arXiv 2305.05295.
@@ -25,44 +22,14 @@ from kivuko.languages import Language
 from kivuko.text import words
 from kivuko.text.normal import WORD_BORDER
 
+SENSES = ("sampled", "best")
+# Between the words of a phrase; punctuation or a line's end shows that they are none.
+_WITHIN_PHRASE = re.compile(r"[^\S\r\n]+|[-‐‑]")
 # Georgian capitals exist in Unicode but hardly in text.
 _WITH_CASE = frozenset({"Latn", "Cyrl", "Grek", "Armn"})
 _DOTTED_CAPITAL_I = frozenset({"aze", "tur"})
 _TSHEG = "\u0f0b"
 _BORDERS = {"Khmr": WORD_BORDER, "Tibt": _TSHEG}
-
-
-def in_case_of(english: str, translation: str, language: Language) -> str:
-    """The translation in the case pattern of the English text it replaces.
-
-    CAPITALS (two letters or more) give capitals; a capital first letter gives one; anything else ("iPhone")
-    leaves the translation as it is, and so do scripts without case.
-    """
-    if language.script not in _WITH_CASE:
-        return translation
-    if english.isupper() and sum(map(str.isalpha, english)) > 1:
-        return _dotted(translation, language).upper()
-    if english[:1].isupper():
-        first = next((at for at, character in enumerate(translation) if character.isalpha()), 0)
-        capital = _dotted(translation[first : first + 1], language).title()
-        return translation[:first] + capital + translation[first + 1 :]
-    return translation
-
-
-def border_between(language: Language) -> str:
-    """What stands between two words of the language where English has one space.
-
-    Scripts without spaces write nothing there, Khmer U+200B (which text normalisation keeps as the border of
-    words) and Tibetan the tsheg: running text of the language looks so, and an encoder's pieces differ after
-    a space.
-    """
-    return _BORDERS.get(language.script, "") if language.spaceless else " "
-
-
-def _dotted(text: str, language: Language) -> str:
-    return text.replace("i", "İ") if language.iso639_3 in _DOTTED_CAPITAL_I else text
-
-
 # A letter or digit with what may stand inside a word: combining marks, joiners, soft hyphens, variation
 # selectors. Letters of other scripts are in, so that no English word is found at the edge of a foreign one.
 _MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f"
@@ -81,29 +48,6 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-
-
-class WordSpan(NamedTuple):
-    """A word at ``text[start:stop]``; ``key`` is its form in :func:`kivuko.text.words`."""
-
-    start: int
-    stop: int
-    key: str
-
-
-def word_spans(text: str) -> list[WordSpan]:
-    """The words of an English text, in order and without overlap.
-
-    Words are those of :func:`kivuko.text.words`: the parts of a hyphenated compound are words, an apostrophe
-    inside belongs to the word. Left out, because translating them would be wrong: numbers and anything with a
-    digit or underscore; placeholders, markup, addresses; and words joined by ``. @ = & ~`` or a backslash.
-    """
-    found = []
-    for token in _TOKEN.finditer(text):
-        run = token["word"]
-        if run and "_" not in run and not any(map(str.isnumeric, run)):
-            found.append(WordSpan(token.start(), token.end(), " ".join(words(run))))
-    return found
 
 
 @dataclass(frozen=True)
@@ -168,11 +112,6 @@ class SwitchReport:
             "coverage": round(self.coverage, 4), "realised rate": round(self.realised_rate, 4),
             "by language": dict(sorted(self.by_language.items())),
         }  # fmt: skip
-
-
-SENSES = ("sampled", "best")
-# Between the words of a phrase; punctuation or a line's end shows that they are none.
-_WITHIN_PHRASE = re.compile(r"[^\S\r\n]+|[-‐‑]")
 
 
 class Switcher:
@@ -326,3 +265,57 @@ def _drawn(senses: Senses, draw: float) -> str:
         if draw < 0:
             return translation
     return senses[-1][0]  # rounding: the probabilities sum to a little less than 1
+
+
+class WordSpan(NamedTuple):
+    """A word at ``text[start:stop]``; ``key`` is its form in :func:`kivuko.text.words`."""
+
+    start: int
+    stop: int
+    key: str
+
+
+def word_spans(text: str) -> list[WordSpan]:
+    """The words of an English text, in order and without overlap.
+
+    Words are those of :func:`kivuko.text.words`: the parts of a hyphenated compound are words, an apostrophe
+    inside belongs to the word. Left out, because translating them would be wrong: numbers and anything with a
+    digit or underscore; placeholders, markup, addresses; and words joined by ``. @ = & ~`` or a backslash.
+    """
+    found = []
+    for token in _TOKEN.finditer(text):
+        run = token["word"]
+        if run and "_" not in run and not any(map(str.isnumeric, run)):
+            found.append(WordSpan(token.start(), token.end(), " ".join(words(run))))
+    return found
+
+
+def in_case_of(english: str, translation: str, language: Language) -> str:
+    """The translation in the case pattern of the English text it replaces.
+
+    CAPITALS (two letters or more) give capitals; a capital first letter gives one; anything else ("iPhone")
+    leaves the translation as it is, and so do scripts without case.
+    """
+    if language.script not in _WITH_CASE:
+        return translation
+    if english.isupper() and sum(map(str.isalpha, english)) > 1:
+        return _dotted(translation, language).upper()
+    if english[:1].isupper():
+        first = next((at for at, character in enumerate(translation) if character.isalpha()), 0)
+        capital = _dotted(translation[first : first + 1], language).title()
+        return translation[:first] + capital + translation[first + 1 :]
+    return translation
+
+
+def border_between(language: Language) -> str:
+    """What stands between two words of the language where English has one space.
+
+    Scripts without spaces write nothing there, Khmer U+200B (which text normalisation keeps as the border of
+    words) and Tibetan the tsheg: running text of the language looks so, and an encoder's pieces differ after
+    a space.
+    """
+    return _BORDERS.get(language.script, "") if language.spaceless else " "
+
+
+def _dotted(text: str, language: Language) -> str:
+    return text.replace("i", "İ") if language.iso639_3 in _DOTTED_CAPITAL_I else text

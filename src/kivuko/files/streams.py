@@ -1,7 +1,7 @@
 """Lines of large files, plain or compressed, one at a time: memory does not grow with the file.
 
 ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are told by the name. A damaged or cut-off file is an error that names the
-file and, for lines, the line; never a short read.
+file and, for lines, the line; never a short read. Lines are UTF-8 unless another encoding is named.
 """
 
 from __future__ import annotations
@@ -59,6 +59,87 @@ def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[IO[byte
             yield _decompressed(path, io.BufferedReader(counted, BUFFER))
         finally:
             progress.remove_task(task)
+
+
+def byte_lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, bytes]]:
+    """Number (from 1) and bytes of each line, line end included; only a line feed ends a line.
+
+    Raises:
+        InputError: no such file, or compressed bytes that are damaged or cut off; names ``file:line``.
+        MissingExtraError: see :func:`open_bytes`.
+    """
+    number = 0
+    with open_bytes(path, progress) as stream:
+        try:
+            for number, line in enumerate(stream, start=1):
+                yield number, line
+        except InputError as error:
+            raise _damaged(f"{path}:{number + 1}", error.got) from error
+
+
+def lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
+    """Number (from 1) and text of each line, without its line end; empty lines are yielded too.
+
+    A byte-order mark before the first line is left out.
+
+    Raises:
+        InputError: as :func:`byte_lines`, or a line is not UTF-8.
+        MissingExtraError: see :func:`open_bytes`.
+    """
+    for number, line in byte_lines(path, progress):
+        yield number, decoded(path, number, line)
+
+
+def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """Numbered lines in an encoding in which a line feed is one byte, as in nearly all.
+
+    Raises:
+        InputError: Python does not know the encoding, it is none of these, or a line is not in it.
+    """
+    try:
+        usable = "\n".encode(codecs.lookup(encoding).name) == b"\n"
+    except LookupError:
+        usable = False
+    if not usable:
+        raise InputError(
+            "files in this encoding cannot be read",
+            where=path,
+            expected="an encoding that Python knows and in which a line feed is one byte, such as latin-1",
+            got=encoding,
+            remedy="convert the file to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 FILE > NEW",
+        )
+    if codecs.lookup(encoding).name == "utf-8":
+        yield from lines(path)
+        return
+    for number, line in byte_lines(path):
+        try:
+            yield number, line.decode(encoding).rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                "a line is in another encoding",
+                where=f"{path}:{number}",
+                expected=encoding,
+                got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+                remedy="name the encoding of the file: --encoding NAME",
+            ) from error
+
+
+def decoded(path: Path, number: int, line: bytes) -> str:
+    """A line of :func:`byte_lines` as :func:`lines` gives it.
+
+    Raises:
+        InputError: it is not UTF-8.
+    """
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "the file is not in UTF-8",
+            where=f"{path}:{number}",
+            expected="UTF-8",
+            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
+            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
+        ) from error
 
 
 def _decompressed(path: Path, packed: io.BufferedReader) -> IO[bytes]:
@@ -168,93 +249,6 @@ def _zstandard_frames() -> Callable[[], _ZstandardFrame]:
     return lambda: _ZstandardFrame(decompressor.decompressobj())
 
 
-def byte_lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, bytes]]:
-    """Number (from 1) and bytes of each line, line end included; only a line feed ends a line.
-
-    Raises:
-        InputError: no such file, or compressed bytes that are damaged or cut off; names ``file:line``.
-        MissingExtraError: see :func:`open_bytes`.
-    """
-    number = 0
-    with open_bytes(path, progress) as stream:
-        try:
-            for number, line in enumerate(stream, start=1):
-                yield number, line
-        except InputError as error:
-            raise _damaged(f"{path}:{number + 1}", error.got) from error
-
-
-def lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, str]]:
-    """Number (from 1) and text of each line, without its line end; empty lines are yielded too.
-
-    A byte-order mark before the first line is left out.
-
-    Raises:
-        InputError: as :func:`byte_lines`, or a line is not UTF-8.
-        MissingExtraError: see :func:`open_bytes`.
-    """
-    for number, line in byte_lines(path, progress):
-        yield number, decoded(path, number, line)
-
-
-def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    """Numbered lines in an encoding in which a line feed is one byte, as in nearly all.
-
-    Raises:
-        InputError: Python does not know the encoding, it is none of these, or a line is not in it.
-    """
-    try:
-        usable = "\n".encode(codecs.lookup(encoding).name) == b"\n"
-    except LookupError:
-        usable = False
-    if not usable:
-        raise InputError(
-            "files in this encoding cannot be read",
-            where=path,
-            expected="an encoding that Python knows and in which a line feed is one byte, such as latin-1",
-            got=encoding,
-            remedy="convert the file to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 FILE > NEW",
-        )
-    if codecs.lookup(encoding).name == "utf-8":
-        yield from lines(path)
-        return
-    for number, line in byte_lines(path):
-        try:
-            yield number, line.decode(encoding).rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "a line is in another encoding",
-                where=f"{path}:{number}",
-                expected=encoding,
-                got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-                remedy="name the encoding of the file: --encoding NAME",
-            ) from error
-
-
-def decoded(path: Path, number: int, line: bytes) -> str:
-    """A line of :func:`byte_lines` as :func:`lines` gives it.
-
-    Raises:
-        InputError: it is not UTF-8.
-    """
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the file is not in UTF-8",
-            where=f"{path}:{number}",
-            expected="UTF-8",
-            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
-        ) from error
-
-
-def _damaged(where: object, got: object) -> InputError:
-    return InputError(
-        "this compressed file is damaged or cut short", where=where, got=got, remedy="fetch it again"
-    )
-
-
 def _zstandard_error() -> type[Exception]:
     """What zstd calls damage; without the library no such file was opened."""
     try:
@@ -262,3 +256,9 @@ def _zstandard_error() -> type[Exception]:
     except ImportError:
         return EOFError
     return cast("type[Exception]", zstandard.ZstdError)
+
+
+def _damaged(where: object, got: object) -> InputError:
+    return InputError(
+        "this compressed file is damaged or cut short", where=where, got=got, remedy="fetch it again"
+    )

@@ -1,18 +1,17 @@
-"""What files call a language: ``en``, ``en-US``, ``EN_GB``, ``eng_Latn`` and ``English`` all mean English.
+"""Translation pairs in the layouts that publishers use, read a line at a time: TSV, JSON lines, and Moses.
 
-What a reader of translation pairs yields, and the scores that mined pairs carry.
+A row has its two texts and perhaps a score. The published score of WikiMatrix and CCMatrix is the *margin*: the
+cosine of the two sentences' LASER embeddings divided by their mean cosine with their nearest neighbours in the other
+language (Artetxe and Schwenk, ACL 2019, arXiv 1811.01136). 1 means no closer than the neighbours are, more is better,
+and there is no upper bound. WikiMatrix's authors find 1.04 a good threshold for most pairs of languages (Schwenk et
+al., EACL 2021, arXiv 1907.05791); CCMatrix was mined with 1.06 (Schwenk et al., ACL 2021, arXiv 1911.04944).
 
-The published score of WikiMatrix and CCMatrix is the *margin*: the cosine of the two sentences' LASER embeddings
-divided by their mean cosine with their nearest neighbours in the other language (Artetxe and Schwenk, ACL 2019,
-arXiv 1811.01136). 1 means no closer than the neighbours are, more is better, and there is no upper bound.
-WikiMatrix's authors find 1.04 a good threshold for most pairs of languages (Schwenk et al., EACL 2021,
-arXiv 1907.05791); CCMatrix was mined with 1.06 (Schwenk et al., ACL 2021, arXiv 1911.04944).
+- TSV: lines of two texts, or of a score and two texts as WikiMatrix and CCMatrix have them.
+- JSON lines of the layout that translation data sets have on the Hugging Face hub.
+- Moses, as OPUS has it: ``PREFIX.en`` and ``PREFIX.xx`` with as many lines, perhaps ``PREFIX.scores``.
 
-Pairs as lines of two texts, or of a score and two texts as WikiMatrix and CCMatrix have them.
-
-Pairs as JSON lines of the layout that translation data sets have on the Hugging Face hub.
-
-Moses pairs, as OPUS has them: ``PREFIX.en`` and ``PREFIX.xx`` with as many lines, perhaps ``PREFIX.scores``.
+Which side is English is told by what the file calls its languages: ``en``, ``en-US``, ``EN_GB``, ``eng_Latn`` and
+``English`` all mean English. TMX has a file of its own, :mod:`kivuko.readers.tmx`.
 """
 
 from __future__ import annotations
@@ -36,26 +35,8 @@ from kivuko.files.tables import has_half_characters
 from kivuko.languages import Language, resolve
 
 ENGLISH = resolve("en")
+SCORES = "scores"
 _CODE_PAIR = re.compile(r"([a-z]{2,3}(?:_[a-z]{4})?)-([a-z]{2,3}(?:_[a-z]{4})?)", re.IGNORECASE)
-
-
-@functools.lru_cache(maxsize=4096)
-def language_of(code: str) -> Language | None:
-    """The language that a code, tag or name means; None if it is none we know. A region changes nothing."""
-    try:
-        return resolve(code)
-    except UnknownNameError:
-        return None
-
-
-def pair_in_name(name: str) -> tuple[Language, Language] | None:
-    """The languages of a part between dots such as ``am-en`` in ``WikiMatrix.am-en.tsv``, in this order."""
-    for part in name.split("."):
-        if found := _CODE_PAIR.fullmatch(part):
-            first, second = language_of(found[1]), language_of(found[2])
-            if first and second:
-                return first, second
-    return None
 
 
 class Row(NamedTuple):
@@ -109,6 +90,25 @@ def without_scores(where: object) -> InputError:
         expected="score<TAB>text<TAB>text as in WikiMatrix, PREFIX.scores as in OPUS, or a score in JSON lines",
         remedy="leave --lowest-score out",
     )
+
+
+@functools.lru_cache(maxsize=4096)
+def language_of(code: str) -> Language | None:
+    """The language that a code, tag or name means; None if it is none we know. A region changes nothing."""
+    try:
+        return resolve(code)
+    except UnknownNameError:
+        return None
+
+
+def pair_in_name(name: str) -> tuple[Language, Language] | None:
+    """The languages of a part between dots such as ``am-en`` in ``WikiMatrix.am-en.tsv``, in this order."""
+    for part in name.split("."):
+        if found := _CODE_PAIR.fullmatch(part):
+            first, second = language_of(found[1]), language_of(found[2])
+            if first and second:
+                return first, second
+    return None
 
 
 def read_bitext_tsv(
@@ -263,9 +263,6 @@ def _record(line: str, where: str) -> dict[str, Any]:
             got=f"fields {', '.join(record)}" if isinstance(record, dict) else type(record).__name__,
         )
     return dict(record)
-
-
-SCORES = "scores"
 
 
 @dataclass(frozen=True)

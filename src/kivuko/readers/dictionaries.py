@@ -1,14 +1,10 @@
-"""Translations of words and short phrases, as dictionaries have them, with their origin and what was dropped.
+"""Dictionaries as translations of words and short phrases: what a reading gives, and the two plainest kinds of file.
 
-What stands behind a headword, taken apart: ``leave (a place), quit; stop doing sth`` → ``leave``, ``quit``.
+What stands behind a headword is taken apart: ``leave (a place), quit; stop doing sth`` → ``leave``, ``quit``.
 
-What reading a dictionary file gives: translations, what was left out, and what was changed.
-
-dictd databases: a sorted ``.index`` into a text, which is compressed by dictzip (a kind of gzip).
-
-A line of the index is ``headword TAB offset TAB length``, the numbers in base 64. The entry in the text begins
-with a line of headwords, pronunciation and grammar; the translations follow, as FreeDict's style sheets lay
-them out::
+*dictd databases*, as FreeDict's: a sorted ``.index`` into a text, which is compressed by dictzip (a kind of gzip). A
+line of the index is ``headword TAB offset TAB length``, the numbers in base 64. The entry in the text begins with a
+line of headwords, pronunciation and grammar; the translations follow, as FreeDict's style sheets lay them out::
 
     afisi, ofisi /afˈisi/ /ofˈisi/ <n> [sg=pl]      doze /dˈəʊz/ <VI>
     1.                                              1. first translation, second translation
@@ -16,7 +12,8 @@ them out::
     a definition that is left out                   2. third translation
        See also: {idara}
 
-Dictionaries as lines of a text file, plain or compressed: MUSE's word pairs, and tab-separated translations.
+*Lines of a text file*, plain or compressed: MUSE's word pairs, and tab-separated translations. PanLex, Wiktionary and
+Wikipedia's titles have files of their own beside this one.
 """
 
 from __future__ import annotations
@@ -38,6 +35,31 @@ from kivuko.errors import InputError
 from kivuko.files.streams import lines
 from kivuko.languages import Language
 from kivuko.text import comparison_key, normalise, script_share
+
+_NOTE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
+_UNCLOSED_NOTE = re.compile(r"[(\[{<].*$")
+_BORDER = re.compile(r"[,;،፣、，；]")
+# An alternative (he/it), a label (pl:), a gap (…) or a leftover of markup: what is meant cannot be known.
+_UNCLEAR = re.compile(
+    r"[][(){}<>/\\|=*^_&+:\"…]|\.\.|(?i:\b(?:sth|smth|sb|smb|so's|sb's|etc|esp|cf|pl|sing)\b)"
+)
+_ENDS = " .!?।"
+_PARTICLE = re.compile(r"^(?:to|an?|the) (?=\S)", re.IGNORECASE)
+_DIGITS = {
+    digit: value
+    for value, digit in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
+}
+_ABOUT = re.compile(r"^00-?database")
+#: Pronunciation, grammar or a note begins here.
+_AFTER_HEADWORD = re.compile(r"\s+[/<(\[].*$")
+_SENSE_NUMBER = re.compile(r"(?:^|\s)\d+\.(?=\s|$)")
+# What FreeDict's Swahili says of words that have an entry elsewhere.
+_REFERENCE = re.compile(r"^Plural of \{[^{}]*\}:|See also:.*$")
+# Examples, cross-references and usage notes are indented by more than the odd single space.
+_ASIDE = re.compile(r"^(\s{2,}|\s*[\"“])")
+#: A line of more characters was wrapped if the next one is indented by a space.
+_WRAPPED = 60
+ONE_A_LINE = "one translation a line"
 
 
 @dataclass(frozen=True)
@@ -74,52 +96,6 @@ class RawTranslations:
     drops: DropReport
 
 
-def untranslated(english: str, foreign: str, language: Language) -> str | None:
-    """Why ``foreign`` is no translation although it stands in the place of one; None if it may be one.
-
-    A name that is equal in both languages cannot be told from one that nobody translated. Nothing is lost by
-    leaving both out: a word without translations stands for itself when a query is translated.
-    """
-    if not foreign.strip() or not english.strip():
-        return "empty"
-    if comparison_key(english) == comparison_key(foreign):
-        return "same as the English"
-    return None if script_share(foreign, language.script) >= 0.5 else "not in the language's script"
-
-
-_NOTE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
-_UNCLOSED_NOTE = re.compile(r"[(\[{<].*$")
-_BORDER = re.compile(r"[,;،፣、，；]")
-# An alternative (he/it), a label (pl:), a gap (…) or a leftover of markup: what is meant cannot be known.
-_UNCLEAR = re.compile(
-    r"[][(){}<>/\\|=*^_&+:\"…]|\.\.|(?i:\b(?:sth|smth|sb|smb|so's|sb's|etc|esp|cf|pl|sing)\b)"
-)
-_ENDS = " .!?।"
-_PARTICLE = re.compile(r"^(?:to|an?|the) (?=\S)", re.IGNORECASE)
-
-
-def without_notes(text: str) -> str:
-    """Text without what is in brackets of any kind, normalised: ``bank (of a river)`` → ``bank``."""
-    former = None
-    while former != text:  # notes inside notes
-        former, text = text, _NOTE.sub(" ", text)
-    return normalise(_UNCLOSED_NOTE.sub("", text))
-
-
-def glosses(text: str) -> list[str]:
-    """The translations in a definition, in order, each once; what is no plain word or phrase is left out.
-
-    Notes in brackets go, commas and semicolons separate, and ``~`` (FreeDict's Hindi) is a space.
-    """
-    parts = (part.strip(_ENDS) for part in _BORDER.split(without_notes(text.replace("~", " "))))
-    return list(dict.fromkeys(part for part in parts if part and not _UNCLEAR.search(part)))
-
-
-def without_particle(english: str) -> str:
-    """English without a leading ``to`` of the infinitive or article, unless that is all there is."""
-    return _PARTICLE.sub("", english)
-
-
 @dataclass
 class Reading:
     """Translations of one file.
@@ -151,20 +127,39 @@ class Reading:
         return self
 
 
-_DIGITS = {
-    digit: value
-    for value, digit in enumerate(string.ascii_uppercase + string.ascii_lowercase + string.digits + "+/")
-}
-_ABOUT = re.compile(r"^00-?database")
-#: Pronunciation, grammar or a note begins here.
-_AFTER_HEADWORD = re.compile(r"\s+[/<(\[].*$")
-_SENSE_NUMBER = re.compile(r"(?:^|\s)\d+\.(?=\s|$)")
-# What FreeDict's Swahili says of words that have an entry elsewhere.
-_REFERENCE = re.compile(r"^Plural of \{[^{}]*\}:|See also:.*$")
-# Examples, cross-references and usage notes are indented by more than the odd single space.
-_ASIDE = re.compile(r"^(\s{2,}|\s*[\"“])")
-#: A line of more characters was wrapped if the next one is indented by a space.
-_WRAPPED = 60
+def untranslated(english: str, foreign: str, language: Language) -> str | None:
+    """Why ``foreign`` is no translation although it stands in the place of one; None if it may be one.
+
+    A name that is equal in both languages cannot be told from one that nobody translated. Nothing is lost by
+    leaving both out: a word without translations stands for itself when a query is translated.
+    """
+    if not foreign.strip() or not english.strip():
+        return "empty"
+    if comparison_key(english) == comparison_key(foreign):
+        return "same as the English"
+    return None if script_share(foreign, language.script) >= 0.5 else "not in the language's script"
+
+
+def glosses(text: str) -> list[str]:
+    """The translations in a definition, in order, each once; what is no plain word or phrase is left out.
+
+    Notes in brackets go, commas and semicolons separate, and ``~`` (FreeDict's Hindi) is a space.
+    """
+    parts = (part.strip(_ENDS) for part in _BORDER.split(without_notes(text.replace("~", " "))))
+    return list(dict.fromkeys(part for part in parts if part and not _UNCLEAR.search(part)))
+
+
+def without_notes(text: str) -> str:
+    """Text without what is in brackets of any kind, normalised: ``bank (of a river)`` → ``bank``."""
+    former = None
+    while former != text:  # notes inside notes
+        former, text = text, _NOTE.sub(" ", text)
+    return normalise(_UNCLOSED_NOTE.sub("", text))
+
+
+def without_particle(english: str) -> str:
+    """English without a leading ``to`` of the infinitive or article, unless that is all there is."""
+    return _PARTICLE.sub("", english)
 
 
 @dataclass(frozen=True)
@@ -274,9 +269,6 @@ def _translation_lines(lines: list[str]) -> list[str]:
             found.append(line.strip())
             wanted = numbered is not None and numbered.end() == len(line.rstrip())
     return found
-
-
-ONE_A_LINE = "one translation a line"
 
 
 def read_muse(path: Path, *, english_first: bool, progress: Progress | None = None) -> Reading:

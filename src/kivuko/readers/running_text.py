@@ -1,16 +1,13 @@
-"""Running text in files: JSON lines as mC4 and OSCAR have them, plain text, and folders of these.
-
-Layouts, each a JSON object a line, of which only the text is read: mC4 ``{"text", "timestamp", "url"}``
-(``c4-om.tfrecord-00000-of-00001.json.gz``); OSCAR of 2019 and 21.09 ``{"id", "text", …}``; OSCAR 22.01 and 23.01
-``{"content", "warc_headers", "metadata"}`` (``om_meta.jsonl.gz``, ``om_meta_part_1.jsonl.zst``).
-
-Which running text is used: not empty, long enough, in the right script and language, and not a copy.
-
-Running text of one language, streamed: mC4 and OSCAR files, and folders of plain text.
+"""Running text of one language, streamed from files: which texts there are, and which of them are used.
 
 Such text carries no relevance labels; it serves to adapt an encoder to a language (masked language modelling, new
 subwords). Corpora: mC4 (Xue et al., NAACL 2021, arXiv 2010.11934), OSCAR 23.01 (Abadji et al., LREC 2022,
-arXiv 2201.06642).
+arXiv 2201.06642). Files are plain text, or JSON objects a line, of which only the text is read: mC4
+``{"text", "timestamp", "url"}`` (``c4-om.tfrecord-00000-of-00001.json.gz``); OSCAR of 2019 and 21.09
+``{"id", "text", …}``; OSCAR 22.01 and 23.01 ``{"content", "warc_headers", "metadata"}`` (``om_meta.jsonl.gz``,
+``om_meta_part_1.jsonl.zst``).
+
+A text is used that is not empty, long enough, in the right script and language, and not a copy of an earlier one.
 """
 
 from __future__ import annotations
@@ -35,13 +32,102 @@ from kivuko.text import comparison_key, normalise, script_share, words
 
 KIND = "running-text"
 """The artefact that ``kivuko data import-text`` writes: shards of JSON lines."""
-
 Unit = Literal["document", "paragraph", "line"]
 UNITS: tuple[Unit, ...] = ("document", "paragraph", "line")
 TEXT_FIELDS = ("text", "content")
 """Where a record's text is: mC4 and the older OSCAR call it text, OSCAR from 22.01 on content."""
 _JSON_LINES = (".jsonl", ".json")
 _ENDINGS = f"{', '.join((*_JSON_LINES, '.txt'))}, or one of them and .gz, .bz2, .xz or .zst"
+FEWEST_WORDS = 5
+LOWEST_SCRIPT_SHARE = 0.5
+
+
+@dataclass
+class TextFilter:
+    """Judges texts one after the other; what it keeps it knows again.
+
+    Two texts are the same if their ``comparison_key`` is. Memory grows by some 10 bytes for each text that is kept
+    (:class:`kivuko.files.seen_texts.SeenTexts`) and by nothing else.
+
+    Attributes:
+        language: what the texts should be in.
+        fewest_words: shorter texts are dropped.
+        lowest_script_share: texts with a smaller share of their letters in the language's script are dropped.
+        in_language: says of a normalised text whether it is in the language; None asks nobody. Its answer has to
+            depend on the text alone.
+        seen: the texts that were kept.
+    """
+
+    language: Language
+    fewest_words: int = FEWEST_WORDS
+    lowest_script_share: float = LOWEST_SCRIPT_SHARE
+    in_language: Callable[[str], bool] | None = None
+    seen: SeenTexts = field(default_factory=SeenTexts)
+
+    def judge(self, raw: str) -> tuple[str, str | None]:
+        """The normalised text, and why it is dropped, if it is; the first reason counts."""
+        text = normalise(raw)
+        if not text:
+            return text, "empty"
+        if has_half_characters(text):
+            return text, "half a character"
+        if len(words(text)) < self.fewest_words:
+            return text, f"fewer than {self.fewest_words} words"
+        if script_share(text, self.language.script) < self.lowest_script_share:
+            return text, f"mostly not in the script {self.language.script}"
+        if self.in_language is not None and not self.in_language(text):
+            return text, f"not identified as {self.language.name}"
+        return text, None if self.remember(text) else "duplicate"
+
+    def remember(self, text: str) -> bool:
+        """Whether a normalised text is new; now it is known."""
+        return self.seen.add(comparison_key(text))
+
+
+def keep_usable(texts: Iterable[str], keep: TextFilter, report: DropReport) -> Iterator[str]:
+    """Normalised texts without those that the filter drops, which are counted."""
+    for raw in texts:
+        text, reason = keep.judge(raw)
+        if reason:
+            report.drop(reason)
+            continue
+        report.kept += 1
+        yield text
+
+
+def read_monolingual(
+    path: Path | str,
+    language: Language | str,
+    report: DropReport,
+    *,
+    unit: Unit = "document",
+    fewest_words: int = FEWEST_WORDS,
+    lowest_script_share: float = LOWEST_SCRIPT_SHARE,
+    in_language: Callable[[str], bool] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[str]:
+    """Texts of one language from a file or a folder, one at a time.
+
+    Args:
+        path: JSON lines (``.jsonl`` or ``.json``; the text in ``text`` or ``content``), a plain-text file
+            (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
+            depth, read in the order of their paths. Files with other endings are counted as dropped. A folder of
+            ``kivuko data import-text`` is read too.
+        language: what the texts should be in.
+        report: counts what is kept and dropped while the texts are read.
+        unit: whole documents (records, plain-text files), their paragraphs, which blank lines part, or lines.
+        fewest_words, lowest_script_share, in_language: see :class:`kivuko.readers.running_text.TextFilter`.
+        progress: a rich display for a bar over the bytes of the file that is read.
+
+    Raises:
+        InputError: a line is damaged (names ``file:line``), a file is not in UTF-8, or there is nothing to read.
+        ArtifactError: imported text that is damaged, or another artefact.
+        UnknownNameError: the language is unknown.
+    """
+    path = Path(path)
+    found = resolve(language) if isinstance(language, str) else language
+    texts = (text for file in text_files(path, report) for text in texts_of_file(file, unit, progress))
+    return keep_usable(texts, TextFilter(found, fewest_words, lowest_script_share, in_language), report)
 
 
 def text_files(path: Path, report: DropReport) -> Iterator[Path]:
@@ -154,95 +240,3 @@ def split_text(text: str, unit: Unit) -> Iterable[str]:
         return [line for line in found if line.strip()]
     runs = itertools.groupby(found, key=lambda line: not line.strip())
     return ["\n".join(run) for blank, run in runs if not blank]
-
-
-FEWEST_WORDS = 5
-LOWEST_SCRIPT_SHARE = 0.5
-
-
-@dataclass
-class TextFilter:
-    """Judges texts one after the other; what it keeps it knows again.
-
-    Two texts are the same if their ``comparison_key`` is. Memory grows by some 10 bytes for each text that is kept
-    (:class:`kivuko.files.seen_texts.SeenTexts`) and by nothing else.
-
-    Attributes:
-        language: what the texts should be in.
-        fewest_words: shorter texts are dropped.
-        lowest_script_share: texts with a smaller share of their letters in the language's script are dropped.
-        in_language: says of a normalised text whether it is in the language; None asks nobody. Its answer has to
-            depend on the text alone.
-        seen: the texts that were kept.
-    """
-
-    language: Language
-    fewest_words: int = FEWEST_WORDS
-    lowest_script_share: float = LOWEST_SCRIPT_SHARE
-    in_language: Callable[[str], bool] | None = None
-    seen: SeenTexts = field(default_factory=SeenTexts)
-
-    def judge(self, raw: str) -> tuple[str, str | None]:
-        """The normalised text, and why it is dropped, if it is; the first reason counts."""
-        text = normalise(raw)
-        if not text:
-            return text, "empty"
-        if has_half_characters(text):
-            return text, "half a character"
-        if len(words(text)) < self.fewest_words:
-            return text, f"fewer than {self.fewest_words} words"
-        if script_share(text, self.language.script) < self.lowest_script_share:
-            return text, f"mostly not in the script {self.language.script}"
-        if self.in_language is not None and not self.in_language(text):
-            return text, f"not identified as {self.language.name}"
-        return text, None if self.remember(text) else "duplicate"
-
-    def remember(self, text: str) -> bool:
-        """Whether a normalised text is new; now it is known."""
-        return self.seen.add(comparison_key(text))
-
-
-def read_monolingual(
-    path: Path | str,
-    language: Language | str,
-    report: DropReport,
-    *,
-    unit: Unit = "document",
-    fewest_words: int = FEWEST_WORDS,
-    lowest_script_share: float = LOWEST_SCRIPT_SHARE,
-    in_language: Callable[[str], bool] | None = None,
-    progress: Progress | None = None,
-) -> Iterator[str]:
-    """Texts of one language from a file or a folder, one at a time.
-
-    Args:
-        path: JSON lines (``.jsonl`` or ``.json``; the text in ``text`` or ``content``), a plain-text file
-            (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
-            depth, read in the order of their paths. Files with other endings are counted as dropped. A folder of
-            ``kivuko data import-text`` is read too.
-        language: what the texts should be in.
-        report: counts what is kept and dropped while the texts are read.
-        unit: whole documents (records, plain-text files), their paragraphs, which blank lines part, or lines.
-        fewest_words, lowest_script_share, in_language: see :class:`kivuko.readers.running_text.TextFilter`.
-        progress: a rich display for a bar over the bytes of the file that is read.
-
-    Raises:
-        InputError: a line is damaged (names ``file:line``), a file is not in UTF-8, or there is nothing to read.
-        ArtifactError: imported text that is damaged, or another artefact.
-        UnknownNameError: the language is unknown.
-    """
-    path = Path(path)
-    found = resolve(language) if isinstance(language, str) else language
-    texts = (text for file in text_files(path, report) for text in texts_of_file(file, unit, progress))
-    return keep_usable(texts, TextFilter(found, fewest_words, lowest_script_share, in_language), report)
-
-
-def keep_usable(texts: Iterable[str], keep: TextFilter, report: DropReport) -> Iterator[str]:
-    """Normalised texts without those that the filter drops, which are counted."""
-    for raw in texts:
-        text, reason = keep.judge(raw)
-        if reason:
-            report.drop(reason)
-            continue
-        report.kept += 1
-        yield text
