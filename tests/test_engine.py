@@ -21,6 +21,7 @@ from kivuko.engine.languages import LanguageParts, hold_out
 from kivuko.engine.state import EngineState, Way
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.retrieval.index import Index
 from kivuko.text import comparison_key
 from kivuko.training.optical import OpticalSettings
 from tiny import ENGLISH, FOREIGN, made_up_pairs
@@ -303,3 +304,20 @@ def test_the_language_of_a_query_is_guessed(query: str, language: str) -> None:
         resolve("sw"): Lexicon(resolve("sw"), {"fungua": {"open": 1.0}, "faili": {"file": 1.0}}),
     }
     assert guess(query, lexicons, ENGLISH_LANGUAGE, {*ENGLISH, "the"}) == resolve(language)
+
+
+def test_an_engine_around_a_ready_index(tmp_path: Path, tiny_teacher: Path, other_tiny_encoder: Path) -> None:
+    from kivuko.retrieval.build import build_index
+    from kivuko.training.teacher import untrained_teacher
+
+    index = build_index(documents(), tiny_teacher, tmp_path / "index")
+    stranger = untrained_teacher(str(other_tiny_encoder), [pair.english for pair in made_up_pairs(40)])
+    with pytest.raises(ArtifactError, match="another model's vector space"):
+        Engine.of_index(tmp_path / "engine", index, stranger)
+    engine = Engine.of_index(tmp_path / "engine", index, tiny_teacher)
+    assert [hit.id for hit in engine.search("printer", way=Way("bm25"))] == ["printer"]
+    engine.delete(["printer"])
+    assert not engine.search("printer", way=Way("bm25"))
+    untouched = Index.open(index)
+    untouched.verify()
+    assert untouched.document("printer")  # the engine's changes are its own

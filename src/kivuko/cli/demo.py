@@ -91,16 +91,22 @@ def _show_queries(job: MainJob) -> None:
 
 
 def _show_next(job: MainJob) -> None:
-    """The exact commands to go on with."""
+    """The engine that the demo leaves behind, and the exact commands to go on with."""
     from kivuko.cli.display import console
+    from kivuko.codeswitch import Lexicon
+    from kivuko.engine import Engine
+    from kivuko.engine.languages import LanguageParts
 
+    engine = Engine.of_index(job.student.parent / "engine", job.index, job.teacher)
+    parts = LanguageParts(student=job.student, lexicon=Lexicon.open(job.lexicon), source="the demo's bitext")
+    engine.add_language(job.language, parts)
     short = job.language.short
     console.print(
         "\n[bold]Go on[/bold]\n"
-        f'  kivuko search {job.index} "…" --model {job.student} --lexicon {job.lexicon} --explain\n'
-        f"  kivuko train optical --language {short} --bitext MY_PAIRS.tsv --output models/{short}\n"
-        "  kivuko index build MY_DOCUMENTS.tsv --output indexes/mine\n"
-        f"  kivuko demo --language Khmer",
+        f'  kivuko search {engine.path} "…" --explain\n'
+        "  kivuko engine create my-engine --documents MY_DOCUMENTS.tsv\n"
+        f"  kivuko engine add-language my-engine {short} --bitext MY_PAIRS.tsv\n"
+        "  kivuko demo --language Khmer",
         highlight=False,
         soft_wrap=True,
     )

@@ -13,7 +13,7 @@ from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.engine import state as layout
 from kivuko.engine.guess import guess
-from kivuko.engine.languages import LanguageParts, add_language, place_model
+from kivuko.engine.languages import LanguageParts, add_language, place, place_model
 from kivuko.engine.quality import Quality, measure
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
@@ -141,11 +141,49 @@ class Engine:
                 pooling=pooling,
                 progress=progress,
             )
-            way = Way("bm25") if teacher is None else Way("late-interaction", "teacher")
-            EngineState("", spoken, {spoken.tag: EngineLanguage(None, way)}).write(building)
-            if path.is_dir():
-                path.rmdir()  # empty, as was checked
-            os.replace(building, path)
+            return cls._finish(building, path, spoken)
+
+    @classmethod
+    def of_index(
+        cls, path: Path | str, index: Path, model: ModelLike | None, *, language: Language | str = "en"
+    ) -> Engine:
+        """An engine around an index that is ready.
+
+        Args:
+            path: the folder to write.
+            index: an index folder; the engine gets one of its own, which shares the files as they stand now.
+            model: the model that encoded its documents; None for an index of words alone.
+            language: what the documents are in.
+
+        Returns:
+            The engine; one that stands at ``path`` is returned as it is.
+
+        Raises:
+            ArtifactError: the model is not the index's, or something else stands at ``path``.
+            StorageError: the disk is full.
+        """
+        path = Path(path)
+        check_replaceable(path, layout.KIND)
+        building = path.with_name(f".{path.name}.creating")
+        with exclusive(building):
+            if is_complete(path):
+                return cls.open(path)
+            if model is not None:
+                Index.open(index).require_space(model)
+                place_model(model, building / layout.TEACHER)
+            place(index, building / layout.INDEX, "index")
+            spoken = resolve(language) if isinstance(language, str) else language
+            return cls._finish(building, path, spoken)
+
+    @classmethod
+    def _finish(cls, building: Path, path: Path, language: Language) -> Engine:
+        """Give an engine whose parts are there its state and its name."""
+        has_model = (building / layout.TEACHER).is_dir()
+        way = Way("late-interaction", "teacher") if has_model else Way("bm25")
+        EngineState("", language, {language.tag: EngineLanguage(None, way)}).write(building)
+        if path.is_dir():
+            path.rmdir()  # empty, as was checked
+        os.replace(building, path)
         return cls.open(path)
 
     @property

@@ -144,17 +144,28 @@ def hold_out(pairs: Sequence[Pair], titles: frozenset[str]) -> tuple[list[Pair],
 
 
 def place_model(model: ModelLike, output: Path) -> Path:
-    """Put a model's folder, as it is, to ``output``: by second names of its files where the disk can do that.
+    """Put a model's folder, as it is, to ``output``; see :func:`place`.
 
     Raises:
         InputError, UnknownNameError: there is no such model.
         StorageError: the disk is full.
     """
-    from kivuko.models.encoder import Encoder
-    from kivuko.models.loading import get
+    from kivuko.models.encoder import folder_of
 
-    source = model.path if isinstance(model, Encoder) else get(model)
-    if is_complete(output) and read_manifest(output, "model").hash == read_manifest(source, "model").hash:
+    return place(folder_of(model), output, "model")
+
+
+def place(source: Path, output: Path, kind: str) -> Path:
+    """Put an artefact's folder, as it is, to ``output``: by second names of its files where the disk can do that.
+
+    Files of artefacts are replaced and never changed, so that what becomes of one folder leaves the other alone.
+
+    Raises:
+        ArtifactError: ``source`` is no complete artefact of this kind.
+        StorageError: the disk is full.
+    """
+    wanted = read_manifest(source, kind).hash
+    if is_complete(output) and read_manifest(output, kind).hash == wanted:
         return output
     building = output.with_name(f".{output.name}.building")
     with storage_errors(output):
@@ -227,11 +238,9 @@ def _inputs(engine: Engine, parts: LanguageParts) -> str:
     """Hash of all that a language is made of."""
     student = None
     if parts.student is not None and engine.index.space is not None:
-        from kivuko.models.encoder import Encoder
-        from kivuko.models.loading import get
+        from kivuko.models.encoder import folder_of
 
-        folder = parts.student.path if isinstance(parts.student, Encoder) else get(parts.student)
-        student = read_manifest(folder, "model").hash
+        student = read_manifest(folder_of(parts.student), "model").hash
     return hash_json(
         [
             engine.index.space,
