@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
+from kivuko.collections.document import Document
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve

@@ -27,13 +27,14 @@ from kivuko.collections.collection import Collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.config import Budget
-from kivuko.experiment.main_job import QUERY_KINDS, collection_index
-from kivuko.experiment.materials import pairs_of
+from kivuko.experiment.main_job import QUERY_KINDS
+from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
+from kivuko.training.materials import Draw, Materials
 from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder, help_pairs, train_teacher
@@ -98,7 +99,7 @@ def measure(
         english_pairs = help_pairs(paragraphs=queries_of_teacher != "titles")
         teacher = train_teacher(teacher, english_pairs, settings=RankingSettings(), progress=progress)
     budget: Budget = options.pop("budget", "all")
-    pairs = pairs_of(language, budget, seed=0)
+    pairs = Materials().pairs(language, Draw((language,), budget))
     settings = OpticalSettings(**options)
     inputs = [
         "titles and paragraphs",

@@ -19,7 +19,8 @@ from kivuko.cli.display import bars
 from kivuko.collections.collection import Collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.main_job import QUERY_KINDS, collection_index
+from kivuko.experiment.main_job import QUERY_KINDS
+from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
 from kivuko.public.collections import build_collection, training_titles, unique_paragraphs
 from kivuko.public.help_pages import english_pages

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.changes import build
 from kivuko.retrieval.segment import EncodedDocuments

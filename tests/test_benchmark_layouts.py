@@ -49,7 +49,7 @@ def beir(tmp_path: Path) -> Path:
 
 def test_a_beir_folder(beir: Path) -> None:
     parts = read_beir(beir, "test", ENGLISH)
-    assert [(d.id, d.title, d.language) for d in parts.documents] == [
+    assert [(d.id, d.title, d.metadata["language"]) for d in parts.documents] == [
         ("d1", "Files", "eng-Latn"),
         ("d2", "", "eng-Latn"),
     ]

@@ -15,12 +15,12 @@ from kivuko.benchmarks import libraries
 from kivuko.benchmarks.catalogue import benchmarks, choose, markdown
 from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.main import app
-from kivuko.collections.judged import JudgedCollection
+from kivuko.cli.resources import read_collection_documents
+from kivuko.collections.collection import Collection
 from kivuko.errors import FetchError, InputError, UnknownNameError
-from kivuko.evaluation.run import write_run
 from kivuko.languages import resolve
-from kivuko.readers.documents import read_documents, read_queries
-from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.readers.documents import read_documents
+from one_set import only_qrels, only_queries
 
 ENGLISH, OROMO = resolve("en"), resolve("om")
 DOCS = Path(__file__).parents[1] / "docs" / "test-collections.md"
@@ -91,10 +91,10 @@ def test_jsonl_and_tsv_of_ir_datasets(registered: Registered, tmp_path: Path) ->
         TsvQueries(LocalFile(tmp_path / "topics.tsv"), lang="sw"),
         "q1 0 1#0 1\nq1 0 1#0 0\nq2 0 1#1 1\n",
     )
-    opened = JudgedCollection.open(import_collection(f"irds:{name}", tmp_path / "out"))
-    assert [(d.title, d.text) for d in opened.documents()] == [("Ziwa", "Ni kubwa."), ("", "Liko kaskazini.")]
-    assert opened.query_language == resolve("sw")
-    assert opened.qrels == {"q1": {"1#0": 1}}
+    opened = Collection.open(import_collection(f"irds:{name}", tmp_path / "out"))
+    assert [(d.title, d.text) for d in opened.documents] == [("Ziwa", "Ni kubwa."), ("", "Liko kaskazini.")]
+    assert opened.language == resolve("sw")
+    assert only_qrels(opened) == {"q1": {"1#0": 1}}
     assert opened.manifest.meta["left_out"] == {
         "judgment of an unknown query": 1,
         "query without text": 1,
@@ -147,7 +147,7 @@ def test_languages_that_ir_datasets_does_not_say(tmp_path: Path, monkeypatch: py
     with pytest.raises(InputError, match="--query-language"):
         import_collection("irds:small", tmp_path / "out", document_language=ENGLISH)
     out = import_collection("irds:small", tmp_path / "out", document_language=ENGLISH, query_language=OROMO)
-    (document,) = JudgedCollection.open(out).documents()
+    (document,) = Collection.open(out).documents
     assert (document.title, document.text) == ("", "T. All of it.")
 
 
@@ -207,9 +207,9 @@ def test_the_layout_of_the_hub(tmp_path: Path, splits: tuple[str, str], judged: 
         "  - {split: dev, path: dev.jsonl}\n---\n"
     )
     languages = {"query_language": OROMO, "document_language": ENGLISH}
-    opened = JudgedCollection.open(import_collection(f"hf:{folder}", tmp_path / "out", **languages))
-    assert opened.qrels == {"q1": {"d1": 2, "d2": 0}}
-    assert [document.title for document in opened.documents()] == ["Files", ""]
+    opened = Collection.open(import_collection(f"hf:{folder}", tmp_path / "out", **languages))
+    assert only_qrels(opened) == {"q1": {"d1": 2, "d2": 0}}
+    assert [document.title for document in opened.documents] == ["Files", ""]
     assert opened.manifest.meta["left_out"] == {"second judgment of a document": 1}
     with pytest.raises(InputError, match="no whole number"):
         import_collection(f"hf:{folder}", tmp_path / "dev", split="dev", **languages)
@@ -242,8 +242,8 @@ def test_a_shortcut_of_the_hub_goes_through_the_hub(tmp_path: Path, monkeypatch:
     }
     monkeypatch.setattr(datasets, "get_dataset_split_names", lambda name, subset: ["test"])
     monkeypatch.setattr(datasets, "load_dataset", lambda name, subset, **_: rows[subset])
-    opened = JudgedCollection.open(import_collection("belebele/om-en", tmp_path / "out"))
-    assert list(opened.queries.values()) == ["Eessa?"]
+    opened = Collection.open(import_collection("belebele/om-en", tmp_path / "out"))
+    assert list(only_queries(opened).values()) == ["Eessa?"]
     assert opened.manifest.meta["source"] == "facebook/belebele"
     monkeypatch.setattr(datasets, "get_dataset_split_names", unreachable)
     for name in ("belebele/om-en", "xquad/hi-en", "xnli/sw-en"):
@@ -366,7 +366,7 @@ def test_files_are_found_under_the_names_they_are_published_with(tmp_path: Path)
     )
     for name, language in (("ciral", "yo"), ("africlirmatrix", "yo"), ("miracl", "yo"), ("mr-tydi", "sw")):
         out = import_collection(f"{name}/{language}", tmp_path / "out" / name, folder=tmp_path / name)
-        meta = JudgedCollection.open(out).manifest.meta
+        meta = Collection.open(out).manifest.meta
         assert (meta["documents"], meta["queries"]) == (1, 1), name
         assert meta["document_languages"] == {resolve(language).tag: 1}
         assert meta["source"] == str(tmp_path / name)
@@ -401,11 +401,18 @@ def test_the_folder_works_as_it_is(tmp_path: Path) -> None:
     assert "3 documents (eng-Latn 3), 2 queries (orm-Latn)" in shown
     assert "left out: 1 × judgment of an unknown document" in shown
 
-    index = LexicalIndex(read_documents(out / "documents.jsonl"))
-    queries = read_queries(out / "queries.tsv")
-    run = {query: index.search(text, 10) for query, text in queries.items()}
-    write_run(tmp_path / "bm25.run", run, tag="bm25")
-    assert "0.750" in call("evaluate", tmp_path / "bm25.run", out / "qrels.txt", "--measure", "RR@10")
+    index, run = tmp_path / "index", tmp_path / "bm25.run"
+    call("index", "build", out, "--output", index, "--kind", "lexical")
+    call("rank", index, out, "--output", run)
+    assert "0.750" in call("evaluate", run, out, "--measure", "RR@10")
+    # The files themselves are as good: for other tools, and for an index of the documents alone.
+    call("rank", index, out / "queries" / "orm-Latn.query.test.tsv", "--output", tmp_path / "files.run")
+    assert (tmp_path / "files.run").read_text() == run.read_text()
+    assert "0.750" in call("evaluate", run, out / "qrels.txt", "--measure", "RR@10")
+    assert read_collection_documents(out) == read_documents(out / "documents.jsonl")
+    shown = call("data", "info", out)
+    for part in ("query queries, orm-Latn", "3 documents", "1 × judgment of an unknown document"):
+        assert part in shown
 
 
 def test_the_command_line_reads_markup_in_another_encoding(tmp_path: Path) -> None:
@@ -423,7 +430,7 @@ def test_the_command_line_reads_markup_in_another_encoding(tmp_path: Path) -> No
         "latin-1",
         *languages,
     )
-    assert JudgedCollection.open(tmp_path / "out").queries == {"1": "été"}
+    assert only_queries(Collection.open(tmp_path / "out")) == {"1": "été"}
 
 
 def test_the_catalogue_is_shown_and_documented() -> None:

@@ -335,6 +335,20 @@ def test_recipe_of_regimes_on_own_data(
     assert switched["switched_query"]["realised rate"] > 0.5
 
 
+def test_recipe_on_linked_documents(kivuko: Kivuko, tiny_teacher: Path, tmp_path: Path) -> None:
+    linked = tmp_path / "linked.tsv"
+    linked.write_text(
+        "".join(f"{pair.foreign}\t{pair.english}\n" for pair in made_up_pairs(30)), encoding="utf-8"
+    )
+    done = kivuko(
+        *("train", "recipe", "comparable", "--language", "om", "--linked", linked, "--start", tiny_teacher),
+        *("--output", tmp_path / "om", "--set", "comparable.steps=2", "--set", "comparable.batch_size=8"),
+    )
+    assert done.code == 0, done.err
+    assert "linked.tsv: 30 of 30 texts kept" in done.out.replace("\n", "")
+    assert read_manifest(tmp_path / "om", "model").meta["regime"] == "comparable"
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -342,7 +356,8 @@ def test_recipe_of_regimes_on_own_data(
         (("optical", "codeswitch"), "wrong order"),
         (("optical", "--set", "optical.stepz=5"), "stepz"),
         (("optical", "--set", "steps=5"), "STAGE.NAME=VALUE"),
-        (("mlm",), "no monolingual text"),
+        (("comparable", "--linked", "nowhere.tsv"), "data to train on are not there"),
+        (("optical", "--negatives", "2"), "nothing to take hard negatives from"),
     ],
 )
 def test_recipe_that_cannot_be_run_is_refused(

@@ -193,7 +193,7 @@ def test_terms_from_a_folder_have_definitions_without_the_term_as_title(terms: P
 def test_a_kind_that_a_collection_lacks_is_a_teaching_error(terms: Path, tmp_path: Path) -> None:
     collection = built("om", "ict-terms", tmp_path / "c", terms)
     assert collection.query_kinds == ("title", "english-title")
-    with pytest.raises(UnknownNameError, match="ict-terms has no running text in Oromo"):
+    with pytest.raises(UnknownNameError, match="ict-terms has no such queries in Oromo"):
         collection.queries("paragraph", "test")
 
 

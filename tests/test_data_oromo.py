@@ -10,7 +10,7 @@ import pytest
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import SPLITS, split_of
-from kivuko.errors import ArtifactError, UnknownNameError
+from kivuko.errors import UnknownNameError
 from kivuko.languages import resolve
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
@@ -68,7 +68,7 @@ def test_a_known_page_has_its_text_once() -> None:
 
 
 def test_split_by_page_is_disjoint_and_has_the_shares_meant() -> None:
-    sides = {document.id: collection().split_of(document.id) for document in collection().documents}
+    sides = {document.id: split_of(document.id) for document in collection().documents}
     shares = [list(sides.values()).count(split) / len(sides) for split in SPLITS]
     assert shares == pytest.approx([0.6, 0.1, 0.3], abs=0.03)
     for kind in KINDS:
@@ -116,13 +116,11 @@ def test_english_title_queries_are_the_title_queries_in_english() -> None:
         assert all(english[query] != text for query, text in collection().queries("title", split).items())
 
 
-def test_unknown_kind_split_and_document_are_refused() -> None:
+def test_unknown_kind_and_split_are_refused() -> None:
     with pytest.raises(UnknownNameError, match="english-title"):
         collection().queries("english title", "test")
     with pytest.raises(UnknownNameError, match="development"):
         collection().qrels("title", "dev")
-    with pytest.raises(ArtifactError, match="no such document"):
-        collection().split_of("swriter/none")
 
 
 def held_out_texts() -> set[str]:

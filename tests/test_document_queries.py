@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.training.teacher import title_and_sentence_pairs
 
 OPENING = Document("opening", "Opening files", "Choose File. You can open several files at once! Then wait.")

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.encoding import batches, encode, open_encoder, pooled

@@ -13,7 +13,7 @@ import pytest
 import kivuko.models.encoding
 from kivuko.artifact import try_exclusive
 from kivuko.codeswitch import Lexicon
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.engine import state as layout
 from kivuko.engine.guess import guess

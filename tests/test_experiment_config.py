@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kivuko.errors import InputError
-from kivuko.experiment.config import Experiment, read_experiment
+from kivuko.experiment.config import Experiment, GivenCollection, read_experiment
 from kivuko.experiment.grid import cells_of
 from kivuko.languages import resolve
 
@@ -81,6 +81,20 @@ def settings(experiment: Experiment, line: int = 0, seed: int = 5) -> list[Any]:
                      id="unknown default, though no line uses it"),
         pytest.param(HEAD + "test_queries = 0\n" + LINE, ["test_queries: "], id="no test query"),
         pytest.param(HEAD + LINE.replace('"line"', '"a.b"'), ["regime.0.name: "], id="a name with a full stop"),
+        pytest.param(HEAD + LINE + '[data.om]\nbitexts = "x.tsv"\n', ["data.om.bitexts: Extra"], id="unknown data"),
+        pytest.param(HEAD + LINE + '[data.en]\nbitext = "x.tsv"\n', ["data.en.bitext: Extra"],
+                     id="English data of a foreign kind"),
+        pytest.param(HEAD + LINE + '[data.omm]\nbitext = "x.tsv"\n', ["unknown language 'omm'", "data"],
+                     id="data of an unknown language"),
+        pytest.param(HEAD + LINE + '[data.fr]\nbitext = "x.tsv"\n', ["data are given for fr"],
+                     id="data of a language nobody is trained on"),
+        pytest.param(HEAD + LINE + '[data.om]\ntext = "a"\n[data.orm]\ntext = "b"\n', ["stands twice", "om and orm"],
+                     id="data of a language by two names"),
+        pytest.param(HEAD + 'collections = [{ folder = "x", kind = "title" }]\n' + LINE, ["kind: Extra"],
+                     id="unknown key of a collection"),
+        pytest.param(HEAD + 'collections = [{ folder = "a/x" }, { folder = "b/x" }]\n' + LINE,
+                     ["collections stand twice: x"], id="two collections of one name"),
+        pytest.param(HEAD + 'fusion = "rank"\n' + LINE, ["fusion: "], id="unknown fusion"),
         pytest.param("name = small\n", ["cannot be read", "line 1"], id="no TOML"),
     ],
 )  # fmt: skip
@@ -136,6 +150,24 @@ def test_languages_of_a_line(tmp_path: Path) -> None:
     )  # fmt: skip
     found = [[each.short for each in experiment.languages_of(line)] for line in experiment.regimes]
     assert found == [["om", "eu"], ["eu"], ["om"]]
+
+
+def test_data_and_collections_stand_beside_the_file(tmp_path: Path) -> None:
+    experiment = read(
+        tmp_path,
+        HEAD
+        + 'collections = ["gnome-help", { folder = "../Mine", development = "halve" }]\n'
+        + LINE
+        + '[data.om]\nbitext = "pairs.tsv"\ntext = "/elsewhere/text"\n[data.en]\ndocuments = "docs.tsv"\n',
+    )
+    assert experiment.data["om"].bitext == tmp_path / "pairs.tsv"
+    assert experiment.data["om"].text == Path("/elsewhere/text")
+    assert experiment.english.documents == tmp_path / "docs.tsv"
+    public, mine = experiment.collections
+    assert (public, str(mine)) == ("gnome-help", "mine")
+    assert isinstance(mine, GivenCollection)
+    assert mine.folder == tmp_path / "../Mine"
+    assert experiment.fusion == "scores"
 
 
 # The committed ones

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import induce
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve

@@ -22,7 +22,7 @@ from kivuko.collections.split import HELD_OUT
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
-from kivuko.experiment import grid, materials, scoring
+from kivuko.experiment import grid, scoring
 from kivuko.experiment.cell_files import finished_cells, pack_cells
 from kivuko.experiment.config import Dose, Experiment, read_experiment
 from kivuko.experiment.grid import cells_of, missing_cells, run_grid
@@ -37,15 +37,17 @@ from kivuko.public.help_pages import KIND as PAGES
 from kivuko.public.help_pages import load_pages
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
+from kivuko.retrieval.fusion import choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.training import teacher
+from kivuko.training import materials, teacher
+from kivuko.training.materials import Draw, Materials
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder
 from test_main_job import shrink
-from tiny import build_tiny_encoder
+from tiny import build_tiny_encoder, made_up_pairs
 
 OROMO = resolve("om")
 TOML = """
@@ -115,15 +117,6 @@ NAMES = [
 CHEAP = ["bm25-untranslated", "lexicon-bm25"]
 
 
-def forget() -> None:
-    """What the process remembers of the data, for there are several caches here."""
-    for function in (
-        materials.lexicon_of, materials._bitext, materials._dictionaries, materials._table, materials._texts,
-        materials._translated_pages, grid._material_hash, grid._lexicons_hash,
-    ):  # fmt: skip
-        function.cache_clear()
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with ``data`` alone, as in a fresh cache, and ``cache``, which is in use."""
@@ -139,7 +132,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.copytree(root / "data", root / "cache/data")
     base = str(build_tiny_encoder(root / "encoder", seed=0))
     (root / "tiny.toml").write_text(TOML, encoding="utf-8")
-    forget()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KIVUKO_CACHE", str(root / "cache"))
         patch.setattr(grid, "BASE", base)
@@ -148,7 +140,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(grid, "RankingSettings", lambda: RankingSettings(steps=1, max_length=16))
         patch.setattr(materials, "PAIRS", {"1k": 100, "5k": 200})
         yield root
-    forget()
 
 
 @pytest.fixture(scope="module")
@@ -195,13 +186,13 @@ def copy(results: Path, tmp_path: Path) -> Path:
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the cells that are really measured from now on."""
     names: list[str] = []
-    measure = grid._measure
+    measure = grid.Bench.measure
 
-    def noting(experiment: Experiment, bed: Any, cell: grid.Cell, progress: Any) -> dict[str, Any]:
+    def noting(bench: grid.Bench, cell: grid.Cell) -> dict[str, Any]:
         names.append(cell.name)
-        return measure(experiment, bed, cell, progress)
+        return measure(bench, cell)
 
-    monkeypatch.setattr(grid, "_measure", noting)
+    monkeypatch.setattr(grid.Bench, "measure", noting)
     return names
 
 
@@ -323,7 +314,7 @@ def test_scores_of_single_vectors_and_translations_by_hand(results: Path, tmp_pa
     index = Index.open(build_index(collection.documents, model, tmp_path / "index"))
     found = search_single_vector(index, model, queries, depth=100)
     assert_scored(values(cell_of(results, "zero-shot-single-vector.none.0")), found)
-    lexicon = materials.lexicon_of(OROMO, "all", 0)
+    lexicon = Materials().lexicon(OROMO, Draw((OROMO,)))
     assert lexicon is not None
     found = QueryTranslator(lexicon, LexicalIndex(collection.documents)).run(queries, 100)
     scored = assert_scored(values(cell_of(results, "lexicon-bm25.all.0")), found)
@@ -422,7 +413,6 @@ def test_cells_brought_to_another_machine_count(
 ) -> None:
     shutil.copytree(root / "data", tmp_path / "cache/data")
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
-    forget()
     before, names = state(copy), measured(monkeypatch)
     run_grid(experiment, copy, say=lambda line: pytest.fail(line))
     assert names == []
@@ -652,3 +642,193 @@ def test_a_bad_experiment_on_the_command_line(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["experiment", "run", str(tmp_path / "absent.toml")])
     assert isinstance(done.exception, InputError)
     assert "absent.toml" in str(done.exception)
+
+
+# Over a person's own collection and data
+
+OWN = """
+name = "own"
+title = "Somebody's own"
+seeds = [0]
+languages = ["om"]
+collections = [{ folder = "mine" }]
+
+[data.om]
+bitext = "pairs.tsv"
+lexicon = "lexicon.tsv"
+linked = "linked.tsv"
+
+[data.en]
+documents = "documents.tsv"
+
+[defaults]
+optical = { steps = 2, batch_size = 4 }
+english = { steps = 1, batch_size = 4, max_length = 16 }
+comparable = { steps = 1, batch_size = 4, max_length = 16 }
+
+[[regime]]
+name = "ceiling"
+baseline = "ceiling"
+budgets = ["none"]
+
+[[regime]]
+name = "lexicon-bm25"
+baseline = "lexicon-bm25"
+budgets = ["lexicon", "all"]
+
+[[regime]]
+name = "comparable"
+stages = ["comparable", "english"]
+budgets = ["monolingual"]
+
+[[regime]]
+name = "optical"
+stages = ["english", "optical"]
+budgets = ["all"]
+"""
+
+
+@pytest.fixture
+def own(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An experiment without public data, which are an error to ask for."""
+    monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
+    for place, names in {
+        materials: (
+            "build_bitext",
+            "load_pages",
+            "english_pages",
+            "public_lexicon",
+            "held_out_texts",
+            "held_out_terms",
+        ),
+        scoring: ("build_collection",),
+        teacher: ("english_pages",),
+    }.items():
+        for name in names:
+            monkeypatch.setattr(place, name, lambda *_, name=name, **__: pytest.fail(f"{name} was asked"))
+    shutil.copytree(root / "data/orm-Latn/collection", tmp_path / "mine")
+    pairs = made_up_pairs(40)
+    files = {
+        "pairs.tsv": [f"{pair.english}\t{pair.foreign}" for pair in pairs],
+        "lexicon.tsv": ["dima\tred\t1", "faayila\tfile\t1"],
+        "linked.tsv": [f"{pair.foreign}\t{pair.english}" for pair in pairs],
+        "documents.tsv": [f"d{i}\ttitle {i}\t{pair.english} and more" for i, pair in enumerate(pairs)],
+        "own.toml": OWN.split("\n"),
+    }
+    for name, lines in files.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def test_an_experiment_without_public_data(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = read_experiment(own / "own.toml")
+    run_grid(experiment, own / "results", say=lambda _: None)
+    cells = {f"{cell['regime']}.{cell['budget']}": cell for cell in finished_cells(own / "results")}
+    assert cells.keys() == {
+        "ceiling.none", "lexicon-bm25.lexicon", "lexicon-bm25.all", "comparable.monolingual", "optical.all",
+    }  # fmt: skip
+    rows = {
+        (row["collection"], row["language"], row["system"], row["split"])
+        for row in cells["optical.all"]["scores"]
+    }
+    assert ("mine", "orm-Latn", "fused", "test") in rows
+    assert cells["comparable.monolingual"]["facts"]["comparable"]["regime"] == "comparable"
+    names = measured(monkeypatch)
+    run_grid(experiment, own / "results", say=lambda _: None)
+    assert names == []
+    # Other pairs, other students; what was not trained on them stays.
+    (own / "pairs.tsv").write_text(
+        "".join(f"{pair.english}\t{pair.foreign}\n" for pair in made_up_pairs(30)), encoding="utf-8"
+    )
+    run_grid(experiment, own / "results", say=lambda _: None)
+    assert names == ["lexicon-bm25.all.0", "optical.all.0"]
+    # All start from an encoder centred on the documents.
+    (own / "documents.tsv").write_text("d\ttitle\tanother text\n", encoding="utf-8")
+    names.clear()
+    for cell in cells_of(experiment, ["ceiling"]):
+        assert grid.Bench(experiment).inputs(cell) != cells["ceiling.none"]["inputs"]
+
+
+def test_files_that_are_not_there_are_told_at_once(own: Path) -> None:
+    (own / "pairs.tsv").unlink()
+    (own / "documents.tsv").unlink()
+    with pytest.raises(InputError, match=r"pairs\.tsv.*documents\.tsv"):
+        run_grid(read_experiment(own / "own.toml"), own / "results", only=["lexicon-bm25"])
+
+
+def test_a_collection_without_development_queries(own: Path) -> None:
+    collection = Collection.open(own / "mine")
+    test = collection.queries("title", "test")
+    with write_artifact(own / "only-test", "collection", meta=dict(collection.manifest.meta)) as folder:
+        for file in collection.manifest.files:
+            shutil.copy(collection.path / file, folder / file)
+        write_tsv(folder / "queries-title.tsv", sorted(test.items()))
+    text = OWN.replace('"mine"', '"only-test"')
+    (own / "own.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"no development queries[\s\S]*halve"):
+        scoring.test_bed(read_experiment(own / "own.toml"))
+    for choice, halved in (("halve", True), ("none", False)):
+        (own / "own.toml").write_text(
+            text.replace('"only-test"', f'"only-test", development = "{choice}"'), encoding="utf-8"
+        )
+        bed = scoring.test_bed(read_experiment(own / "own.toml"))
+        queries = next(topics.queries for topics in bed.topics if topics.language == OROMO)
+        assert len(queries["development"]) == (len(test) // 2 if halved else 0)
+        assert queries["development"] | queries["test"] == test
+        runs = {
+            ("only-test", "orm-Latn", split): {q: {"d": 1.0} for q in queries[split]} for split in HELD_OUT
+        }
+        runs = {place: run for place, run in runs.items() if run}
+        assert bool(scoring.fuse(bed, runs, runs, "scores")) == halved
+
+
+def test_fusion_is_the_products_with_the_weight_best_on_development_queries(
+    root: Path, experiment: Experiment
+) -> None:
+    bed = scoring.test_bed(experiment)
+    topics = next(topics for topics in bed.topics if topics.language == OROMO)
+    index = LexicalIndex(bed.collections["libreoffice-help"].documents)
+
+    def searched(change: Callable[[str], str]) -> scoring.Runs:
+        return {
+            ("libreoffice-help", "orm-Latn", split): {
+                q: index.search(change(text), 100) for q, text in asked.items()
+            }
+            for split, asked in topics.english.items()
+        }
+
+    first, second = searched(lambda text: text), searched(lambda text: text.split(" ")[0])
+    fused = scoring.fuse(bed, first, second, "scores")
+    place = ("libreoffice-help", "orm-Latn", "development")
+    chosen = choose_weight(
+        lambda weight: score_fusion(first[place], second[place], weight=weight, depth=100),
+        lambda run: evaluate(run, topics.qrels["development"], ["nDCG@10"]).mean("nDCG@10"),
+    )
+    test = ("libreoffice-help", "orm-Latn", "test")
+    assert fused[test] == score_fusion(first[test], second[test], weight=chosen.weight, depth=100)
+    assert fused[test] != scoring.fuse(bed, first, second, "ranks")[test]
+
+
+def test_only_a_model_that_others_go_on_from_is_kept(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "two.toml").write_text(
+        TOML
+        + """
+[[regime]]
+name = "english-longer"
+stages = [{ use = "english", steps = 2, seed = 0 }]
+budgets = ["none"]
+
+[[regime]]
+name = "english-as-others"
+stages = [{ use = "english", seed = 0 }]
+budgets = ["none"]
+""",
+        encoding="utf-8",
+    )
+    bench = grid.Bench(read_experiment(tmp_path / "two.toml"))
+    found = {
+        line.name: bench._another_goes_on_from(bench.experiment.stages_of(line, 0), centred=line.centred)
+        for line in bench.experiment.regimes
+        if line.name.startswith("english-")
+    }
+    assert found == {"english-longer": False, "english-as-others": True}

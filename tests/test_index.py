@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kivuko.artifact import read_manifest
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models import encoding

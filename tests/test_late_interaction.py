@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
+from kivuko.collections.document import Document
+from kivuko.collections.split import split_of
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import centring, encoding, get, late_interaction
 from kivuko.models.token_vectors import Task, TokenVectors
@@ -264,7 +266,7 @@ def test_real_model_opens_in_plain_sentence_transformers(tmp_path: Path) -> None
 
 def test_centred_real_model_finds_the_page_of_an_english_title() -> None:
     collection = Collection.open(build_collection("om"))
-    training = [d for d in collection.documents if collection.split_of(d.id) == "train" and d.text]
+    training = [d for d in collection.documents if split_of(d.id) == "train" and d.text]
     texts = [document.full_text[:400] for document in training[:60]]
     base = get("multilingual-e5-small")
     raw = late_interaction.assemble(base, mean=None, max_length=64)

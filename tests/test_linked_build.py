@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.progress import Progress
@@ -11,12 +10,12 @@ from typer.testing import CliRunner
 
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
-from kivuko.collections.judged import JudgedCollection
+from kivuko.collections import writing
+from kivuko.collections.collection import KIND, Collection
 from kivuko.collections.split import SPLITS, split_of
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import Language, resolve
-from kivuko.linked import build
-from kivuko.linked.build import KIND, build_linked
+from kivuko.linked.build import build_linked
 from kivuko.linked.documents import LinkedDocument, LinkedSource, Reading, SourceFacts
 from kivuko.linked.folder import AlignedFolder
 from kivuko.linked.help_pages import LinkedHelp
@@ -57,17 +56,14 @@ def english(name: str, title: str, *links: str, text: str = "") -> LinkedDocumen
     return LinkedDocument(name, "eng-Latn", title, text or f"About {title}.", {}, links)
 
 
-def collections(folder: Path) -> dict[str, JudgedCollection]:
-    return {split: JudgedCollection.open(folder / split) for split in SPLITS if (folder / split).exists()}
-
-
 def judged(folder: Path) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
     """Queries and judgments of all splits."""
     queries: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
-    for each in collections(folder).values():
-        queries |= each.queries
-        qrels |= each.qrels
+    opened = Collection.open(folder)
+    for each in opened.query_sets:
+        queries |= opened.queries(*each)
+        qrels |= opened.qrels(*each)
     return queries, qrels
 
 
@@ -131,18 +127,21 @@ def test_splits_share_documents_and_nothing_else(tmp_path: Path) -> None:
         en=[english(f"en-{n}", f"Word {n}", f"en-{n ^ 1}") for n in numbers],
     )
     statistics = build_linked(source, tmp_path, TITLES)
-    found = collections(tmp_path)
-    assert list(found) == list(SPLITS)
-    keys = [{comparison_key(text) for text in each.queries.values()} for each in found.values()]
+    opened = Collection.open(tmp_path)
+    assert (opened.query_kinds, opened.splits) == (("title",), SPLITS)
+    assert len(opened.documents) == 200
+    keys = [
+        {comparison_key(text) for text in opened.queries("title", split).values()} for split in opened.splits
+    ]
     assert sum(map(len, keys)) == len(set().union(*keys)) == 180
-    for split, each in found.items():
-        assert len(list(each.documents())) == 200
-        for grades in each.qrels.values():
+    for split in SPLITS:
+        qrels = opened.qrels("title", split)
+        for grades in qrels.values():
             (counterpart,) = (document for document, grade in grades.items() if grade == 2)
             assert split_of(counterpart) == split
-        assert statistics.splits[split].queries == len(each.queries)  # type: ignore[index]
+        assert statistics.splits[split].queries == len(qrels)
     held_out = {f"en-{n}" for n in numbers if 10 <= n < 190 and split_of(f"en-{n}") != "train"}
-    by_hand = sum(len(held_out & grades.keys()) for grades in found["train"].qrels.values())
+    by_hand = sum(len(held_out & grades.keys()) for grades in opened.qrels("title", "train").values())
     assert statistics.held_out_in_training == by_hand > 0
 
 
@@ -210,7 +209,7 @@ def test_dumps_from_the_command_line(tmp_path: Path) -> None:
     for part in ("nobody judged", "CC-BY-SA-4.0", "GFDL", "MediaWiki 1.44.0", "ACL 2014", "redirect"):
         assert part in card
     meta = read_manifest(out, KIND, verify=True).meta
-    assert meta["statistics"]["counts"]["queries"]["after"] == 2
+    assert meta["counts"]["queries"]["after"] == 2
 
 
 def aligned(folder: Path, files: dict[str, str]) -> AlignedFolder:
@@ -337,9 +336,7 @@ def test_the_same_build_twice_is_the_same(tmp_path: Path) -> None:
         build_linked(two_dumps(tmp_path / name), tmp_path / name / "out", TITLES)
         hashes.append(read_manifest(tmp_path / name / "out", KIND).hash)
     assert hashes[0] == hashes[1]
-    documents = [
-        json.loads(line) for line in (tmp_path / "a/out").glob("*/documents.jsonl").__next__().open()
-    ]
+    documents = [json.loads(line) for line in (tmp_path / "a/out/documents.jsonl").open()]
     assert [document["id"] for document in documents] == ["en-10", "en-20", "en-30", "en-40", "en-50"]
 
 
@@ -404,23 +401,21 @@ def test_a_build_that_was_killed_goes_on_with_the_finished_parts(tmp_path: Path,
     assert list(tmp_path.glob(".*.importing")) == []
 
 
-@pytest.mark.parametrize("call", [1, 2])
-def test_a_build_killed_while_it_writes_reads_no_source_again(tmp_path: Path, call: int) -> None:
+@pytest.mark.parametrize("dying", ["write_tsv", "_usable_queries"])
+def test_a_build_killed_while_it_writes_reads_no_source_again(
+    tmp_path: Path, dying: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     documents = {
         "sw": [swahili(n, f"Neno {n}", f"en-{n}") for n in range(9)],
         "en": [english(f"en-{n}", f"Word {n}") for n in range(9)],
     }
     build_linked(Made(**documents), tmp_path / "whole", TITLES)
-    real, calls = build.write_judged, [0]
 
-    def dying(*arguments: Any) -> Any:
-        calls[0] += 1
-        if calls[0] == call:
-            raise KilledError
-        return real(*arguments)
+    def die(*arguments: object) -> None:
+        raise KilledError
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "write_judged", dying)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, dying, die)
         with pytest.raises(KilledError):
             build_linked(Made(**documents), tmp_path / "out", TITLES)
     build_linked(again := Killed(Made(**documents)), tmp_path / "out", TITLES)

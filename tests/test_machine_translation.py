@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
+from kivuko.collections.document import Document
 from kivuko.errors import FetchError, InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve

@@ -16,7 +16,7 @@ from kivuko.artifact import write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
-from kivuko.collections.split import HELD_OUT
+from kivuko.collections.split import HELD_OUT, split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import main_job
 from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SYSTEMS, MainJob, run_main_job
@@ -46,7 +46,7 @@ def shrink(
     kept.update(sorted(both)[::8][:25])
     held = collection.queries("title", "development").keys()
     kept.update(sorted(held & collection.queries("paragraph", "development").keys())[::3][:25])
-    kept.update([d.id for d in collection.documents if collection.split_of(d.id) == "train"][:50])
+    kept.update([d.id for d in collection.documents if split_of(d.id) == "train"][:50])
     with write_artifact(path, "collection", meta=dict(collection.manifest.meta)) as folder:
         documents = [asdict(document) for document in collection.documents if document.id in kept]
         write_jsonl(folder / "documents.jsonl", documents)

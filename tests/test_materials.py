@@ -1,47 +1,66 @@
-"""What a budget allows to train on, on the real Oromo and Amharic data in the user's cache."""
+"""What a budget allows to train on: the real Oromo and Amharic data in the user's cache, and a person's own files."""
 
 from __future__ import annotations
 
 import functools
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import PREFIX_MARK
 from kivuko.collections.bitext import Pair
+from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of
-from kivuko.experiment import materials as rooms
-from kivuko.experiment.config import Budget
-from kivuko.experiment.materials import lexicon_of, materials, pairs_of
+from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.public.collections import collections_for
 from kivuko.public.help_pages import Page, english_pages, load_pages
 from kivuko.public.leakage import held_out_terms, held_out_texts
 from kivuko.public.lexicons import public_lexicon
 from kivuko.text import comparison_key, words
-from kivuko.training.resources import Need
+from kivuko.training import materials as rooms
+from kivuko.training.materials import (
+    Budget,
+    Draw,
+    EnglishSources,
+    HeldOut,
+    Materials,
+    Sources,
+    read_linked,
+)
+from kivuko.training.resources import Need, Resources
 from kivuko.training.teacher import help_pairs
+from tiny import made_up_pairs
 
 OROMO, AMHARIC = resolve("om"), resolve("am")
 SIZES = {"1k": 40, "5k": 120}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _fresh() -> Iterator[None]:
-    """Nothing remembered from, or for, tests with another cache or other sizes."""
-    remembering = (
-        rooms.lexicon_of, rooms._bitext, rooms._dictionaries, rooms._table, rooms._texts,
-        rooms._translated_pages,
-    )  # fmt: skip
-    for function in remembering:
-        function.cache_clear()
+def _small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rooms, "PAIRS", SIZES)
         yield
-    for function in remembering:
-        function.cache_clear()
+
+
+PUBLIC = Materials()
+
+
+def gathered(languages: list[Language], budget: Budget, seed: int, needs: frozenset[Need]) -> Resources:
+    return PUBLIC.resources(Draw(tuple(languages), budget, seed), needs)
+
+
+def pairs_of(language: Language, budget: Budget, seed: int) -> list[Pair]:
+    return PUBLIC.pairs(language, Draw((language,), budget, seed))
+
+
+def lexicon_of(language: Language, budget: Budget, seed: int) -> Lexicon | None:
+    return PUBLIC.lexicon(language, Draw((language,), budget, seed))
 
 
 # Budgets
@@ -61,12 +80,12 @@ def test_a_sample_has_its_size_and_follows_seed_and_language() -> None:
 
 def test_a_bitext_smaller_than_the_budget_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "PAIRS", {"1k": 1_000_000})
-    assert pairs_of(OROMO, "1k", 0) == pairs_of(OROMO, "all", 0)
+    assert Materials().pairs(OROMO, Draw((OROMO,), "1k")) == pairs_of(OROMO, "all", 0)
 
 
 def test_other_languages_change_nothing_in_a_language() -> None:
     needs = frozenset({Need.BITEXT, Need.LEXICON})
-    both, alone = materials([OROMO, AMHARIC], "1k", 1, needs), materials([AMHARIC], "1k", 1, needs)
+    both, alone = gathered([OROMO, AMHARIC], "1k", 1, needs), gathered([AMHARIC], "1k", 1, needs)
     assert [len(pairs) for pairs in both.bitext.values()] == [SIZES["1k"]] * 2
     assert both.bitext[AMHARIC] == alone.bitext[AMHARIC]
     assert both.tables[AMHARIC] == alone.tables[AMHARIC]
@@ -76,7 +95,7 @@ def test_other_languages_change_nothing_in_a_language() -> None:
 def test_no_budget_gives_more_than_it_says(budget: Budget) -> None:
     if budget == "all":
         return  # everything is allowed, and inducing a lexicon from it takes long
-    held = materials([OROMO], budget, 0, frozenset({Need.BITEXT, Need.LEXICON}))
+    held = gathered([OROMO], budget, 0, frozenset({Need.BITEXT, Need.LEXICON}))
     assert bool(held.bitext) == (budget in SIZES)
     assert bool(held.tables) == (budget in {"lexicon", *SIZES})
     assert (lexicon_of(OROMO, budget, 0) is None) == (budget in {"none", "monolingual"})
@@ -94,7 +113,7 @@ def test_an_induced_lexicon_knows_only_the_pairs_drawn() -> None:
 
 
 def test_only_what_is_needed_is_gathered() -> None:
-    held = materials([OROMO], "lexicon", 0, frozenset({Need.TRANSLATED}))
+    held = gathered([OROMO], "lexicon", 0, frozenset({Need.TRANSLATED}))
     assert held.translated
     assert not any(
         [held.english_pairs, held.bitext, held.tables, held.monolingual, held.linked, held.documents,
@@ -139,8 +158,8 @@ def leaking(texts: Iterable[str]) -> list[str]:
 
 
 def test_monolingual_text_from_the_bitext_holds_nothing_held_out() -> None:
-    texts = materials([OROMO], "monolingual", 0, frozenset({Need.MONOLINGUAL})).monolingual[OROMO]
-    pages = {"\n".join(page.values()) for page in rooms._translated_pages(OROMO).values()}
+    texts = gathered([OROMO], "monolingual", 0, frozenset({Need.MONOLINGUAL})).monolingual[OROMO]
+    pages = {"\n".join(page.values()) for page in PUBLIC._translated_pages(OROMO).values()}
     strings = [text for text in texts if text not in pages]
     assert len(strings) > 1000
     assert all(len(words(text)) >= rooms.FEWEST_WORDS for text in strings)
@@ -149,7 +168,7 @@ def test_monolingual_text_from_the_bitext_holds_nothing_held_out() -> None:
 
 def test_monolingual_pages_are_training_pages_in_translation() -> None:
     pages, english = oromo_pages(), english_pages(None).pages
-    found = rooms._translated_pages(OROMO)
+    found = PUBLIC._translated_pages(OROMO)
     assert len(found) > 1000
     assert {split_of(name) for name in found} == {"train"}
     for name, translated in found.items():
@@ -159,7 +178,7 @@ def test_monolingual_pages_are_training_pages_in_translation() -> None:
 
 
 def test_monolingual_pages_hold_nothing_held_out() -> None:
-    lines = {line for page in rooms._translated_pages(OROMO).values() for line in page.values()}
+    lines = {line for page in PUBLIC._translated_pages(OROMO).values() for line in page.values()}
     assert leaking(sorted(lines)) == []
 
 
@@ -179,7 +198,7 @@ def linked_pages() -> Iterator[tuple[Page, Page, set[str], set[str]]]:
     for name, page in pages.items():
         for line in page.paragraphs.values():
             having[line].add(name)
-    for ours, theirs in materials([OROMO], "monolingual", 0, frozenset({Need.LINKED})).linked[OROMO]:
+    for ours, theirs in gathered([OROMO], "monolingual", 0, frozenset({Need.LINKED})).linked[OROMO]:
         lines, other = set(ours.split("\n")), set(theirs.split("\n"))
         of_both = [
             name
@@ -199,7 +218,7 @@ def test_linked_documents_come_from_training_pages_and_are_not_parallel() -> Non
 
 
 def test_translated_pairs_are_shared_out() -> None:
-    held = materials([OROMO, AMHARIC], "lexicon", 0, frozenset({Need.TRANSLATED, Need.ENGLISH_PAIRS}))
+    held = gathered([OROMO, AMHARIC], "lexicon", 0, frozenset({Need.TRANSLATED, Need.ENGLISH_PAIRS}))
     english = help_pairs()
     assert list(held.english_pairs) == english
     first, second = held.translated[AMHARIC], held.translated[OROMO]
@@ -211,3 +230,134 @@ def test_translated_pairs_are_shared_out() -> None:
             sum(query == asked for (query, _), (asked, _) in zip(ours, theirs, strict=True)) < len(ours) / 2
         )
     assert sum("\u1200" <= letter <= "\u137f" for query, _ in first for letter in query) > 1000
+
+
+# A person's own
+
+
+NEEDS = frozenset(Need) - {Need.TEACHER}
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files of everything, where asking for public data is an error."""
+    for name in (
+        "build_bitext",
+        "load_pages",
+        "english_pages",
+        "public_lexicon",
+        "held_out_texts",
+        "held_out_terms",
+    ):
+        monkeypatch.setattr(rooms, name, lambda *_, name=name: pytest.fail(f"{name} was asked"))
+    for name in ("help_pairs", "centring_texts"):
+        monkeypatch.setattr(rooms.teacher, name, lambda *_, name=name, **__: pytest.fail(f"{name} was asked"))
+    files = {
+        "pairs.tsv": [f"{pair.english}\t{pair.foreign}" for pair in made_up_pairs(60)],
+        "lexicon.tsv": ["dima\tred\t1", "kuusa\tfile\t0.75"],
+        "text.jsonl": [json.dumps({"text": f"kuusa dima magari bani {i}"}) for i in range(5)],
+        "linked.tsv": [f"fuula dima {i}\tthe red page {i}" for i in range(4)] + ["guda\t"],
+        "documents.tsv": [
+            f"d{i}\ttitle {i}\t{pair.english} and more" for i, pair in enumerate(made_up_pairs(9))
+        ],
+    }
+    for name, lines in files.items():
+        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return tmp_path
+
+
+def given(folder: Path) -> tuple[dict[Language, Sources], EnglishSources]:
+    sources = Sources(
+        bitext=folder / "pairs.tsv",
+        lexicon=folder / "lexicon.tsv",
+        text=folder / "text.jsonl",
+        linked=folder / "linked.tsv",
+    )
+    return {OROMO: sources}, EnglishSources(documents=folder / "documents.tsv")
+
+
+def test_own_files_stand_in_for_public_data_throughout(own: Path) -> None:
+    said: list[str] = []
+    materials = Materials(*given(own), say=said.append)
+    materials.check()
+    held = materials.resources(Draw((OROMO,), "all"), NEEDS)
+    assert len(held.bitext[OROMO]) == len(made_up_pairs(60))
+    assert held.monolingual[OROMO][0] == "kuusa dima magari bani 0"
+    assert held.linked[OROMO][0] == ("fuula dima 0", "the red page 0")
+    assert len(held.linked[OROMO]) == 4
+    assert len(held.translated[OROMO]) == len(held.english_pairs) == 9
+    assert held.english_pairs[0][0] == "title 0"
+    assert list(held.documents) == list(held.english_texts)
+    assert any("linked.tsv: 4 of 5 texts kept; dropped: 1 empty side" in line for line in said), said
+    # What the pairs say goes before the lexicon where a budget has pairs; without pairs it is the lexicon's turn.
+    assert "cufi" in materials.lexicon(OROMO, Draw((OROMO,), "all")).entries  # type: ignore[union-attr]
+    for draw in (Draw((OROMO,), "lexicon"), Draw((OROMO,), "all", given_lexicon=True)):
+        assert materials.lexicon(OROMO, draw).entries == {  # type: ignore[union-attr]
+            "dima": {"red": 1.0}, "kuusa": {"file": 0.75},
+        }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "need"),
+    [
+        ("pairs.tsv", Need.BITEXT),
+        ("pairs.tsv", Need.LEXICON),
+        ("text.jsonl", Need.MONOLINGUAL),
+        ("linked.tsv", Need.LINKED),
+        ("documents.tsv", Need.ENGLISH_PAIRS),
+        ("documents.tsv", Need.TRANSLATED),
+    ],
+)
+def test_what_a_file_holds_enters_the_hash(
+    own: Path, name: str, need: Need, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KIVUKO_CACHE", str(own / "cache"))
+    draw = Draw((OROMO,), "all")
+    before = Materials(*given(own)).digest(need, draw)
+    assert Materials(*given(own)).digest(need, draw) == before
+    lines = (own / name).read_text(encoding="utf-8").splitlines()
+    (own / name).write_text("\n".join(lines[2:]) + "\n", encoding="utf-8")
+    assert Materials(*given(own)).digest(need, draw) != before
+
+
+def test_hashes_of_induced_lexicons_are_not_induced_twice(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KIVUKO_CACHE", str(own / "cache"))
+    draw = Draw((OROMO,), "all")
+    before = Materials(*given(own)).lexicons_hash(draw)
+    monkeypatch.setattr(rooms, "induce", lambda *_: pytest.fail("induced to be hashed"))
+    assert Materials(*given(own)).lexicons_hash(draw) == before
+
+
+def test_what_a_test_asks_for_is_kept_out_of_own_files(own: Path) -> None:
+    pair = made_up_pairs(60)[7]
+    asked = {
+        OROMO: frozenset(
+            map(comparison_key, [pair.foreign.upper(), "fuula dima 2", "kuusa dima magari bani 3"])
+        ),
+        resolve("en"): frozenset({comparison_key("Title 4")}),
+    }
+    said: list[str] = []
+    materials = Materials(*given(own), held_out=HeldOut(of_all=asked), say=said.append)
+    held = materials.resources(Draw((OROMO,), "all"), NEEDS)
+    assert pair.foreign not in {each.foreign for each in held.bitext[OROMO]}
+    assert len(held.bitext[OROMO]) == len(made_up_pairs(60)) - 1
+    assert [ours for ours, _ in held.linked[OROMO]] == ["fuula dima 0", "fuula dima 1", "fuula dima 3"]
+    assert len(held.monolingual[OROMO]) == 4
+    assert "title 4" not in [query for query, *_ in held.english_pairs]
+    assert any("pairs.tsv: 1 of 60 left out" in line for line in said), said
+
+
+def test_all_files_that_are_not_there_are_named_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        Materials(*given(tmp_path)).check()
+    for name in ("pairs.tsv", "lexicon.tsv", "text.jsonl", "linked.tsv", "documents.tsv"):
+        assert name in str(caught.value)
+
+
+def test_linked_documents_in_json_lines(tmp_path: Path) -> None:
+    file = tmp_path / "linked.jsonl"
+    file.write_text('{"foreign": "fuula  dima", "english": "the red page"}\n', encoding="utf-8")
+    assert list(read_linked(file, DropReport())) == [("fuula dima", "the red page")]
+    file.write_text('{"foreign": "fuula"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"linked\.jsonl:1"):
+        list(read_linked(file, DropReport()))

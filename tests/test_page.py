@@ -282,7 +282,7 @@ def bed_with(texts: list[str], *, language: str = "orm-Latn") -> Bed:
     asked = {f"q{i}": text for i, text in enumerate(texts)}
     english = {query: f"English {query}" for query in asked}
     splits = {"test": asked, "development": {}}
-    topics = Topics("libreoffice-help", resolve(language), splits, {"test": english, "development": {}})
+    topics = Topics("libreoffice-help", resolve(language), splits, {"test": english, "development": {}}, {})
     return Bed({}, [topics], "")
 
 

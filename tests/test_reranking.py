@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.build import build_index

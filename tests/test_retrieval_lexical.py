@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import Lexicon
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 from kivuko.ranking import ranked

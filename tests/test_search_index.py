@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kivuko.artifact import try_exclusive
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.ranking import ranked

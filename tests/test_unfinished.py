@@ -23,7 +23,7 @@ from kivuko.artifact import try_exclusive
 from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.display import Done
 from kivuko.cli.main import app
-from kivuko.collections import judged_writing
+from kivuko.collections import writing
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.files.resumable import INPUTS, Unfinished, unfinished
 from kivuko.languages import resolve
@@ -122,7 +122,7 @@ def test_a_test_collection(tmp_path: Path) -> None:
         return import_collection(str(source), folder / "out", query_language=OROMO, document_language=ENGLISH)
 
     check_every_kill(tmp_path, make, parts=1)
-    with dying_at_call(judged_writing, "_usable_queries", 1), pytest.raises(KilledError):
+    with dying_at_call(writing, "_usable_queries", 1), pytest.raises(KilledError):
         make(tmp_path)
     # Files that changed between the two runs would give a mixture.
     os.utime(source / "corpus.jsonl", ns=(1, 1))

@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from kivuko.artifact import cache_folder, is_complete, read_manifest, write_artifact
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import FetchError
 from kivuko.files.tables import read_jsonl, write_jsonl
 

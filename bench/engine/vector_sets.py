@@ -24,7 +24,8 @@ from kivuko.artifact import (
     write_artifact,
     write_atomically,
 )
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, StorageError
 from kivuko.languages import resolve
 from kivuko.models.token_vectors import TokenVectors

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from kivuko.collections.bitext import Bitext as Bitext
     from kivuko.collections.bitext import Pair as Pair
     from kivuko.collections.collection import Collection as Collection
-    from kivuko.collections.collection import Document as Document
+    from kivuko.collections.document import Document as Document
     from kivuko.engine.engine import Engine as Engine
     from kivuko.engine.languages import LanguageParts as LanguageParts
     from kivuko.errors import KivukoError as KivukoError
@@ -101,7 +101,7 @@ __all__ = [
 _HOMES = {
     "Bitext": "kivuko.collections.bitext",
     "Collection": "kivuko.collections.collection",
-    "Document": "kivuko.collections.collection",
+    "Document": "kivuko.collections.document",
     "Encoder": "kivuko.models.encoder",
     "Engine": "kivuko.engine.engine",
     "Experiment": "kivuko.experiment.config",

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from protocol import TOP, Built, Inputs, Setting, measure
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import EFFORT, Effort
 from kivuko.retrieval.changes import build as build_index

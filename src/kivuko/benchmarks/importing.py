@@ -1,10 +1,10 @@
-"""From a name to a judged collection on the disk: whose it is, which reader reads it, and what is said of it."""
+"""From a name to a collection on the disk: whose it is, which reader reads it, and what is said of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable
 from kivuko.benchmarks.catalogue import Chosen, choose
-from kivuko.benchmarks.layouts import find, is_beir, read_beir, read_trec, records
+from kivuko.benchmarks.layouts import Parts, find, is_beir, read_beir, read_trec, records
 from kivuko.benchmarks.libraries import hub_records, read_hugging_face, read_ir_dataset
 from kivuko.benchmarks.probes import (
     flores_code,
@@ -24,13 +24,15 @@ from kivuko.benchmarks.probes import (
     squad_records,
     xnli_pairs,
 )
-from kivuko.collections.judged import KIND, Description, JudgedDocument, Parts
-from kivuko.collections.judged_writing import write_judged
+from kivuko.collections.collection import KIND, Contents, Description, QuerySet
+from kivuko.collections.document import Document
+from kivuko.collections.writing import write_collection
 from kivuko.errors import FetchError, InputError
 from kivuko.files.resumable import unfinished
 from kivuko.languages import Language
 
 UNSAID = "not said by the data"
+QUERY_KIND = "query"
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def import_collection(
     encoding: str = "utf-8",
     progress: Progress | None = None,
 ) -> Path:
-    """Write a test collection as a folder of :mod:`kivuko.collections.judged`.
+    """Write a test collection as a :class:`kivuko.collections.collection.Collection`.
+
+    Its queries are of the kind ``"query"``, and their split is called as the benchmark calls it.
 
     A killed import goes on (:mod:`kivuko.files.resumable`): once all documents were read, they are not read again.
     While it runs, they lie on the disk twice.
@@ -111,7 +115,7 @@ def import_collection(
         InputError: a language is missing or said twice, a file is missing, or a line does not fit.
         FetchError: the data cannot be reached; says where it is had.
         MissingExtraError: an optional library is not installed.
-        ArtifactError, StorageError: see ``kivuko.collections.judged_writing.write_judged``.
+        ArtifactError, StorageError: see ``kivuko.collections.writing.write_collection``.
     """
     check_replaceable(output, KIND)
     asked = Asked(name, folder, query_language, document_language, split, encoding)
@@ -119,8 +123,13 @@ def import_collection(
     with unfinished(output, asked.as_json, _files(lying, output), progress) as work, _telling_where(asked):
         description, parts = _read(asked)
         found = work.part("documents", lambda: map(vars, parts.documents))
-        kept = replace(parts, documents=(JudgedDocument(**fields) for fields in found))
-        return write_judged(output, description, kept, progress)
+        contents = Contents(
+            (Document(**fields) for fields in found),
+            {QuerySet(QUERY_KIND, _split(asked), description.language): parts.queries},
+            parts.qrels,
+            parts.report,
+        )
+        return write_collection(output, description, contents, progress=progress)
 
 
 def _files(folder: Path | None, output: Path) -> list[Path]:
@@ -182,6 +191,16 @@ def _read(asked: Asked) -> tuple[Description, Parts]:
     return description, read_trec(folder, held, encoding=asked.encoding)
 
 
+def _split(asked: Asked) -> str:
+    """What the benchmark calls the split that the judgments are of."""
+    source = Source.of(asked.name)
+    if source.kind == "catalogue":
+        return choose(asked.name, asked.split).split or "test"
+    if source.kind == "irds" and (last := source.id.rpartition("/")[2]) in ("train", "dev", "test"):
+        return last
+    return asked.split or "test"
+
+
 def _named(language: Language | None, option: str) -> Language:
     if language is None:
         raise InputError(
@@ -194,7 +213,7 @@ def _unknown(name: str, source: str, query_language: Language | None) -> Descrip
     """Of a collection that the catalogue does not have: only its owner knows how it was judged."""
     return Description(
         name=name,
-        query_language=_named(query_language, "--query-language"),
+        language=_named(query_language, "--query-language"),
         judgments=UNSAID,
         licence=UNSAID,
         citation=UNSAID,
@@ -217,7 +236,7 @@ def _read_known(asked: Asked) -> tuple[Description, Parts]:
         source = f"ir_datasets {source}"
     description = Description(
         name=f"{chosen.name} {chosen.split}".strip(),
-        query_language=chosen.query_language,
+        language=chosen.query_language,
         judgments=entry.judged,
         licence=entry.licence,
         citation=entry.citation,

@@ -8,6 +8,7 @@ topics as TSV and the documents as JSON lines. Tested on small files of our own 
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import json
 import re
@@ -16,7 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kivuko.collections.judged import JudgedDocument, Parts
+from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.files.streams import COMPRESSED, encoded_lines, lines, plain_name
 from kivuko.files.tables import read_tsv
@@ -28,6 +30,24 @@ TEXTS = ("text", "contents")
 
 #: Where a record stands, for errors (``file:line``), and what it says.
 Record = tuple[str, Mapping[str, Any]]
+
+
+@dataclasses.dataclass
+class Parts:
+    """What a loader reads of one split: the documents a stream, so that many never stand in memory.
+
+    Attributes:
+        documents: documents in any order, with their language as metadata.
+        queries: query id → text.
+        qrels: query id → document id → grade.
+        report: counts what the loader leaves out.
+    """
+
+    documents: Iterable[Document]
+    queries: Mapping[str, str]
+    qrels: Mapping[str, Mapping[str, int]]
+    report: DropReport = dataclasses.field(default_factory=DropReport)
+
 
 BEIR_QRELS = ("query-id", "corpus-id", "score")
 _TITLES = frozenset({"TITLE", "HEADLINE", "HEAD", "HL"})
@@ -107,7 +127,7 @@ def read_trec(
     return Parts(_all_documents(files, document_language, encoding), dict(found), read_qrels(qrels))
 
 
-def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[JudgedDocument]:
+def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[Document]:
     """Documents between ``<DOC>`` and ``</DOC>``; headlines become the title, other fields the text.
 
     Dates, addresses and second numbers are left out; ids, tags and line ends are not text.
@@ -138,7 +158,7 @@ def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> I
         )
 
 
-def _trec_document(block: str, language: Language, where: str) -> JudgedDocument:
+def _trec_document(block: str, language: Language, where: str) -> Document:
     kept: dict[str, list[str]] = {"id": [], "title": [], "text": []}
     inside: list[str] = []
     place = 0
@@ -158,7 +178,7 @@ def _trec_document(block: str, language: Language, where: str) -> JudgedDocument
             expected="<DOCNO> one word </DOCNO>",
             got=repr(document_id),
         )
-    return JudgedDocument(document_id, " ".join(kept["title"]), "\n".join(kept["text"]), language.tag)
+    return Document(document_id, " ".join(kept["title"]), "\n".join(kept["text"]), {"language": language.tag})
 
 
 def _keep(kept: dict[str, list[str]], inside: list[str], text: str) -> None:
@@ -173,7 +193,7 @@ def _keep(kept: dict[str, list[str]], inside: list[str], text: str) -> None:
         kept["text"].append(text)
 
 
-def _all_documents(paths: Sequence[Path], language: Language, encoding: str) -> Iterator[JudgedDocument]:
+def _all_documents(paths: Sequence[Path], language: Language, encoding: str) -> Iterator[Document]:
     for path in paths:
         if plain_name(path).endswith((".jsonl", ".json")):
             yield from documents(records(path), language)
@@ -300,7 +320,7 @@ def field(record: Mapping[str, Any], names: Sequence[str], where: str) -> str:
     )
 
 
-def documents(found: Iterable[Record], language: Language) -> Iterator[JudgedDocument]:
+def documents(found: Iterable[Record], language: Language) -> Iterator[Document]:
     """Records as documents, in their order; a title is optional.
 
     Raises:
@@ -308,8 +328,8 @@ def documents(found: Iterable[Record], language: Language) -> Iterator[JudgedDoc
     """
     for where, record in found:
         title = "" if record.get("title") is None else field(record, ("title",), where)
-        yield JudgedDocument(
-            field(record, IDS, where).strip(), title, field(record, TEXTS, where), language.tag
+        yield Document(
+            field(record, IDS, where).strip(), title, field(record, TEXTS, where), {"language": language.tag}
         )
 
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kivuko.benchmarks.layouts import Record, documents, field, queries
+from kivuko.benchmarks.layouts import Parts, Record, documents, field, queries
 from kivuko.collections.counts import DropReport
-from kivuko.collections.judged import JudgedDocument, Parts
+from kivuko.collections.document import Document
 from kivuko.errors import FetchError, InputError, MissingExtraError, UnknownNameError
 from kivuko.languages import Language, resolve
 
@@ -120,14 +120,14 @@ def _irds_qrels(data: Any, report: DropReport) -> dict[str, dict[str, int]]:
     return found
 
 
-def _irds_documents(data: Any, name: str, language: Language) -> Iterator[JudgedDocument]:
+def _irds_documents(data: Any, name: str, language: Language) -> Iterator[Document]:
     stream = _of_irds(name, lambda: iter(data.docs_iter()))
     while (document := _of_irds(name, lambda: next(stream, None))) is not None:
         if hasattr(document, "text") or hasattr(document, "body"):
             title, text = _text(document, "title"), _text(document, "text", "body")
         else:  # its own choice of fields, the title among them
             title, text = "", document.default_text()
-        yield JudgedDocument(document.doc_id, title, text, language.tag)
+        yield Document(document.doc_id, title, text, {"language": language.tag})
 
 
 def read_hugging_face(name: str, split: str, document_language: Language) -> Parts:

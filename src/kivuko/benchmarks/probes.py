@@ -27,9 +27,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kivuko.benchmarks.layouts import Record, field, records
+from kivuko.benchmarks.layouts import Parts, Record, field, records
 from kivuko.collections.counts import DropReport
-from kivuko.collections.judged import JudgedDocument, Parts
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.files.streams import lines, open_bytes, plain_name
 from kivuko.languages import Language
@@ -91,14 +91,14 @@ def read_belebele(asked: Iterable[Record], held: Iterable[Record], document_lang
         texts.setdefault(field(record, ("flores_passage",), where), []).append(
             _belebele_question(record, where)
         )
-    documents: list[JudgedDocument] = []
+    documents: list[Document] = []
     qrels: dict[str, dict[str, int]] = {}
     shared = Counter(q for texts in passages.values() for found in texts.values() for q in found)
     for link, texts in passages.items():
         for text, found in texts.items():
             # Of two passages with one link, the text has to tell them apart.
             document = _digest(link if len(texts) == 1 else f"{link}\n{text}")
-            documents.append(JudgedDocument(document, "", text, document_language.tag))
+            documents.append(Document(document, "", text, {"language": document_language.tag}))
             qrels |= {query: {document: 1} for query in found if shared[query] == 1 and times[query] == 1}
     for query in list(queries):
         if times[query] > 1 or shared[query] > 1:
@@ -140,7 +140,8 @@ def read_xquad(asked: Iterable[Record], held: Iterable[Record], document_languag
         found = paragraphs.setdefault(field(record, ("context",), where), [])
         found.append(field(record, ("id",), where))
     documents = [
-        JudgedDocument(min(found), "", text, document_language.tag) for text, found in paragraphs.items()
+        Document(min(found), "", text, {"language": document_language.tag})
+        for text, found in paragraphs.items()
     ]
     qrels = {question: {min(found): 1} for found in paragraphs.values() for question in found}
     return Parts(documents, queries, qrels)
@@ -202,10 +203,10 @@ def read_xnli(
     Raises:
         InputError: a pair is labelled otherwise in one language than in the other, so that they are not parallel.
     """
-    documents: dict[str, JudgedDocument] = {}
-    found: dict[str, tuple[JudgedDocument, SentencePair]] = {}
+    documents: dict[str, Document] = {}
+    found: dict[str, tuple[Document, SentencePair]] = {}
     for pair in held:
-        new = JudgedDocument(pair.id, "", pair.hypothesis, document_language.tag)
+        new = Document(pair.id, "", pair.hypothesis, {"language": document_language.tag})
         found[pair.id] = documents.setdefault(pair.hypothesis, new), pair
     ids: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}

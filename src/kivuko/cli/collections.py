@@ -33,7 +33,7 @@ def link_documents(
     document_language: Annotated[
         str, typer.Option(help="Language of the documents; the same one makes a monolingual control.")
     ],
-    output: Annotated[Path, typer.Option(help="Folder for train/, development/, test/ and the data card.")],
+    output: Annotated[Path, typer.Option(help="Folder to write: a collection, with its data card.")],
     queries: Annotated[
         str, typer.Option(help="title, or first-sentence: without the title's words, as WikiCLIR.")
     ] = "title",
@@ -90,7 +90,8 @@ def _show(statistics: Statistics, output: Path) -> None:
     from rich.table import Table
 
     from kivuko.cli.display import console
-    from kivuko.linked.card import CARD, JUDGMENTS, NOTICE
+    from kivuko.collections.collection import CARD_FILE
+    from kivuko.linked.card import JUDGMENTS, NOTICE
 
     table = Table("split", title=f"judgments: {JUDGMENTS}", min_width=50)
     for column in ("queries", "grade 2", "grade 1"):
@@ -112,7 +113,7 @@ def _show(statistics: Statistics, output: Path) -> None:
         f"{statistics.links_per_document:.1f} links on average. Identical in both languages: "
         f"{statistics.identical:,} queries ({statistics.identical_share:.1%}).\n{NOTICE}"
     )
-    console.print(f"data card: {output / CARD}", soft_wrap=True, highlight=False)
+    console.print(f"data card: {output / CARD_FILE}", soft_wrap=True, highlight=False)
 
 
 # More languages than this are counted, not listed.
@@ -127,7 +128,7 @@ def import_collection(
             "folder in BEIR's or TREC's layout."
         ),
     ],
-    output: Annotated[Path, typer.Option(help="Folder to write: documents.jsonl, queries.tsv, qrels.txt.")],
+    output: Annotated[Path, typer.Option(help="Folder to write: documents.jsonl, queries/, qrels.txt.")],
     folder: Annotated[
         Path | None,
         typer.Option(
@@ -148,7 +149,7 @@ def import_collection(
     """Read a test collection into a folder that `index build`, `rank` and `evaluate` take as it is."""
     from kivuko.benchmarks import importing
     from kivuko.cli.display import console, reading_bars
-    from kivuko.collections.judged import JudgedCollection
+    from kivuko.collections.collection import Collection
     from kivuko.languages import resolve
 
     with reading_bars() as progress:
@@ -162,16 +163,16 @@ def import_collection(
             encoding=encoding,
             progress=progress,
         )
-    meta = JudgedCollection.open(output).manifest.meta
+    meta = Collection.open(output).manifest.meta
     languages = ", ".join(f"{tag} {count:,}" for tag, count in meta["document_languages"].items())
     grades = ", ".join(f"{count:,} of grade {grade}" for grade, count in meta["judgments_by_grade"].items())
     notes = [
         f"{output}: {meta['documents']:,} documents ({languages}), {meta['queries']:,} queries "
-        f"({meta['query_language']}); judgments: {grades}",
+        f"({meta['language']}); judgments: {grades}",
         *(f"left out: {count:,} × {reason}" for reason, count in meta["left_out"].items()),
         *(f"{part}: {meta[part]}" for part in ("judgments", "licence", "citation", "notice") if meta[part]),
-        f"Next: kivuko index build {output / 'documents.jsonl'} --output INDEX, then kivuko rank INDEX "
-        f"{output / 'queries.tsv'} --output RUN, then kivuko evaluate RUN {output / 'qrels.txt'}",
+        f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output} --output RUN, then "
+        f"kivuko evaluate RUN {output}",
     ]
     for note in notes:
         console.print(note, soft_wrap=True, highlight=False, markup=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kivuko.cli.resources import Asked, asks_of_collection, read_judged
 from kivuko.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _SPARED = (
 )  # columns that a narrow screen goes without, the first ones first
 
 
+@asks_of_collection
 def command(
     runs: Annotated[
         list[Path],
@@ -33,7 +35,9 @@ def command(
             "of one system: averaged query by query before testing, their spread shown apart."
         ),
     ],
-    qrels: Annotated[Path, typer.Option(help="TREC qrels, or a folder of <language>.qrels.")],
+    qrels: Annotated[
+        Path, typer.Option(help="TREC qrels, a folder of <language>.qrels, or a collection folder.")
+    ],
     measure: Annotated[
         list[str] | None,
         typer.Option(help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); may be repeated."),
@@ -57,10 +61,13 @@ def command(
     ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every resampling.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Compare systems: paired randomisation tests, Holm over all comparisons, intervals, effect sizes and power."""
     from rich.text import Text
 
+    from kivuko.artifact import is_complete
     from kivuko.cli.display import console, print_json, print_table
     from kivuko.evaluation.comparison import Trials, compare_systems
     from kivuko.evaluation.comparison_tables import (
@@ -72,9 +79,10 @@ def command(
         score_tables,
     )
     from kivuko.evaluation.measures import MEASURES
-    from kivuko.evaluation.system_runs import name_systems, read_qrels_by_language, score_system
+    from kivuko.evaluation.system_runs import ONE_LANGUAGE, name_systems, read_qrels_by_language, score_system
 
-    judged = read_qrels_by_language(qrels)
+    whole = qrels.is_file() or is_complete(qrels) or any(asked)  # else a folder with a file a language
+    judged = {ONE_LANGUAGE: read_judged(qrels, *asked)} if whole else read_qrels_by_language(qrels)
     if language:
         judged = {name: judged[name] for name in _chosen(language, judged)}
     systems = name_systems(_with_baseline(runs, baseline))

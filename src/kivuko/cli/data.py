@@ -17,7 +17,9 @@ from kivuko.cli.resources import LowestScoreOption
 
 if TYPE_CHECKING:
     from kivuko.cleaning.chain import Sample, StepCount
+    from kivuko.collections.collection import Collection
     from kivuko.collections.counts import DropReport
+    from kivuko.languages import Language
 app = typer.Typer(help="Collections and bitext: what there is, build it, look into it.", no_args_is_help=True)
 LanguageArgument = Annotated[str, typer.Argument(help="Code, tag or English name: om, orm, orm-Latn, Oromo.")]
 SHOWN_CHARACTERS = 90
@@ -53,7 +55,7 @@ def list_data() -> None:
             for sources in (COLLECTIONS, BITEXT)
         ]
         if language.short != "en" and any(covering):
-            table.add_row(language.name, language.tag, language.short, *covering, *_built(language.tag))
+            table.add_row(language.name, language.tag, language.short, *covering, *_built(language))
     console = Console()
     console.print(table)
     console.print(
@@ -261,14 +263,16 @@ def import_running_text(
     console.print(f"{output}: give it to `kivuko train recipe mlm` with --text", soft_wrap=True)
 
 
-def _built(tag: str) -> list[str]:
+def _built(language: Language) -> list[str]:
     """Number of test title queries and of pairs in the cache; empty where nothing is built."""
     from kivuko.artifact import cache_folder, is_complete, read_manifest
+    from kivuko.collections.collection import Collection
+    from kivuko.public.recipe import is_current
 
-    folder = cache_folder() / "data" / tag
+    folder = cache_folder() / "data" / language.tag
     cells = ["", ""]
-    if is_complete(folder / "collection"):
-        cells[0] = f"{read_manifest(folder / 'collection', 'collection').meta['splits']['title']['test']:,}"
+    if is_current(folder / "collection", "collection", language, None):
+        cells[0] = f"{len(Collection.open(folder / 'collection').queries('title', 'test')):,}"
     if is_complete(folder / "bitext"):
         cells[1] = f"{read_manifest(folder / 'bitext', 'bitext').meta['pairs']:,}"
     return cells
@@ -278,17 +282,28 @@ def _describe(console: Any, path: Path) -> None:
     """Print the manifest of a collection or bitext as tables."""
     import json
 
-    from kivuko.artifact import MANIFEST, read_manifest
+    from kivuko.artifact import MANIFEST
+    from kivuko.collections.bitext import Bitext
+    from kivuko.collections.collection import Collection
 
     kind = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"]
     # Another kind of artefact has other metadata: reading it as a collection says so.
-    manifest = read_manifest(path, kind if kind in {"collection", "bitext"} else "collection")
-    meta = manifest.meta
-    title = " ".join([kind, *([meta["collection"]] if "collection" in meta else [])])
+    opened = Bitext.open(path) if kind == "bitext" else Collection.open(path)
+    meta = opened.manifest.meta
+    title = kind if isinstance(opened, Bitext) else f"{kind} {opened.name}"
     console.print(f"[bold]{title}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
-    if "splits" in meta:
-        console.print(_split_table(meta["splits"]))
-    console.print(_count_table(meta["counts"]))
+    if isinstance(opened, Collection):
+        console.print(_split_table(opened))
+        grades = ", ".join(
+            f"{count:,} of grade {grade}" for grade, count in meta["judgments_by_grade"].items()
+        )
+        console.print(f"{meta['documents']:,} documents; judgments: {grades}", highlight=False)
+        for part in ("judgments", "licence", "citation", "source"):
+            console.print(f"{part}: {meta[part]}", highlight=False, markup=False, soft_wrap=True)
+        for reason, count in meta["left_out"].items():
+            console.print(f"left out: {count:,} × {reason}", highlight=False)
+    if "counts" in meta:
+        console.print(_count_table(meta["counts"]))
     if (named := meta.get("documents_with_their_hidden_title")) is not None:
         console.print(f"documents that contain the English query word for word: {named:,}")
     for name in meta.get("absent", ()):
@@ -300,17 +315,22 @@ def _describe(console: Any, path: Path) -> None:
     console.print(f"{meta.get('notice', '')}\n")
 
 
-def _split_table(splits: Mapping[str, Mapping[str, int]]) -> Any:
+def _split_table(collection: Collection) -> Any:
     from rich.table import Table
 
-    from kivuko.collections.split import SPLITS
-
+    meta = collection.manifest.meta
+    counts: dict[str, dict[str, int]] = {}
+    if "documents_by_split" in meta:
+        counts["documents"] = meta["documents_by_split"]
+    for row in meta["query_sets"]:
+        name = f"{row['kind']} queries, {row['language']}"
+        counts.setdefault(name, {})[row["split"]] = row["queries"]
     table = Table("", title="documents and queries by split")
-    for split in (*SPLITS, "all"):
+    for split in (*collection.splits, "all"):
         table.add_column(split, justify="right")
-    for name, counts in splits.items():
-        numbers = [*(counts[split] for split in SPLITS), sum(counts.values())]
-        table.add_row(_label(name), *(f"{number:,}" for number in numbers))
+    for name, by_split in counts.items():
+        numbers = [*(by_split.get(split, 0) for split in collection.splits), sum(by_split.values())]
+        table.add_row(name, *(f"{number:,}" for number in numbers))
     return table
 
 
@@ -320,15 +340,11 @@ def _count_table(counts: Mapping[str, Mapping[str, Any]]) -> Any:
     table = Table("", "", title="before, dropped by reason, after")
     table.add_column("records", justify="right")
     for name, count in counts.items():
-        table.add_row(_label(name), "before", f"{count['before']:,}")
+        table.add_row(name, "before", f"{count['before']:,}")
         for reason, number in sorted(count["dropped"].items(), key=lambda item: (-item[1], item[0])):
             table.add_row("", f"  {reason}", f"−{number:,}")
         table.add_row("", "after", f"[bold]{count['after']:,}[/]", end_section=True)
     return table
-
-
-def _label(name: str) -> str:
-    return f"{name} queries" if name in {"title", "paragraph", "english-title"} else name
 
 
 def _show_counts(language: str, report: DropReport, counts: Sequence[StepCount]) -> None:

@@ -30,8 +30,8 @@ def command(
     if threads:
         torch.set_num_threads(threads)
     console.print(
-        f"[bold]{spoken.name}[/bold] questions, English help pages. About half an hour on two cores the first time; "
-        "seconds when repeated."
+        f"[bold]{spoken.name}[/bold] questions, English help pages. The first time half an hour on two cores of a "
+        "processor with AMX, and over an hour on one without; seconds when repeated."
     )
     with bars() as progress:
         job = run_main_job(spoken, progress=progress)

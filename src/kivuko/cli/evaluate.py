@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kivuko.cli.resources import Asked, asks_of_collection, read_judged
+
 if TYPE_CHECKING:
     from kivuko.evaluation.measures import Scores
     from kivuko.ranking import Qrels, Run
 
 
+@asks_of_collection
 def command(
     run: Annotated[Path, typer.Argument(help="TREC run: query_id Q0 document_id rank score tag.")],
-    qrels: Annotated[Path, typer.Argument(help="TREC qrels: query_id 0 document_id grade.")],
+    qrels: Annotated[
+        Path, typer.Argument(help="TREC qrels (query_id 0 document_id grade), or a collection folder.")
+    ],
     measure: Annotated[
         list[str] | None,
         typer.Option(help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); may be repeated."),
@@ -28,6 +33,8 @@ def command(
     per_query: Annotated[Path | None, typer.Option(help="File for each query's values (TSV).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap and of the randomisation test.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Score a run: mean [95 % bootstrap interval] over all judged queries; a query the run lacks scores 0."""
     from rich.text import Text
@@ -36,10 +43,10 @@ def command(
     from kivuko.cli.display import console, print_json, print_table
     from kivuko.evaluation.measures import MEASURES, evaluate
     from kivuko.evaluation.results import write_results
-    from kivuko.evaluation.run import read_qrels, read_run
+    from kivuko.evaluation.run import read_run
     from kivuko.evaluation.significance import compare, holm
 
-    judged, measures = read_qrels(qrels), tuple(dict.fromkeys(measure or MEASURES))
+    judged, measures = read_judged(qrels, *asked), tuple(dict.fromkeys(measure or MEASURES))
     found = read_run(run)
     scored = {run.name: evaluate(found, judged, measures)}
     notices = _notices(run.name, found, judged, scored[run.name])

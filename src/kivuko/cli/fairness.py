@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kivuko.cli.resources import Asked, asks_of_collection, read_judged
 from kivuko.errors import InputError
 
 NOTES = (
@@ -21,9 +22,12 @@ NOTES = (
 )
 
 
+@asks_of_collection
 def command(
     run: Annotated[Path, typer.Argument(help="TREC run: query_id Q0 document_id rank score tag.")],
-    qrels: Annotated[Path, typer.Argument(help="TREC qrels: query_id 0 document_id grade.")],
+    qrels: Annotated[
+        Path, typer.Argument(help="TREC qrels (query_id 0 document_id grade), or a collection folder.")
+    ],
     document_languages: Annotated[Path, typer.Option(help="TSV: document id, language; no heading.")],
     k: Annotated[
         int, typer.Option(min=1, help="Rank cutoff: what stands lower counts as not retrieved.")
@@ -34,16 +38,18 @@ def command(
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Folder for results.json and README.md.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Language fairness of a multilingual run: PEER, shares of the top k, and mean rank shift by language."""
     from kivuko.cli.display import print_json, print_table
     from kivuko.evaluation.document_languages import read_document_languages
     from kivuko.evaluation.fairness import equal_weights, language_shares, peer, rank_shifts
     from kivuko.evaluation.results import write_results
-    from kivuko.evaluation.run import read_qrels, read_run
+    from kivuko.evaluation.run import read_run
 
     languages = read_document_languages(document_languages)
-    found, judged = read_run(run), read_qrels(qrels)
+    found, judged = read_run(run), read_judged(qrels, *asked)
     weights = _weights(levels) if levels is not None else equal_weights(judged)
     fairness = peer(found, judged, languages, k=k, weights=weights)
     shares = language_shares(found, judged, languages, k=k)

@@ -20,7 +20,6 @@ from kivuko.cli.resources import BitextOption, LowestScoreOption
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.collections.collection import Collection
-from kivuko.collections.split import SPLITS
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
@@ -309,7 +308,7 @@ def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
 
 
 def texts_of(path: Path) -> list[str]:
-    """The lines of a file, or the title queries of a collection folder.
+    """The lines of a file, or the queries of a collection folder: of its language and first kind, of all splits.
 
     Raises:
         InputError: no such file, or not UTF-8.
@@ -317,5 +316,11 @@ def texts_of(path: Path) -> list[str]:
     """
     if path.is_dir() or is_complete(path):
         collection = Collection.open(path)
-        return [text for split in SPLITS for text in collection.queries("title", split).values()]
+        kind = next(each.kind for each in collection.query_sets if each.language == collection.language)
+        return [
+            text
+            for each in collection.query_sets
+            if (each.language, each.kind) == (collection.language, kind)
+            for text in collection.queries(*each).values()
+        ]
     return [line for _, line in lines(path)]

@@ -24,7 +24,6 @@ from kivuko.cli import (
     languages,
     lexicon,
     models,
-    recipe,
     search,
     train,
 )
@@ -64,7 +63,6 @@ app.add_typer(languages.app, name="languages")
 app.add_typer(models.app, name="models")
 app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(train.app, name="train")
-train.app.command("recipe")(recipe.command)
 app.add_typer(index.app, name="index")
 app.command("evaluate")(evaluate.command)
 app.command("compare")(compare.command)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
     from kivuko.collections.bitext import Pair
-    from kivuko.collections.collection import Document
+    from kivuko.collections.collection import Collection, QuerySet
+    from kivuko.collections.document import Document
     from kivuko.languages import Language
+    from kivuko.ranking import Qrels
 
 BitextOption = Annotated[
     Path | None,
@@ -27,6 +31,48 @@ LowestScoreOption = Annotated[
         help="Drop pairs with a lower score (WikiMatrix and CCMatrix: the margin; 1.04 to 1.06 is usual)."
     ),
 ]
+
+KindOption = Annotated[
+    str | None, typer.Option(help="Of a collection folder's queries, where it has several kinds: title …")
+]
+SplitOption = Annotated[
+    str | None, typer.Option(help="Of a collection folder's queries, where it has several splits: test …")
+]
+QueryLanguageOption = Annotated[
+    str | None, typer.Option(help="Of a collection folder's queries, where they are in several languages.")
+]
+
+
+class Asked(NamedTuple):
+    """Which of a collection's queries a command is about, as the options say."""
+
+    kind: str | None
+    split: str | None
+    language: str | None
+
+
+def asks_of_collection(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command ``--kind``, ``--split`` and ``--query-language``; it gets them as its argument ``asked``."""
+
+    @functools.wraps(command)
+    def with_options(
+        kind: str | None, split: str | None, query_language: str | None, **others: object
+    ) -> None:
+        command(**others, asked=Asked(kind, split, query_language))
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [each for each in signature.parameters.values() if each.name != "asked"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=option)
+        for name, option in (
+            ("kind", KindOption),
+            ("split", SplitOption),
+            ("query_language", QueryLanguageOption),
+        )
+    ]
+    with_options.__signature__ = signature.replace(parameters=[*own, *options])  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in (*own, *options)}
+    return with_options
 
 
 def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | None = None) -> list[Pair]:
@@ -44,36 +90,17 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
         ArtifactError: the folder is no complete bitext.
     """
     from kivuko.cli.display import bars, console
-    from kivuko.collections.bitext import Bitext
-    from kivuko.errors import InputError
     from kivuko.public.bitext import build_bitext
-    from kivuko.readers.bitext import read_pairs
+    from kivuko.readers.bitext import open_pairs
 
-    if bitext is not None and not bitext.is_dir():
-        with bars() as progress:
-            pairs, drops = read_pairs(bitext, language, lowest_score=lowest_score, progress=progress)
-        console.print(
-            f"{bitext}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}",
-            soft_wrap=True,
+    with bars() as progress:
+        return open_pairs(
+            bitext or build_bitext(language),
+            language,
+            lowest_score=lowest_score,
+            say=lambda line: console.print(line, soft_wrap=True),
+            progress=progress,
         )
-        return pairs
-    if lowest_score is not None:
-        raise InputError(
-            "only pairs from a file of yours have scores",
-            where="--lowest-score",
-            got=bitext or "the public sources",
-            remedy="leave it out, or give a file with --bitext",
-        )
-    opened = Bitext.open(bitext if bitext is not None else build_bitext(language))
-    if opened.language != language:
-        raise InputError(
-            "this bitext is of another language",
-            where=opened.path,
-            expected=language.tag,
-            got=opened.language.tag,
-            remedy="name that language, or give another bitext",
-        )
-    return opened.pairs
 
 
 def read_collection_documents(path: Path) -> list[Document]:
@@ -102,16 +129,85 @@ def read_asked(
 
     Raises:
         ArtifactError: the folder is no complete collection.
-        InputError: the file cannot be used, what the folder has several of was not named, or a file has no such
-            parts.
+        InputError: the file cannot be used or has no such parts, or what the folder has several of was not named.
         UnknownNameError: the folder has no such queries.
     """
     from kivuko.collections.collection import Collection
     from kivuko.readers.documents import read_queries
 
     if path.is_dir():
-        return Collection.open(path).queries(kind or "title", split or "test")
+        collection = Collection.open(path)
+        chosen = _chosen_set(collection, kind, split, language)
+        return collection.queries(*chosen)
+    _refuse_parts(path, kind, split, language)
     return read_queries(path)
+
+
+def read_judged(
+    path: Path, kind: str | None = None, split: str | None = None, language: str | None = None
+) -> Qrels:
+    """Query id → document id → grade, of a collection folder or of TREC qrels; arguments as :func:`read_asked`.
+
+    Raises:
+        ArtifactError, InputError, UnknownNameError: as :func:`read_asked`.
+    """
+    from kivuko.collections.collection import Collection
+    from kivuko.trec_lines import read_qrels
+
+    if path.is_dir():
+        collection = Collection.open(path)
+        chosen = _chosen_set(collection, kind, split, language)
+        return collection.qrels(*chosen)
+    _refuse_parts(path, kind, split, language)
+    return read_qrels(path)
+
+
+def _refuse_parts(path: Path, *parts: str | None) -> None:
+    from kivuko.errors import InputError
+
+    if any(parts):
+        raise InputError(
+            "only a collection has kinds, splits and languages of queries",
+            where=path,
+            expected="a collection folder, or no --kind, --split and --query-language",
+            got=f"a file and {', '.join(filter(None, parts))}",
+            remedy="leave the options out; a file is taken whole",
+        )
+
+
+def _chosen_set(
+    collection: Collection, kind: str | None, split: str | None, language: str | None
+) -> QuerySet:
+    """The one set of queries that has what was asked for; what there is one of need not be."""
+    from kivuko.errors import InputError, UnknownNameError
+    from kivuko.languages import resolve
+
+    names = {
+        "language of queries": language and resolve(language).tag,
+        "kind of queries": kind,
+        "split": split,
+    }
+    found = list(collection.query_sets)
+    for place, (label, name) in enumerate(names.items()):
+        of_each = [(each.language.tag, each.kind, each.split)[place] for each in found]
+        if name is not None:
+            if name not in of_each:
+                raise UnknownNameError(label, name, set(of_each))
+            found = [each for each, own in zip(found, of_each, strict=True) if own == name]
+    if len(found) > 1:
+        sets = [f"--kind {each.kind} --split {each.split}" for each in found]
+        if len(set(sets)) < len(sets):
+            sets = [
+                f"{said} --query-language {each.language.tag}" for said, each in zip(sets, found, strict=True)
+            ]
+        raise InputError(
+            f"this collection has {len(found)} sets of queries",
+            where=collection.path,
+            expected=f"one of: {'; '.join(sets[:9])}" + ("; …" if len(sets) > 9 else ""),
+            got=" ".join(filter(None, (kind, split, language))) or "no option that chooses",
+            remedy="name the kind, the split or the language that is meant",
+        )
+    return found[0]
 
 
 def chosen_ids(ids: Sequence[str] | None, ids_file: Path | None) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kivuko.cli.display import JsonOption
+from kivuko.cli.resources import Asked, asks_of_collection, read_asked
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -135,6 +136,7 @@ def search(
             show_matches([(match.query_word, match.document_word, match.similarity) for match in hit.matches])
 
 
+@asks_of_collection
 def rank(
     place: _PLACE,
     queries: Annotated[Path, typer.Argument(help="Queries as TSV: id, tab, text; or a collection folder.")],
@@ -148,16 +150,17 @@ def rank(
     rerank: _RERANK = None,
     rerank_depth: _RERANK_DEPTH = 50,
     depth: Annotated[int, typer.Option(min=1, help="Documents kept a query.")] = 100,
+    *,
+    asked: Asked,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
     from kivuko.cli.display import bars, console
-    from kivuko.cli.resources import read_asked
     from kivuko.errors import InputError
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.filters import parse_filter
 
     engine = _engine(place)
-    asked = read_asked(queries)
+    texts = read_asked(queries, *asked)
     if engine is None:
         _refuse_language(language)
         searcher = _searcher(place, model, lexicon, method, weight)
@@ -171,14 +174,14 @@ def rank(
         spoken = engine.language(language)
         searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
     with bars() as progress:
-        found = searcher.find(asked, depth=depth, where=parse_filter(where or ()), progress=progress)
+        found = searcher.find(texts, depth=depth, where=parse_filter(where or ()), progress=progress)
         run = (
-            found.run if rerank is None else _reranked(searcher, found, asked, rerank, rerank_depth, progress)
+            found.run if rerank is None else _reranked(searcher, found, texts, rerank, rerank_depth, progress)
         )
     write_run(output, run, tag=searcher.method)
     empty = sum(not documents for documents in run.values())
     console.print(
-        f"{output}: {len(asked):,} queries by {searcher.method}; {empty:,} found nothing",
+        f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing",
         soft_wrap=True,
         markup=False,
     )

@@ -1,13 +1,18 @@
-"""``kivuko train``: a student for a language, from translation pairs."""
+"""``kivuko train``: students and teachers, on a person's own data or public ones."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kivuko.cli.display import ThreadsOption, set_threads
 from kivuko.cli.resources import BitextOption, LowestScoreOption
+
+if TYPE_CHECKING:
+    from kivuko.training.stages import Stage
 
 app = typer.Typer(help="Train models.", no_args_is_help=True)
 
@@ -54,7 +59,7 @@ def optical(
         float | None, typer.Option(min=0, help="Weight of the in-batch contrast; 0 for none.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Order of the pairs.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Distil the English teacher into a student of LANGUAGE by optimal transport (OPTICAL, arXiv 2301.12566).
 
@@ -65,13 +70,10 @@ def optical(
     from kivuko.languages import resolve
 
     spoken = resolve(language)
-    import torch
-
     from kivuko.training.optical import OpticalSettings, train_optical
     from kivuko.training.teacher import default_teacher
 
-    if threads:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     given = {
         "steps": steps,
         "batch_size": batch_size,
@@ -101,15 +103,13 @@ def teacher(
     documents: Annotated[Path, typer.Argument(help="English documents: TSV (id, title, text) or JSONL.")],
     output: Annotated[Path, typer.Option(help="Model folder to write.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; 160 by default.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Train an English teacher to find your documents by titles and sentences of theirs, for students with --teacher.
 
     Each of them has a hard negative: another of your documents that BM25 ranks high for it.
     """
     from dataclasses import replace
-
-    import torch
 
     from kivuko.cli.display import bars, console
     from kivuko.readers.documents import read_documents
@@ -121,8 +121,7 @@ def teacher(
         with_hard_negatives,
     )
 
-    if threads:
-        torch.set_num_threads(threads)
+    set_threads(threads)
     read = read_documents(documents)
     pairs = title_and_sentence_pairs(read)
     triples = with_hard_negatives(pairs)
@@ -135,3 +134,166 @@ def teacher(
         f"{unused:,} without either were left out",
         soft_wrap=True,
     )
+
+
+@app.command("recipe")
+def recipe(
+    stages: Annotated[list[str], typer.Argument(help="Regimes in order, such as: codeswitch optical.")],
+    language: Annotated[str, typer.Option(help="Language to train for: om, orm, orm-Latn, Oromo …")],
+    output: Annotated[Path, typer.Option(help="Model folder to write.")],
+    bitext: BitextOption = None,
+    lowest_score: LowestScoreOption = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="Lexicon folder, or its table (.tsv); induced from the pairs by default."),
+    ] = None,
+    text: Annotated[
+        Path | None,
+        typer.Option(
+            help="Text in the language: a folder of .txt files, or JSON lines as mC4 and OSCAR have; public text by "
+            "default."
+        ),
+    ] = None,
+    linked: Annotated[
+        Path | None,
+        typer.Option(
+            help="Linked documents that need not be parallel, a pair a line: text, tab, English text, or JSON lines "
+            'of {"foreign": …, "english": …}; halves of public help pages by default.'
+        ),
+    ] = None,
+    documents: Annotated[
+        Path | None,
+        typer.Option(
+            help="English documents (TSV: id, title, text, or JSONL); public help pages by default."
+        ),
+    ] = None,
+    mmarco: Annotated[
+        Path | None,
+        typer.Option(
+            help="mMARCO's data folder, for translate-train; English pairs translated word by word by default."
+        ),
+    ] = None,
+    msmarco: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with MS MARCO's qrels.train.tsv, queries.train.tsv and collection.tsv: English pairs from "
+            "there instead of help pages or --documents."
+        ),
+    ] = None,
+    negatives: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Hard negatives for each pair, from --msmarco's msmarco-hard-negatives.jsonl, "
+            "qidpidtriples.train.full.2.tsv or triples.train.small.tsv, or from --mmarco's triples.",
+        ),
+    ] = 0,
+    negatives_by: Annotated[
+        list[str] | None,
+        typer.Option(help="System whose negatives of msmarco-hard-negatives.jsonl are taken, such as bm25."),
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Model folder to start from; the English teacher by default.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of a stage: optical.steps=500.")
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Train with one or several regimes; `kivuko train list` shows them and what each needs."""
+    from kivuko.cli.display import bars, console, reading_bars
+    from kivuko.languages import resolve
+    from kivuko.training.materials import Draw, EnglishSources, Materials, Sources, most_drawn, needs_of
+    from kivuko.training.regimes import Models
+    from kivuko.training.stages import check_recipe, run_stages
+    from kivuko.training.teacher import default_teacher
+
+    spoken = resolve(language)
+    set_threads(threads)
+    chosen = _stages(stages, settings or [])
+    _check_marco(chosen, mmarco, msmarco, negatives, negatives_by)
+    given = Sources(
+        bitext=bitext,
+        lowest_score=lowest_score,
+        lexicon=lexicon,
+        text=text,
+        linked=linked,
+        mmarco=mmarco,
+        negatives=negatives if mmarco else 0,
+    )
+    english = EnglishSources(
+        documents=documents,
+        msmarco=msmarco,
+        negatives=negatives if msmarco else 0,
+        negatives_by=tuple(negatives_by or ()),
+    )
+    with reading_bars() as progress:
+        materials = Materials(
+            {spoken: given},
+            english,
+            say=lambda line: console.print(line, soft_wrap=True, highlight=False),
+            progress=progress,
+        )
+        materials.check()
+        resources = materials.resources(
+            Draw((spoken,), given_lexicon=True), needs_of(chosen), most_drawn(chosen)
+        )
+    check_recipe(chosen, resources)
+    with bars() as progress:
+        first = start or default_teacher(progress)
+        models = run_stages(chosen, Models(first, first), resources, output=output, progress=progress)
+    console.print(f"Model for {spoken.name}: {output}", soft_wrap=True)
+    console.print(
+        f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine --model {models.teacher}\n"
+        f'  kivuko search indexes/mine "…" --model {output} --explain',
+        soft_wrap=True,
+    )
+
+
+def _stages(names: Sequence[str], settings: Sequence[str]) -> list[Stage]:
+    """The recipe's stages, in an order that means something, with settings as ``optical.steps=500`` gives them."""
+    from kivuko.errors import InputError
+    from kivuko.training.regimes import find_regime
+    from kivuko.training.stages import check_order, make_stage
+
+    chosen: dict[str, dict[str, str]] = {}
+    for setting in settings:
+        name, equals, value = setting.partition("=")
+        stage, dot, key = name.partition(".")
+        if not (equals and dot and key) or stage not in names:
+            raise InputError(
+                "a setting cannot be used",
+                where=f"--set {setting}",
+                expected=f"STAGE.NAME=VALUE with a stage of {', '.join(names)}",
+            )
+        chosen.setdefault(stage, {})[key] = value
+    stages = [make_stage(find_regime(name), chosen.get(name, {}), where=f"--set {name}.…") for name in names]
+    check_order(stages)
+    return stages
+
+
+def _check_marco(
+    stages: Sequence[Stage],
+    mmarco: Path | None,
+    msmarco: Path | None,
+    negatives: int,
+    negatives_by: Sequence[str] | None,
+) -> None:
+    """Refuse options for MS MARCO and mMARCO that nothing would come of."""
+    from kivuko.errors import InputError
+    from kivuko.training.materials import needs_of
+    from kivuko.training.resources import Need
+
+    if (negatives and not (msmarco or mmarco)) or (negatives_by and not (negatives and msmarco)):
+        raise InputError(
+            "there is nothing to take hard negatives from",
+            where="--negatives",
+            expected="--msmarco FOLDER or --mmarco FOLDER; --negatives-by goes with --negatives and --msmarco",
+        )
+    if msmarco and Need.ENGLISH_PAIRS not in needs_of(stages):
+        raise InputError(
+            "no stage of this recipe trains on English pairs",
+            where=f"--msmarco {msmarco}",
+            got=", ".join(stage.regime.name for stage in stages),
+            remedy="leave the option out, or choose a regime that needs them (`kivuko train list`)",
+        )

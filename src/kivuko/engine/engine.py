@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from kivuko.artifact import MANIFEST, check_replaceable, exclusive, is_complete, read_manifest
 from kivuko.codeswitch import Lexicon
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.engine import state as layout
 from kivuko.engine.guess import guess
 from kivuko.engine.languages import LanguageParts, add_language, place_model

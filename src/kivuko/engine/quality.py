@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kivuko.collections.bitext import Pair
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.engine import state as layout
 from kivuko.engine.state import Reader, Way
 from kivuko.evaluation.measures import Summary, evaluate

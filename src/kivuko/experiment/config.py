@@ -22,12 +22,13 @@ from kivuko.errors import InputError, KivukoError
 from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.collections import collection_source
+from kivuko.training.materials import Budget, EnglishSources, GivenPath, Sources
 from kivuko.training.regimes import find_regime
 from kivuko.training.stages import Stage, check_order, make_stage
 
-#: What may be trained on beside English pairs and English text, from nothing to all pairs of the bitext.
-Budget = Literal["none", "lexicon", "monolingual", "1k", "5k", "all"]
 Baseline = Literal["ceiling", "bm25-untranslated", "lexicon-bm25", "apertium-query", "apertium-document"]
+#: How a student's ranking and the lexicon's are fused, see :func:`kivuko.experiment.scoring.fuse`.
+Fusion = Literal["scores", "ranks"]
 Names = list[str]
 
 
@@ -163,6 +164,34 @@ class Picture(_Strict):
     path: Path
 
 
+class GivenCollection(_Strict):
+    """A collection that a person gives, beside the public ones.
+
+    Attributes:
+        folder: a collection artefact, such as ``kivuko data import-collection`` and ``kivuko data link`` write.
+        name: what the report calls it; the folder's name by default.
+        queries: kind of its queries that is asked.
+        development: which of them a fusion's weight is chosen on: the ``"split"`` that the collection has, one half
+            of all that are held out (``"halve"``, by a hash of their ids; the test is then on the other half), or
+            ``"none"``, and nothing is fused.
+    """
+
+    folder: GivenPath
+    name: str = Field("", pattern=r"^[a-z0-9][a-z0-9+-]*$")
+    queries: str = "title"
+    development: Literal["split", "halve", "none"] = "split"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _called(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "folder" in given and "name" not in given:
+            return {**given, "name": Path(given["folder"]).name.lower()}
+        return given
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Experiment(_Strict):
     """A whole comparison.
 
@@ -173,7 +202,10 @@ class Experiment(_Strict):
         seeds: every cell is run with each; a seed draws the pairs of a budget and orders the examples.
         languages: a student is trained on all of these together.
         further_languages: asked too, but never trained on.
-        collections: test collections to search, by name.
+        collections: test collections to search: public ones by name, a person's own by folder.
+        data: language → what a person gives to train on; public data stand in for the rest.
+        english: the same for English (``[data.en]`` in the file).
+        fusion: how a student and the lexicon are fused.
         test_queries: most test queries of a language in a collection; which, a hash of their ids decides.
         development_queries: the same for development queries.
         defaults: regime → settings that differ from its defaults.
@@ -195,7 +227,10 @@ class Experiment(_Strict):
     seeds: list[int] = Field(min_length=1)
     languages: Names = Field(min_length=1)
     further_languages: Names = []
-    collections: Names = ["libreoffice-help"]
+    collections: list[str | GivenCollection] = Field(["libreoffice-help"], min_length=1)
+    data: dict[str, Sources] = {}
+    english: EnglishSources = Field(EnglishSources(), alias="data.en")
+    fusion: Fusion = "scores"
     test_queries: int = Field(200, ge=1)
     development_queries: int = Field(60, ge=1)
     defaults: dict[str, dict[str, Any]] = {}
@@ -210,6 +245,15 @@ class Experiment(_Strict):
     section_notes: dict[str, str] = {}
     pictures: list[Picture] = []
 
+    @model_validator(mode="before")
+    @classmethod
+    def _english_apart(cls, content: Any) -> Any:
+        if not isinstance(content, dict) or not isinstance(content.get("data"), dict):
+            return content
+        data = {"data.en" if name == "en" else name: given for name, given in content["data"].items()}
+        english = {"data.en": data.pop("data.en")} if "data.en" in data else {}
+        return {**content, "data": data, **english}
+
     @model_validator(mode="after")
     def _consistent(self) -> Experiment:
         names = [line.name for line in self.regimes]
@@ -220,7 +264,12 @@ class Experiment(_Strict):
             _each_once([*self.languages, *self.further_languages])
         with _within("collections"):
             for name in self.collections:
-                collection_source(name)
+                if isinstance(name, str):
+                    collection_source(name)
+        searched = [str(name) for name in self.collections]
+        twice = sorted({name for name in searched if searched.count(name) > 1})
+        if twice:
+            raise ValueError(f"collections stand twice: {', '.join(twice)}; give one of them another name")
         for name, values in self.defaults.items():
             with _within(f"defaults, {name}"):
                 make_stage(find_regime(name), values)
@@ -228,6 +277,12 @@ class Experiment(_Strict):
             self._check_languages(line)
             for seed in line.seeds or self.seeds:
                 self.stages_of(line, seed)
+        with _within("data"):
+            _each_once(list(self.data))
+        trained = {language for line in self.regimes for language in self.languages_of(line)}
+        idle = [name for name in self.data if resolve(name) not in trained]
+        if idle:
+            raise ValueError(f"data are given for {', '.join(idle)}, which no line is trained on")
         problems = [*self._strangers(), *self._repeated_names(), *self._unknown_places()]
         if problems:
             raise ValueError("; ".join(problems))
@@ -332,7 +387,7 @@ def read_experiment(path: Path) -> Experiment:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
         with _within(path):
-            return Experiment.model_validate(content)
+            return Experiment.model_validate(content, context={"folder": path.parent})
     except OSError as error:
         raise InputError(
             "no such experiment", where=path, expected="a TOML file", got=error.strerror

@@ -6,7 +6,6 @@ the hash of everything that determined it, so a grid that was stopped goes on an
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 import time
@@ -18,12 +17,10 @@ from typing import Any
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusive, write_atomically
-from kivuko.codeswitch import Lexicon
 from kivuko.errors import UnknownNameError
 from kivuko.evaluation.provenance import commit, machine, now, package_versions
 from kivuko.experiment.cell_files import FOLDER, finished_keys
-from kivuko.experiment.config import Budget, Experiment, RegimeConfig
-from kivuko.experiment.materials import PAIRS, lexicon_of, materials
+from kivuko.experiment.config import Experiment, RegimeConfig
 from kivuko.experiment.scoring import (
     DEPTH,
     RECIPE,
@@ -37,7 +34,7 @@ from kivuko.experiment.scoring import (
     student_runs,
     test_bed,
 )
-from kivuko.languages import Language, resolve
+from kivuko.languages import resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run
 from kivuko.retrieval.apertium import ApertiumTranslator
@@ -48,11 +45,12 @@ from kivuko.retrieval.machine_translation import (
     search_translated_queries,
     translate_documents,
 )
+from kivuko.training.materials import PAIRS, Budget, Draw, EnglishSources, Materials, most_drawn, needs_of
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.regimes import Models, Slot
-from kivuko.training.resources import Need, Resources
-from kivuko.training.stages import Cost, Stage, cost_of, run_stage
-from kivuko.training.teacher import BASE, centred_encoder, help_pairs, train_teacher, untrained_teacher
+from kivuko.training.resources import Need
+from kivuko.training.stages import Cost, Stage, cost_of, hashed_settings, run_stage
+from kivuko.training.teacher import BASE, train_teacher, untrained_teacher
 
 
 @dataclass(frozen=True)
@@ -137,12 +135,12 @@ def run_grid(
     """
     started = time.monotonic()
     cells = cells_of(experiment, only)
-    bed = test_bed(experiment)
+    bench = Bench(experiment, say=say, progress=progress)
     finished = finished_keys(folder)
     for cell in cells:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
             return
-        inputs = _inputs(experiment, bed, cell)
+        inputs = bench.inputs(cell)
         key = hash_json(inputs)[:16]
         path = folder / FOLDER / f"{cell.name}.{key[:8]}.json"
         with try_exclusive(cache_folder() / "experiment" / "at-work" / path.stem) as free:
@@ -158,7 +156,7 @@ def run_grid(
                 "similarity": cell.line.similarity,
                 "languages": [language.tag for language in experiment.languages_of(cell.line)],
                 "inputs": inputs,
-                **_measure(experiment, bed, cell, progress),
+                **bench.measure(cell),
                 "provenance": {
                     "commit": commit(), "machine": machine(), "date": now(), "versions": package_versions(),
                 },
@@ -175,111 +173,150 @@ def run_grid(
                     progress.remove_task(bar)
 
 
-def _inputs(experiment: Experiment, bed: TestBed, cell: Cell) -> dict[str, Any]:
-    """Everything that determines a cell's result; the experiment's name and comments do not."""
-    languages = experiment.languages_of(cell.line)
-    stages = experiment.stages_of(cell.line, cell.seed)
-    needs = _needs(stages)
-    data: dict[str, Any] = {"test bed": bed.hash}
-    # Every cell is asked for its key, finished ones too: what many share is gathered and hashed once.
-    given = tuple(languages), cell.budget, cell.draw
-    data |= {need.value: _material_hash(need, *given) for need in sorted(needs)}
-    data["lexicons"] = _lexicons_hash(*given)
-    return {
-        "recipe": RECIPE,
-        "stages": [{"regime": stage.regime.name, "settings": asdict(stage.settings)} for stage in stages],
-        "baseline": cell.line.baseline,
-        "centred": cell.line.centred,
-        "similarity": cell.line.similarity,
-        "languages": [language.tag for language in languages],
-        "encoder": BASE,
-        "data": data,
-    }
+class Bench:
+    """What the cells of one run have in common: where they search, and what they train on, gathered once.
 
+    Args:
+        experiment: what is run.
+        say: told what was left out of data that a person gives.
+        progress: a rich display for the bars.
 
-def _needs(stages: Sequence[Stage]) -> frozenset[Need]:
-    return frozenset().union(*(stage.regime.needs for stage in stages)) - {Need.TEACHER}
+    Raises:
+        InputError: files that the experiment names are not there.
+    """
 
-
-@functools.cache
-def _material_hash(need: Need, languages: tuple[Language, ...], budget: Budget, seed: int) -> str:
-    return materials(languages, budget, seed, frozenset({need})).digest(frozenset({need}))[need.value]
-
-
-@functools.cache
-def _lexicons_hash(languages: tuple[Language, ...], budget: Budget, seed: int) -> str:
-    lexicons = _lexicons(languages, budget, seed)
-    return hash_json({language.tag: dict(lexicon.entries) for language, lexicon in lexicons.items()})
-
-
-def _lexicons(languages: Sequence[Language], budget: Budget, seed: int) -> dict[Language, Lexicon]:
-    """The lexicons that a budget allows, of those languages that have one."""
-    found = {language: lexicon_of(language, budget, seed) for language in languages}
-    return {language: lexicon for language, lexicon in found.items() if lexicon is not None}
-
-
-def _measure(experiment: Experiment, bed: TestBed, cell: Cell, progress: Progress | None) -> dict[str, Any]:
-    languages = experiment.languages_of(cell.line)
-    if cell.line.baseline:
-        rows, facts = _baseline(bed, cell, languages, progress)
-        return {"stages": [], "cost": asdict(Cost()), "facts": facts, "scores": rows}
-    stages = experiment.stages_of(cell.line, cell.seed)
-    needs = _needs(stages)
-    resources = materials(languages, cell.budget, cell.draw, needs) if needs else Resources()
-    first = centred_encoder(progress) if cell.line.centred else untrained_teacher(BASE, [], centred=False)
-    models = Models(first, first)
-    cost, facts = Cost(), {}
-    for stage in stages:
-        models = run_stage(
-            stage.regime,
-            stage.settings,
-            models,
-            resources,
-            progress=progress,
-            label=f"{cell.name}, {stage.regime.name}",
+    def __init__(
+        self,
+        experiment: Experiment,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.experiment = experiment
+        self.progress = progress
+        self.bed = test_bed(experiment)
+        given = {resolve(name): sources for name, sources in experiment.data.items()}
+        self.materials = Materials(
+            given, experiment.english, held_out=self.bed.held_out, say=say, progress=progress
         )
-        cost += cost_of(models.student)
-        name = stage.regime.name if stage.regime.name not in facts else f"{stage.regime.name} again"
-        facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
-    alone = student_runs(bed, models, cell.line.similarity, progress)
-    rows = score_rows(bed, alone)
-    lexicons = _lexicons(languages, cell.budget, cell.draw)
-    if lexicons:
-        rows += score_rows(bed, fuse(bed, alone, lexicon_runs(bed, lexicons)), "fused")
-    if not cell.line.keep:
-        _remove_what_no_other_cell_needs(experiment, bed, stages, models)
-    return {
-        "stages": [stage.regime.name for stage in stages],
-        "cost": asdict(cost),
-        "facts": facts,
-        "scores": rows,
-    }
+        self.materials.check()
 
+    def inputs(self, cell: Cell) -> dict[str, Any]:
+        """Everything that determines a cell's result; the experiment's name and comments do not."""
+        line, draw = cell.line, self._draw(cell)
+        stages = self.experiment.stages_of(line, cell.seed)
+        most = most_drawn(stages)
+        data: dict[str, Any] = {"test bed": self.bed.hash}
+        # Every cell is asked for its key, finished ones too: what many share is gathered and hashed once.
+        data |= {
+            need.value: self.materials.digest(need, draw, most.get(need)) for need in sorted(needs_of(stages))
+        }
+        data["lexicons"] = self.materials.lexicons_hash(draw)
+        # What follows was the same for all once, and is named only where it is not.
+        if self.experiment.english != EnglishSources():
+            data["centred on"] = hash_json(self.materials.english_texts())
+            if line.baseline == "ceiling":
+                data["English pairs"] = hash_json(self._ceiling_pairs())
+        fused = (
+            {"fusion": self.experiment.fusion}
+            if self.experiment.fusion != "ranks" and not line.baseline
+            else {}
+        )
+        return {
+            "recipe": RECIPE,
+            "stages": [{"regime": stage.regime.name, "settings": hashed_settings(stage)} for stage in stages],
+            "baseline": line.baseline,
+            "centred": line.centred,
+            "similarity": line.similarity,
+            "languages": [language.tag for language in draw.languages],
+            "encoder": BASE,
+            "data": data,
+            **fused,
+        }
 
-def _baseline(
-    bed: TestBed, cell: Cell, languages: Sequence[Language], progress: Progress | None
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    skipped: dict[str, str] = {}
-    match cell.line.baseline:
-        case "ceiling":
-            # What every line with a trained teacher starts from: simpler than the main job's, so as to be a regime.
-            teacher = train_teacher(
-                centred_encoder(progress), help_pairs(), settings=RankingSettings(), progress=progress
+    def measure(self, cell: Cell) -> dict[str, Any]:
+        """Train what a cell trains, search with it, and score what it finds."""
+        if cell.line.baseline:
+            rows, facts = self._baseline(cell)
+            return {"stages": [], "cost": asdict(Cost()), "facts": facts, "scores": rows}
+        draw = self._draw(cell)
+        stages = self.experiment.stages_of(cell.line, cell.seed)
+        resources = self.materials.resources(draw, needs_of(stages), most_drawn(stages))
+        first = self._first(centred=cell.line.centred)
+        models = Models(first, first)
+        cost, facts = Cost(), {}
+        for stage in stages:
+            models = run_stage(
+                stage.regime,
+                stage.settings,
+                models,
+                resources,
+                progress=self.progress,
+                label=f"{cell.name}, {stage.regime.name}",
             )
-            runs = student_runs(bed, Models(teacher, teacher), "maxsim", progress, in_english=True)
-        case "bm25-untranslated":
-            runs = lexical_runs(
-                bed, "untranslated", lambda index, _: lambda queries: _untranslated(index, queries)
-            )
-        case "lexicon-bm25":
-            runs = lexicon_runs(bed, _lexicons(languages, cell.budget, cell.draw))
-        case baseline:
-            runs = lexical_runs(
-                bed,
-                str(baseline),
-                lambda index, topics: _apertium(bed, str(baseline), index, topics, skipped),
-            )
-    return score_rows(bed, runs), {"skipped": skipped} if skipped else {}
+            cost += cost_of(models.student)
+            name = stage.regime.name if stage.regime.name not in facts else f"{stage.regime.name} again"
+            facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
+        alone = student_runs(self.bed, models, cell.line.similarity, self.progress)
+        rows = score_rows(self.bed, alone)
+        lexicons = self.materials.lexicons(draw)
+        if lexicons:
+            fused = fuse(self.bed, alone, lexicon_runs(self.bed, lexicons), self.experiment.fusion)
+            rows += score_rows(self.bed, fused, "fused")
+        if not cell.line.keep and not self._another_goes_on_from(stages, centred=cell.line.centred):
+            _remove(self.bed, stages, models)
+        return {
+            "stages": [stage.regime.name for stage in stages],
+            "cost": asdict(cost),
+            "facts": facts,
+            "scores": rows,
+        }
+
+    def _draw(self, cell: Cell) -> Draw:
+        return Draw(tuple(self.experiment.languages_of(cell.line)), cell.budget, cell.draw)
+
+    def _first(self, *, centred: bool = True) -> Path:
+        """The encoder that students start from."""
+        texts = self.materials.english_texts() if centred else []
+        return untrained_teacher(BASE, texts, centred=centred, progress=self.progress)
+
+    def _ceiling_pairs(self) -> Sequence[tuple[str, ...]]:
+        # What every line with a trained teacher starts from: simpler than the main job's, so as to be a regime.
+        settings = RankingSettings()
+        most = {Need.ENGLISH_PAIRS: settings.steps * settings.batch_size}
+        return self.materials.resources(Draw(()), frozenset({Need.ENGLISH_PAIRS}), most).english_pairs
+
+    def _baseline(self, cell: Cell) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+        bed = self.bed
+        skipped: dict[str, str] = {}
+        match cell.line.baseline:
+            case "ceiling":
+                teacher = train_teacher(
+                    self._first(), self._ceiling_pairs(), settings=RankingSettings(), progress=self.progress
+                )
+                runs = student_runs(bed, Models(teacher, teacher), "maxsim", self.progress, in_english=True)
+            case "bm25-untranslated":
+                runs = lexical_runs(
+                    bed, "untranslated", lambda index, _: lambda queries: _untranslated(index, queries)
+                )
+            case "lexicon-bm25":
+                runs = lexicon_runs(bed, self.materials.lexicons(self._draw(cell)))
+            case baseline:
+                runs = lexical_runs(
+                    bed,
+                    str(baseline),
+                    lambda index, topics: _apertium(bed, str(baseline), index, topics, skipped),
+                )
+        return score_rows(bed, runs), {"skipped": skipped} if skipped else {}
+
+    def _another_goes_on_from(self, stages: Sequence[Stage], *, centred: bool) -> bool:
+        """Whether a cell of another line trains further what these stages, with these settings, leave."""
+        lines = [line for line in self.experiment.regimes if len(line.stages) > len(stages)]
+        return any(
+            line.centred == centred and self.experiment.stages_of(line, seed)[: len(stages)] == list(stages)
+            for line in lines
+            for seed in line.seeds or self.experiment.seeds
+        )
 
 
 def _untranslated(index: LexicalIndex, queries: Mapping[str, str]) -> Run:
@@ -302,22 +339,13 @@ def _apertium(
     return lambda queries: _untranslated(translated, queries)
 
 
-def _remove_what_no_other_cell_needs(
-    experiment: Experiment, bed: TestBed, stages: Sequence[Stage], models: Models
-) -> None:
-    """A cell's last model is large and of no use once it is scored, unless another line goes on from it."""
+def _remove(bed: TestBed, stages: Sequence[Stage], models: Models) -> None:
+    """A cell's last model is large, and of no use once it is scored if nothing goes on from it."""
     if not stages:
         return
-    names = [stage.regime.name for stage in stages]
-    goes_on = any(
-        len(line.stages) > len(names) and [stage["use"] for stage in line.stages[: len(names)]] == names
-        for line in experiment.regimes
-    )
-    if goes_on:
-        return
     if stages[-1].regime.slot != Slot.ALIGN:
-        for name in bed.collections:
-            shutil.rmtree(index_folder(bed, name, models.teacher), ignore_errors=True)
+        for collection in bed.collections.values():
+            shutil.rmtree(index_folder(collection, models.teacher), ignore_errors=True)
     shutil.rmtree(models.student, ignore_errors=True)
 
 

@@ -20,13 +20,12 @@ from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
-from kivuko.experiment.scoring import DEPTH
+from kivuko.experiment.scoring import DEPTH, collection_index
 from kivuko.languages import Language
 from kivuko.models import late_interaction
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.ranking import Qrels, Run
-from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import WeightChoice, choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
@@ -197,14 +196,6 @@ def _fuse(collection: Collection, kind: str, runs: Path, output: Path) -> None:
         for split, (student, lexicon) in parts.items():
             fused = score_fusion(student, lexicon, weight=chosen.weight, depth=DEPTH)
             write_run(building / _run_name(split, "fusion"), fused, tag="fusion")
-
-
-def collection_index(collection: Collection, model: Path, progress: Progress | None) -> Path:
-    """The English documents in a model's space; all languages share it."""
-    key = hash_json(
-        [read_manifest(model, late_interaction.KIND).hash, [asdict(d) for d in collection.documents]]
-    )
-    return build_index(collection.documents, model, cache_folder() / "indexes" / key[:16], progress=progress)
 
 
 def _lexicon(bitext: Bitext, path: Path) -> Path:

@@ -15,37 +15,37 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from kivuko.artifact import check_replaceable, write_artifact
+from kivuko.artifact import check_replaceable
+from kivuko.collections.collection import KIND, Contents, Description, QuerySet
 from kivuko.collections.counts import DropReport
-from kivuko.collections.judged import Description, JudgedDocument, Parts
-from kivuko.collections.judged_writing import write_judged
+from kivuko.collections.document import Document
 from kivuko.collections.split import SPLITS, Split, split_of
+from kivuko.collections.writing import write_collection
 from kivuko.errors import InputError
 from kivuko.files.resumable import Unfinished, unfinished
 from kivuko.languages import Language
-from kivuko.linked.card import CARD, CITATION, JUDGMENTS, NOTICE, SplitCounts, Statistics, card_text
+from kivuko.linked.card import CITATION, JUDGMENTS, NOTICE, SplitCounts, Statistics, card_text
 from kivuko.linked.documents import LinkedDocument, LinkedSource, Reading
 from kivuko.linked.queries import LinkedRecipe, Queries, Survey, read_queries, survey_documents
 from kivuko.text import words
 
-KIND = "linked-collections"
 COUNTERPART, MUTUALLY_LINKED = 2, 1
 
 
 def build_linked(
     source: LinkedSource, output: Path, recipe: LinkedRecipe, progress: Progress | None = None
 ) -> Statistics:
-    """Build a test collection for each split: ``output/train``, ``output/development``, ``output/test``.
+    """Build a :class:`kivuko.collections.collection.Collection` of all documents of the document language.
 
-    Each is a ``JudgedCollection`` with all documents of the document language. Grade 2 is the counterpart of a
+    The kind of its queries is the recipe's. Grade 2 is the counterpart of a
     query's document, grade 1 a document that links to the counterpart and that the counterpart links to. A query
     is on the side of its counterpart (:func:`kivuko.collections.split.split_of`), so both versions of a document are
     on one side; no query's text stands on two sides, for a text that several documents give is no query. A split
-    that no query falls on is not written. ``output/README.md`` is the data card.
+    that no query falls on is not written. ``README.md`` is the data card.
 
     The documents of each language are a part (:mod:`kivuko.files.resumable`): the source is read for them once, they
     are kept beside the output until all is written, and a killed build does not read a finished part's again; the
-    unfinished part and the writing of the splits begin anew. What is held in memory is the queries, ids, a hash of
+    unfinished part and the writing begin anew. What is held in memory is the queries, ids, a hash of
     each text, and eight bytes for each link from or to a counterpart; no documents.
 
     Args:
@@ -125,9 +125,26 @@ def _built(
         query_words=float(np.mean([len(words(text)) for text in queries.texts.values()])),
         held_out_in_training=_held_out_in_training(queries, qrels),
     )
-    with write_artifact(output, KIND, meta=_meta(source, settings, statistics)) as folder:
-        _write_splits(documents, folder, recipe, queries, qrels, progress)
-        (folder / CARD).write_text(card_text(source.facts, recipe, statistics), encoding="utf-8")
+    read = documents.read(recipe.document_language, Reading())
+    contents = Contents(
+        (Document(each.id, each.title, each.text, {"language": each.language}) for each in read),
+        {
+            QuerySet(recipe.queries, split, recipe.query_language): {
+                query: queries.texts[query] for query in chosen
+            }
+            for split in SPLITS
+            if (chosen := _of_split(queries, split))
+        },
+        qrels,
+    )
+    write_collection(
+        output,
+        _description(source, recipe),
+        contents,
+        card=card_text(source.facts, recipe, statistics),
+        meta=_meta(source, settings, statistics),
+        progress=progress,
+    )
     return statistics
 
 
@@ -165,35 +182,17 @@ def _judge(queries: Queries, survey: Survey) -> dict[str, dict[str, int]]:
     }
 
 
-def _write_splits(
-    documents: _Documents,
-    folder: Path,
-    recipe: LinkedRecipe,
-    queries: Queries,
-    qrels: Mapping[str, Mapping[str, int]],
-    progress: Progress | None,
-) -> None:
-    facts = documents.source.facts
-    for split in SPLITS:
-        chosen = _of_split(queries, split)
-        if not chosen:
-            continue
-        description = Description(
-            name=f"linked/{recipe.query_language.short}-{recipe.document_language.short}/{recipe.queries}/{split}",
-            query_language=recipe.query_language,
-            judgments=JUDGMENTS,
-            licence=facts.licence,
-            citation=CITATION,
-            source=f"{facts.name}: " + ", ".join(f"{name} ({what})" for name, what in facts.versions.items()),
-            notice=NOTICE,
-        )
-        judged = (
-            JudgedDocument(document.id, document.title, document.text, document.language)
-            for document in documents.read(recipe.document_language, Reading())
-        )
-        texts = {query: queries.texts[query] for query in chosen}
-        parts = Parts(judged, texts, {query: qrels[query] for query in chosen})
-        write_judged(folder / split, description, parts, progress)
+def _description(source: LinkedSource, recipe: LinkedRecipe) -> Description:
+    facts = source.facts
+    return Description(
+        name=f"linked/{recipe.query_language.short}-{recipe.document_language.short}/{recipe.queries}",
+        language=recipe.query_language,
+        judgments=JUDGMENTS,
+        licence=facts.licence,
+        citation=CITATION,
+        source=f"{facts.name}: " + ", ".join(f"{name} ({what})" for name, what in facts.versions.items()),
+        notice=NOTICE,
+    )
 
 
 def _of_split(queries: Queries, split: Split) -> list[str]:
@@ -213,9 +212,8 @@ def _held_out_in_training(queries: Queries, qrels: Mapping[str, Mapping[str, int
 
 def _meta(source: LinkedSource, settings: dict[str, object], statistics: Statistics) -> dict[str, object]:
     return {
-        **settings,
-        "judgments": JUDGMENTS,
-        "licence": source.facts.licence,
+        "settings": settings,
         "versions": dict(source.facts.versions),
         "statistics": statistics.as_json(),
+        "counts": {name: report.as_json() for name, report in statistics.reports().items()},
     }

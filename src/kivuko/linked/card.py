@@ -88,11 +88,9 @@ class Statistics:
             "query_words_mean": round(self.query_words, 1),
             "links_per_document": round(self.links_per_document, 2),
             "held_out_counterparts_judged_in_training": self.held_out_in_training,
-            "counts": {name: report.as_json() for name, report in self.reports().items()},
         }
 
 
-CARD = "README.md"
 JUDGMENTS = "synthetic: from links; nobody judged"
 NOTICE = (
     "Links are not relevance: documents that nobody linked count as wrong, relevant or not, so scores are low "

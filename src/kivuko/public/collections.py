@@ -9,24 +9,16 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 
-from kivuko.artifact import cache_folder, usable_meta, write_artifact
+from kivuko.artifact import cache_folder, usable_meta
 from kivuko.cleaning.pairs import drop_reason
-from kivuko.collections.collection import (
-    DOCUMENTS_FILE,
-    KIND,
-    LIBREOFFICE_HELP,
-    NAME_KEY,
-    TRAINING_TITLES_FILE,
-    Document,
-    queries_file,
-)
+from kivuko.collections.collection import KIND, LIBREOFFICE_HELP, Contents, Description, QuerySet
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.collections.split import SPLITS, Split, split_of
+from kivuko.collections.writing import write_collection
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.help_pages import HelpPages, Page
 from kivuko.public.recipe import basic_meta, is_current
@@ -35,6 +27,7 @@ from kivuko.text import comparison_key, words
 
 FEWEST_WORDS = 4
 """Of a paragraph that is a query, and of a definition that is a document."""
+JUDGMENTS = "nobody: the page that a query was translated from is the relevant one"
 
 
 def build_collection(
@@ -73,24 +66,30 @@ def build_collection(
     documents = _documents(source, english.pages.values(), reports["documents"])
     indexed = {document.id: english.pages[document.id] for document in documents}
     queries = _queries(source, indexed, foreign.pages, language, reports)
-    by_part: dict[str, Iterable[str]] = {"documents": indexed, **queries}
     meta = basic_meta(language, source_folder) | {
-        NAME_KEY: name,
         "notice": source.notice,
-        "licences": {name: source.licence},
         "packages": _versions(english, foreign),
         "counts": {part: report.as_json() for part, report in reports.items()},
-        "splits": {part: _by_split(ids) for part, ids in by_part.items()},
+        "documents_by_split": _by_split(indexed),
     }
     if source.hides_titles:
         meta["documents_with_their_hidden_title"] = naming_definitions(indexed.values())
     parents = {"english-pages": english.hash, "pages": foreign.hash}
-    with write_artifact(path, KIND, parents=parents, meta=meta) as building:
-        write_jsonl(building / DOCUMENTS_FILE, map(asdict, documents))
-        write_tsv(building / TRAINING_TITLES_FILE, training_titles(indexed.values()))
-        for kind, found in queries.items():
-            write_tsv(building / queries_file(kind), found.items())
-    return path
+    packages = ", ".join(_versions(english, foreign))
+    description = Description(name, language, JUDGMENTS, source.licence, "none", packages, source.notice)
+    contents = Contents(
+        documents,
+        {
+            QuerySet(kind, split, resolve("en") if kind == "english-title" else language): {
+                query: text for query, text in found.items() if split_of(query) == split
+            }
+            for kind, found in queries.items()
+            for split in SPLITS
+        },
+        {query: {query: 1} for found in queries.values() for query in found},
+        training_titles=training_titles(indexed.values()),
+    )
+    return write_collection(path, description, contents, meta=meta, parents=parents)
 
 
 def collection_folder(language: Language, name: str = LIBREOFFICE_HELP, folder: Path | None = None) -> Path:
@@ -305,7 +304,7 @@ def _queries(
 
 def _name_at(path: Path) -> str:
     """Name of the collection at ``path``."""
-    return str((usable_meta(path, KIND) or {}).get(NAME_KEY, LIBREOFFICE_HELP))
+    return str((usable_meta(path, KIND) or {}).get("name"))
 
 
 def _versions(*sides: HelpPages) -> dict[str, str | None]:

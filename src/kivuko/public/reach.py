@@ -10,6 +10,7 @@ from kivuko.codeswitch.lexicon import KIND as LEXICON
 from kivuko.collections.bitext import KIND as BITEXT_KIND
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import KIND as COLLECTION
+from kivuko.collections.collection import Collection
 from kivuko.languages import Language
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import collection_folder, collections_for
@@ -100,5 +101,6 @@ def _entries_by_source(language: Language) -> dict[str, int]:
 
 
 def _test_queries(language: Language, name: str) -> int | None:
-    meta = usable_meta(collection_folder(language, name), COLLECTION)
-    return None if meta is None else int(meta["splits"]["title"]["test"])
+    path = collection_folder(language, name)
+    current = is_current(path, COLLECTION, language, None)
+    return len(Collection.open(path).queries("title", "test")) if current else None

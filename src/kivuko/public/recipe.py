@@ -7,7 +7,7 @@ from pathlib import Path
 from kivuko.artifact import usable_meta
 from kivuko.languages import Language
 
-RECIPE = 7
+RECIPE = 8
 """Raised when a rule of building changes, so that what was built before is built anew."""
 NOTICE = (
     "Almost all of this text is software help and interface text: results say little about other domains."

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.progress import Progress
 
 from kivuko.cleaning.pairs import drop_reason
-from kivuko.collections.bitext import Pair
+from kivuko.collections.bitext import Bitext, Pair
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.files.seen_texts import SeenTexts
@@ -121,6 +121,51 @@ def read_pairs(
     """
     report = DropReport()
     return list(stream_pairs(path, language, report, lowest_score=lowest_score, progress=progress)), report
+
+
+def open_pairs(
+    path: Path,
+    language: Language,
+    *,
+    lowest_score: float | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    progress: Progress | None = None,
+) -> list[Pair]:
+    """All pairs of a person's file or of a bitext folder.
+
+    Args:
+        path: a file as for :func:`stream_pairs`, or a bitext folder.
+        language: of the foreign sides.
+        lowest_score: pairs of the file with a lower score are dropped.
+        say: told what was dropped from a file.
+        progress: a rich display for a bar over the file's bytes.
+
+    Raises:
+        InputError: the file cannot be used, the folder is of another language, or a lowest score is asked of what
+            has no scores.
+        ArtifactError: the folder is no complete bitext.
+    """
+    if not path.is_dir():
+        pairs, drops = read_pairs(path, language, lowest_score=lowest_score, progress=progress)
+        say(f"{path}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}")
+        return pairs
+    if lowest_score is not None:
+        raise InputError(
+            "only pairs from a file of yours have scores",
+            where=f"lowest score {lowest_score:g}",
+            got=path,
+            remedy="leave it out, or give a file",
+        )
+    opened = Bitext.open(path)
+    if opened.language != language:
+        raise InputError(
+            "this bitext is of another language",
+            where=path,
+            expected=language.tag,
+            got=opened.language.tag,
+            remedy="name that language, or give another bitext",
+        )
+    return opened.pairs
 
 
 def stream_pairs(

@@ -12,7 +12,7 @@ import numpy as np
 from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable, hash_json, is_complete, read_manifest, write_artifact
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError, names_missing_extra
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval import changes

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest, read_manifest
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
 from kivuko.retrieval import changes

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.ranking import best
 from kivuko.retrieval.bounds import rows_of

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import FetchError, InputError, MissingExtraError
 from kivuko.languages import Language
 from kivuko.ranking import Run

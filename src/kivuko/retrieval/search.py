@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from kivuko.codeswitch import Lexicon
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.filters import Filter

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Owners, rows_of
 from kivuko.retrieval.lexical import WordCounts

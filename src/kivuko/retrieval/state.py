@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.artifact import Manifest
-from kivuko.collections.collection import Document
+from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError
 from kivuko.retrieval.bounds import Part
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage

@@ -68,6 +68,18 @@ class Cost:
         )
 
 
+#: Regime → what it called "maxsim" before sums and means had names of their own; "sum-maxsim" for all others.
+_CALLED_MAXSIM = {"bitext-contrastive": "mean-maxsim"}
+
+
+def hashed_settings(stage: Stage) -> dict[str, Any]:
+    """A stage's settings as hashes have them: spelled as they first were, so that what was made then counts."""
+    values = asdict(stage.settings)
+    if values.get("similarity") == _CALLED_MAXSIM.get(stage.regime.name, "sum-maxsim"):
+        values["similarity"] = "maxsim"
+    return values
+
+
 def make_stage(regime: Regime, values: Mapping[str, Any], *, where: object = None) -> Stage:
     """A stage from plain values, as a configuration file or the command line gives them.
 
@@ -181,7 +193,7 @@ def run_stage(
         "teacher": read_manifest(start.teacher, late_interaction.KIND).hash,
         **resources.digest(regime.needs),
     }
-    inputs = {"regime": regime.name, "settings": asdict(settings), **parents}
+    inputs = {"regime": regime.name, "settings": hashed_settings(Stage(regime, settings)), **parents}
     path = output or stage_folder(inputs)
     with exclusive(stage_folder(inputs)):
         if not _is_made_from(inputs, path):

@@ -17,8 +17,8 @@ from pathlib import Path
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
-from kivuko.collections.collection import Document
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import InputError
 from kivuko.models import centring, encoding, get, late_interaction

@@ -92,6 +92,7 @@ def plans(models: Mapping[str, tuple[Path, Path]], bed: TestBed, collection: str
         pairs = [
             (text, topics.english["development"][name])
             for name, text in topics.queries["development"].items()
+            if name in topics.english["development"]
         ]
         plan = _longest(topics.language.tag, readers, pairs)
         if plan is not None:

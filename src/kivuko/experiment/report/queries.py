@@ -87,7 +87,7 @@ def _compared(
     english: Mapping[str, str],
 ) -> WinLoss:
     queries = [
-        Query(asked[name], english[name], float(a), float(b))
+        Query(asked[name], english.get(name, ""), float(a), float(b))
         for name, a, b in zip(sorted(asked), ours, theirs, strict=True)
     ]
     ordered = sorted(queries, key=lambda query: (query.second - query.first, query.text))
