@@ -21,8 +21,9 @@ from kivuko.artifact import cache_folder, hash_json, write_atomically
 from kivuko.codeswitch import EnglishTable, Lexicon, Switcher, induce, invert
 from kivuko.codeswitch.lexicon import read_lexicon_tsv
 from kivuko.collections.bitext import Pair
-from kivuko.collections.collection import LIBREOFFICE_HELP, Document
+from kivuko.collections.collection import LIBREOFFICE_HELP
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import InputError
 from kivuko.files.streams import plain_name
