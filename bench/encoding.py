@@ -27,8 +27,7 @@ from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
 from kivuko.models import encoding, late_interaction
 from kivuko.models.onnx import GRAPH, OnnxEncoder, export, quantise, write_graph
-from kivuko.models.token_vectors import TokenEncoder as Encoder
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.models.token_vectors import TokenEncoder, TokenVectors
 from kivuko.public.collections import build_collection
 from kivuko.ranking import best
 from kivuko.training.teacher import default_teacher
@@ -56,12 +55,12 @@ def systems(teacher: Path, folders: dict[str, Path]) -> Systems:
             [own.astype(np.float16) for own in found], late_interaction.dimension(library)
         )
 
-    def ours(encoder: Encoder) -> Callable[[Sequence[str]], TokenVectors]:
+    def ours(encoder: TokenEncoder) -> Callable[[Sequence[str]], TokenVectors]:
         return lambda texts: encoding.encode(encoder, texts, task="document")
 
     limit = late_interaction.length_limit(library)
     opened = {name: OnnxEncoder(folder, limit) for name, folder in folders.items()}
-    readers: dict[str, Encoder] = {TORCH: encoding.open_encoder(teacher), **opened}
+    readers: dict[str, TokenEncoder] = {TORCH: encoding.open_encoder(teacher), **opened}
     return {PEER: by_library, **{name: ours(encoder) for name, encoder in readers.items()}}
 
 

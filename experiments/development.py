@@ -26,7 +26,6 @@ from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.config import Budget
 from kivuko.experiment.main_job import QUERY_KINDS
 from kivuko.experiment.scoring import collection_index
 from kivuko.languages import resolve
@@ -34,7 +33,7 @@ from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.materials import Draw, Materials
+from kivuko.training.materials import Budget, Draw, Materials
 from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.teacher import centred_encoder, help_pairs, train_teacher

@@ -19,7 +19,8 @@ import numpy as np
 
 from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.main_job import DEPTH, PARTS, QUERY_KINDS, MainJob, run_main_job
+from kivuko.experiment.main_job import PARTS, QUERY_KINDS, MainJob, run_main_job
+from kivuko.experiment.scoring import DEPTH
 from kivuko.languages import resolve
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.fusion import WEIGHTS, reciprocal_rank_fusion, score_fusion

@@ -20,7 +20,8 @@ import torch
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
+from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.evaluation.fairness import language_shares, rank_shifts
 from kivuko.evaluation.measures import evaluate

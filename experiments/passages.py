@@ -21,8 +21,9 @@ from multilingual_index import LANGUAGES, trained
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest
 from kivuko.cli.display import bars
-from kivuko.collections.collection import Collection, Document
+from kivuko.collections.collection import Collection
 from kivuko.collections.counts import DropReport
+from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results

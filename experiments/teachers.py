@@ -17,6 +17,7 @@ import torch
 
 from kivuko.cli.display import bars
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import split_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.main_job import QUERY_KINDS
@@ -47,9 +48,7 @@ def main() -> None:
     torch.set_num_threads(parser.parse_args().threads)
     collections = [Collection.open(build_collection(resolve(name))) for name in LANGUAGES]
     pages = english_pages(None).pages
-    development = [
-        page for page in collections[0].documents if collections[0].split_of(page.id) == "development"
-    ]
+    development = [page for page in collections[0].documents if split_of(page.id) == "development"]
     asked = {
         ("eng-Latn", "title"): {page.id: page.title for page in development},
         ("eng-Latn", "paragraph"): dict(unique_paragraphs(pages.values(), "development")),

@@ -56,12 +56,12 @@ from kivuko.errors import MissingExtraError
 
 documents = [kivuko.Document("d1", "Open a file", "")]
 index = kivuko.Index.open(Path("vectors"))
-print(kivuko.search(index, {"q": "file"}, method="bm25"))
+print(kivuko.Searcher(index).rank({"q": "file"}))
 for call in (
     lambda: kivuko.train_optical,
     lambda: kivuko.OpticalLoss,
     lambda: kivuko.build_index(documents, Path("model"), Path("i")),
-    lambda: kivuko.search(index, {"q": "file"}, method="late-interaction", model=Path("model")),
+    lambda: kivuko.Searcher(index, model=Path("model")).search("file"),
     lambda: index.search([np.zeros((1, 8), np.float32)], depth=1),
     lambda: index.vectors_of("d1"),
     lambda: index.require_space(Path("model")),

@@ -275,8 +275,8 @@ def test_a_chain_reads_one_pair_at_a_time() -> None:
 
 
 def test_the_help_names_every_step() -> None:
-    assert data.clean_command.__doc__ is not None
-    assert set(NAMES) <= set(re.findall(r"[a-z-]+", data.clean_command.__doc__))
+    assert data.clean_bitext.__doc__ is not None
+    assert set(NAMES) <= set(re.findall(r"[a-z-]+", data.clean_bitext.__doc__))
 
 
 def test_every_step_has_a_name_and_its_usual_threshold() -> None:

@@ -1,6 +1,7 @@
-"""``kivuko data link``: test data from linked documents, where nobody judged any.
+"""Test collections for ``kivuko data``: made of linked documents, where nobody judged any, or others' imported.
 
-``kivuko data import-collection`` and ``benchmarks``: test collections that others published.
+``link`` makes queries and judgments from links between languages; ``import-collection`` and ``benchmarks`` are about
+collections that were published.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 HELP = "help"
 
 
-def link_command(
+def link_documents(
     sources: Annotated[
         list[str],
         typer.Argument(

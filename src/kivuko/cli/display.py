@@ -1,7 +1,4 @@
-"""What every verb shows alike: progress on stderr, tables and JSON on stdout.
-
-Bars for reading long files: how much of them, how fast, and how long yet.
-"""
+"""What every verb shows alike: progress on stderr, with how far, how fast and how long yet; results on stdout."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What ``kivuko lexicon`` is given: a public dictionary by name, a file in one of several formats, texts.
+"""``kivuko lexicon``: word translations from bitext, dictionaries and files; merging and judging them.
 
-``kivuko lexicon``: word translations from bitext, dictionaries and files; merging and judging them.
+A dictionary is a public one by name, or a file in one of several formats; texts are files or collections.
 """
 
 from __future__ import annotations
@@ -36,147 +36,10 @@ from kivuko.readers.langlinks import is_langlinks_dump, read_wikipedia_titles
 from kivuko.readers.panlex import is_panlex, read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
 
-PUBLIC = "public"
-_Reader = Callable[[Path, Language, Progress | None], Reading]
-
-
-def _muse(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
-    return read_muse(path, english_first=english_first, progress=progress)
-
-
-def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
-    return read_translations_tsv(path, progress)
-
-
-_READERS: Mapping[str, _Reader] = {
-    "muse": partial(_muse, english_first=True),
-    "muse-reversed": partial(_muse, english_first=False),
-    "panlex": read_panlex,
-    "tsv": _tsv,
-    "wikipedia-titles": read_wikipedia_titles,
-    "wiktextract": read_wiktextract,
-}
-FORMATS = (*_READERS, "lexicon", "freedict")
-_FOLDERS = frozenset({"freedict", "panlex"})
-
-
-def imported(source: str, language: Language, file_format: str | None, output: Path) -> Lexicon:
-    """The lexicon that a source's name or a path, with a format where its name tells none, stands for; saved.
-
-    Raises:
-        InputError: no public dictionary in this language, no such path, a format that is missing or out of
-            place, or a file that does not fit it; the message names ``file:line``.
-        UnknownNameError: neither a source nor a path, or no such format.
-        FetchError: a package cannot be brought.
-        MissingExtraError: a ``.zst`` file without the package that reads it.
-        ArtifactError: ``output`` holds something that Kivuko did not write.
-    """
-    if file_format is None and source in {PUBLIC, *LEXICONS}:
-        return _saved(_public(source, language), output)
-    path = Path(source)
-    if not path.exists():
-        raise UnknownNameError(
-            "dictionary", source, (PUBLIC, *LEXICONS), remedy="give one of these names, or the path of a file"
-        )
-    file_format = file_format or format_by_name(path, language)
-    if file_format is None:
-        raise InputError(
-            "a file's format has to be named where its name does not tell it",
-            where=path,
-            expected=f"--format {', '.join(FORMATS)}",
-        )
-    if file_format not in FORMATS:
-        raise UnknownNameError("format", file_format, FORMATS)
-    if (path.is_dir() and file_format not in _FOLDERS) or (path.is_file() and file_format == "freedict"):
-        raise InputError(
-            f"the format {file_format} is not for this",
-            where=path,
-            expected="a folder for freedict, a folder or file for panlex, a file for the others",
-        )
-    if file_format == "lexicon":
-        return _saved(read_lexicon_tsv(path, language), output)
-    if file_format == "freedict":
-        return _saved(source_lexicon(freedict.read_folder(path, language), language), output)
-    with reading_bars() as progress:
-        reading = _READERS[file_format](path, language, progress)
-    return _saved(_lexicon(path, language, file_format, reading), output)
-
-
-def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
-    lexicon.save(output)
-    return lexicon
-
-
-def _lexicon(path: Path, language: Language, file_format: str, reading: Reading) -> Lexicon:
-    raw = RawTranslations(path.name, "the file's own", {}, reading.rows, reading.drops)
-    lexicon = source_lexicon(raw, language)
-    meta = {**lexicon.meta, "format": file_format, "changed": dict(reading.changed)}
-    return Lexicon(language, lexicon.entries, meta)
-
-
-def format_by_name(path: Path, language: Language) -> str | None:
-    """The format of a file or folder that is called, or laid out, as only one publisher's are; else None."""
-    name = plain_name(path)
-    if is_panlex(path):
-        return "panlex"
-    if path.is_dir():
-        return "freedict" if any(path.glob("freedict-*.index")) else None
-    if is_langlinks_dump(path):
-        return "wikipedia-titles"
-    if name.endswith(".jsonl") and ("kaikki" in name or "wiktextract" in name):
-        return "wiktextract"
-    if found := re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})(?:\.[0-9]+-[0-9]+)?\.txt", name):
-        return _muse_direction(found[1], found[2], language)
-    return None
-
-
-def texts_of(path: Path) -> list[str]:
-    """The lines of a file, or the queries of a collection folder: of its language and first kind, of all splits.
-
-    Raises:
-        InputError: no such file, or not UTF-8.
-        ArtifactError: the folder is no collection.
-    """
-    if path.is_dir() or is_complete(path):
-        collection = Collection.open(path)
-        kind = next(each.kind for each in collection.query_sets if each.language == collection.language)
-        return [
-            text
-            for each in collection.query_sets
-            if (each.language, each.kind) == (collection.language, kind)
-            for text in collection.queries(*each).values()
-        ]
-    return [line for _, line in lines(path)]
-
-
-def _muse_direction(first: str, second: str, language: Language) -> str | None:
-    """MUSE's files are called en-xx or xx-en; those of two other languages are none of ours."""
-    other = {"en": second}.get(first) or {"en": first}.get(second)
-    try:
-        if other is None or resolve(other).iso639_3 != language.iso639_3:
-            return None
-    except UnknownNameError:
-        return None
-    return "muse" if first == "en" else "muse-reversed"
-
-
-def _public(source: str, language: Language) -> Lexicon:
-    if source == PUBLIC:
-        found = public_lexicon(language)
-        if found is not None:
-            return found.lexicon
-    elif LEXICONS[source].covers(language):
-        return source_lexicon(LEXICONS[source].read(language), language)
-    having = [name for name, each in LEXICONS.items() if each.covers(language)]
-    raise InputError(
-        f"{source} has no {language.name}",
-        expected=", ".join(having) or "a file of your own: there is no public dictionary in this language",
-    )
-
-
 app = typer.Typer(help="Make, merge and judge lexicons.", no_args_is_help=True)
 LanguageOption = Annotated[str, typer.Option(help="Language of the foreign sides.")]
 OutputOption = Annotated[Path, typer.Option(help="Lexicon folder to write.")]
+PUBLIC = "public"
 
 
 @app.callback()
@@ -324,3 +187,140 @@ def info(
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+_Reader = Callable[[Path, Language, Progress | None], Reading]
+
+
+def _muse(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
+    return read_muse(path, english_first=english_first, progress=progress)
+
+
+def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
+    return read_translations_tsv(path, progress)
+
+
+_READERS: Mapping[str, _Reader] = {
+    "muse": partial(_muse, english_first=True),
+    "muse-reversed": partial(_muse, english_first=False),
+    "panlex": read_panlex,
+    "tsv": _tsv,
+    "wikipedia-titles": read_wikipedia_titles,
+    "wiktextract": read_wiktextract,
+}
+FORMATS = (*_READERS, "lexicon", "freedict")
+_FOLDERS = frozenset({"freedict", "panlex"})
+
+
+def imported(source: str, language: Language, file_format: str | None, output: Path) -> Lexicon:
+    """The lexicon that a source's name or a path, with a format where its name tells none, stands for; saved.
+
+    Raises:
+        InputError: no public dictionary in this language, no such path, a format that is missing or out of
+            place, or a file that does not fit it; the message names ``file:line``.
+        UnknownNameError: neither a source nor a path, or no such format.
+        FetchError: a package cannot be brought.
+        MissingExtraError: a ``.zst`` file without the package that reads it.
+        ArtifactError: ``output`` holds something that Kivuko did not write.
+    """
+    if file_format is None and source in {PUBLIC, *LEXICONS}:
+        return _saved(_public(source, language), output)
+    path = Path(source)
+    if not path.exists():
+        raise UnknownNameError(
+            "dictionary", source, (PUBLIC, *LEXICONS), remedy="give one of these names, or the path of a file"
+        )
+    file_format = file_format or format_by_name(path, language)
+    if file_format is None:
+        raise InputError(
+            "a file's format has to be named where its name does not tell it",
+            where=path,
+            expected=f"--format {', '.join(FORMATS)}",
+        )
+    if file_format not in FORMATS:
+        raise UnknownNameError("format", file_format, FORMATS)
+    if (path.is_dir() and file_format not in _FOLDERS) or (path.is_file() and file_format == "freedict"):
+        raise InputError(
+            f"the format {file_format} is not for this",
+            where=path,
+            expected="a folder for freedict, a folder or file for panlex, a file for the others",
+        )
+    if file_format == "lexicon":
+        return _saved(read_lexicon_tsv(path, language), output)
+    if file_format == "freedict":
+        return _saved(source_lexicon(freedict.read_folder(path, language), language), output)
+    with reading_bars() as progress:
+        reading = _READERS[file_format](path, language, progress)
+    return _saved(_lexicon(path, language, file_format, reading), output)
+
+
+def format_by_name(path: Path, language: Language) -> str | None:
+    """The format of a file or folder that is called, or laid out, as only one publisher's are; else None."""
+    name = plain_name(path)
+    if is_panlex(path):
+        return "panlex"
+    if path.is_dir():
+        return "freedict" if any(path.glob("freedict-*.index")) else None
+    if is_langlinks_dump(path):
+        return "wikipedia-titles"
+    if name.endswith(".jsonl") and ("kaikki" in name or "wiktextract" in name):
+        return "wiktextract"
+    if found := re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})(?:\.[0-9]+-[0-9]+)?\.txt", name):
+        return _muse_direction(found[1], found[2], language)
+    return None
+
+
+def _muse_direction(first: str, second: str, language: Language) -> str | None:
+    """MUSE's files are called en-xx or xx-en; those of two other languages are none of ours."""
+    other = {"en": second}.get(first) or {"en": first}.get(second)
+    try:
+        if other is None or resolve(other).iso639_3 != language.iso639_3:
+            return None
+    except UnknownNameError:
+        return None
+    return "muse" if first == "en" else "muse-reversed"
+
+
+def _public(source: str, language: Language) -> Lexicon:
+    if source == PUBLIC:
+        found = public_lexicon(language)
+        if found is not None:
+            return found.lexicon
+    elif LEXICONS[source].covers(language):
+        return source_lexicon(LEXICONS[source].read(language), language)
+    having = [name for name, each in LEXICONS.items() if each.covers(language)]
+    raise InputError(
+        f"{source} has no {language.name}",
+        expected=", ".join(having) or "a file of your own: there is no public dictionary in this language",
+    )
+
+
+def _lexicon(path: Path, language: Language, file_format: str, reading: Reading) -> Lexicon:
+    raw = RawTranslations(path.name, "the file's own", {}, reading.rows, reading.drops)
+    lexicon = source_lexicon(raw, language)
+    meta = {**lexicon.meta, "format": file_format, "changed": dict(reading.changed)}
+    return Lexicon(language, lexicon.entries, meta)
+
+
+def _saved(lexicon: Lexicon, output: Path) -> Lexicon:
+    lexicon.save(output)
+    return lexicon
+
+
+def texts_of(path: Path) -> list[str]:
+    """The lines of a file, or the queries of a collection folder: of its language and first kind, of all splits.
+
+    Raises:
+        InputError: no such file, or not UTF-8.
+        ArtifactError: the folder is no collection.
+    """
+    if path.is_dir() or is_complete(path):
+        collection = Collection.open(path)
+        kind = next(each.kind for each in collection.query_sets if each.language == collection.language)
+        return [
+            text
+            for each in collection.query_sets
+            if (each.language, each.kind) == (collection.language, kind)
+            for text in collection.queries(*each).values()
+        ]
+    return [line for _, line in lines(path)]

@@ -1,8 +1,6 @@
-"""``kivuko models export``: a model for ONNX Runtime.
+"""``kivuko models``: which encoders are known by name, bringing one into the cache, and smaller or faster copies.
 
-``kivuko models trim``: a smaller copy of a model for the languages that are searched.
-
-``kivuko models``: which encoders are known by name, and bringing one into the cache.
+``trim`` keeps the pieces of the languages that are searched; ``export`` writes a model for ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -19,34 +17,44 @@ from kivuko.models import CatalogueEntry, catalogue, get
 from kivuko.models.convert import cached_folder, is_converted
 from kivuko.models.hub import find_in_hub_cache
 
-
-def export_command(
-    model: Annotated[Path, typer.Argument(help="Model folder: a student, or the teacher.")],
-    output: Annotated[Path, typer.Option(help="Folder to write.")],
-    precision: Annotated[
-        Literal["fp32", "int8"],
-        typer.Option(help="int8: a quarter of the size, vectors a little different; fp32: the same vectors."),
-    ] = "int8",
-) -> None:
-    """Write a model that indexes and searches in ONNX Runtime, for processors without bfloat16.
-
-    It cannot be trained. It shares the original's vector space, and is named as --model like any other.
-    """
-    from kivuko.cli.display import console
-    from kivuko.models.onnx import export
-
-    report = export(model, output, precision)
-    console.print(
-        f"{output}: {report.bytes_after / 1e6:,.0f} of {report.bytes_before / 1e6:,.0f} MB; token vectors of some "
-        f"texts have a cosine of {report.cosine_mean:.4f} on average to the original's, {report.cosine_min:.4f} "
-        "at least",
-        soft_wrap=True,
-    )
-    if report.left_out:
-        console.print(f"Left out: {', '.join(report.left_out)}", soft_wrap=True)
+app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
 
 
-def trim_command(
+@app.command("list")
+def list_models() -> None:
+    """Show the catalogue: licence, source, number of weights, and size in the cache if it is there."""
+    table = Table()
+    table.add_column("name", no_wrap=True)
+    table.add_column("licence", no_wrap=True)
+    table.add_column("source", no_wrap=True)
+    table.add_column("weights", justify="right", no_wrap=True)
+    table.add_column("in cache", justify="right", no_wrap=True)
+    for entry in catalogue():
+        cached = _cached_folder(entry)
+        table.add_row(
+            entry.name,
+            entry.licence,
+            "model hub" if entry.needs_hub else "Python index",
+            f"{entry.parameters / 1e6:.0f} M",
+            "no" if cached is None else f"{round(folder_bytes(cached) / 1e6)} MB",
+        )
+    console = Console()
+    console.print(table)
+    for entry in catalogue():
+        console.print(
+            f"[bold]{entry.name}[/] ({entry.hub_id}): {entry.role}. {entry.description}", highlight=False
+        )
+    console.print("A local folder or any hub id (organisation/name) can be given in place of a name.")
+
+
+@app.command("get")
+def get_model(name: str = typer.Argument(help="Catalogue name, local folder, or hub id.")) -> None:
+    """Bring a model into the cache as an ordinary Hugging Face folder and print where it lies."""
+    typer.echo(get(name))
+
+
+@app.command("trim")
+def trim_model(
     model: Annotated[str, typer.Argument(help="Model folder, catalogue name, or hub id.")],
     output: Annotated[Path, typer.Option(help="Folder to write.")],
     text: Annotated[
@@ -110,42 +118,31 @@ def trim_command(
         console.print(f"Left out: {', '.join(report.left_out)}", soft_wrap=True)
 
 
-app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
-app.command("export")(export_command)
-app.command("trim")(trim_command)
+@app.command("export")
+def export_model(
+    model: Annotated[Path, typer.Argument(help="Model folder: a student, or the teacher.")],
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+    precision: Annotated[
+        Literal["fp32", "int8"],
+        typer.Option(help="int8: a quarter of the size, vectors a little different; fp32: the same vectors."),
+    ] = "int8",
+) -> None:
+    """Write a model that indexes and searches in ONNX Runtime, for processors without bfloat16.
 
+    It cannot be trained. It shares the original's vector space, and is named as --model like any other.
+    """
+    from kivuko.cli.display import console
+    from kivuko.models.onnx import export
 
-@app.command("list")
-def list_models() -> None:
-    """Show the catalogue: licence, source, number of weights, and size in the cache if it is there."""
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    table.add_column("licence", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    table.add_column("weights", justify="right", no_wrap=True)
-    table.add_column("in cache", justify="right", no_wrap=True)
-    for entry in catalogue():
-        cached = _cached_folder(entry)
-        table.add_row(
-            entry.name,
-            entry.licence,
-            "model hub" if entry.needs_hub else "Python index",
-            f"{entry.parameters / 1e6:.0f} M",
-            "no" if cached is None else f"{round(folder_bytes(cached) / 1e6)} MB",
-        )
-    console = Console()
-    console.print(table)
-    for entry in catalogue():
-        console.print(
-            f"[bold]{entry.name}[/] ({entry.hub_id}): {entry.role}. {entry.description}", highlight=False
-        )
-    console.print("A local folder or any hub id (organisation/name) can be given in place of a name.")
-
-
-@app.command("get")
-def get_model(name: str = typer.Argument(help="Catalogue name, local folder, or hub id.")) -> None:
-    """Bring a model into the cache as an ordinary Hugging Face folder and print where it lies."""
-    typer.echo(get(name))
+    report = export(model, output, precision)
+    console.print(
+        f"{output}: {report.bytes_after / 1e6:,.0f} of {report.bytes_before / 1e6:,.0f} MB; token vectors of some "
+        f"texts have a cosine of {report.cosine_mean:.4f} on average to the original's, {report.cosine_min:.4f} "
+        "at least",
+        soft_wrap=True,
+    )
+    if report.left_out:
+        console.print(f"Left out: {', '.join(report.left_out)}", soft_wrap=True)
 
 
 def _cached_folder(entry: CatalogueEntry) -> Path | None:

@@ -38,7 +38,7 @@ class Trials:
     """How often chance is asked.
 
     The defaults are those of ``kivuko compare``: a correction over many comparisons needs small p. The report on an
-    experiment asks less often (``kivuko.experiment.report.REPORT_TRIALS``), for it has thousands of tests.
+    experiment asks less often (``kivuko.experiment.report.assembly.REPORT_TRIALS``), for it has thousands of tests.
 
     Attributes:
         seed: seed of every resampling.

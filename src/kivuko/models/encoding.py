@@ -23,8 +23,7 @@ from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.models.late_interaction import uses_bfloat16
 from kivuko.models.loading import EXPORTED, check_folder, is_exported
-from kivuko.models.token_vectors import Task, TokenVectors
-from kivuko.models.token_vectors import TokenEncoder as Encoder
+from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -37,7 +36,7 @@ _Vectors = list[NDArray[np.float16]]
 _tokenizing = threading.Lock()
 
 
-def open_encoder(path: Path) -> Encoder:
+def open_encoder(path: Path) -> TokenEncoder:
     """Open a late-interaction model for reading texts: what it gives cannot be trained, and must not be saved.
 
     An exported model runs in ONNX Runtime. Another runs in torch, and its Transformer's weights become bfloat16 where
@@ -66,7 +65,7 @@ def _to_float32(_module: torch.nn.Module, _inputs: Any, features: dict[str, Any]
 
 
 def encode(
-    encoder: Encoder,
+    encoder: TokenEncoder,
     texts: Sequence[str],
     *,
     task: Task,
@@ -157,7 +156,7 @@ def batches(lengths: Sequence[int], tokens_a_batch: int) -> Iterator[list[int]]:
         yield chosen
 
 
-def batch_vectors(encoder: Encoder, texts: list[str], task: Task) -> list[Tensor]:
+def batch_vectors(encoder: TokenEncoder, texts: list[str], task: Task) -> list[Tensor]:
     """[content tokens, dim] of each text, all encoded at once."""
     with _tokenizing:
         features = encoder.preprocess(texts, task=task)
@@ -193,7 +192,7 @@ def check_pooling(pooling: float) -> float:
     return pooling
 
 
-def _multiplies_float32(encoder: Encoder) -> bool:
+def _multiplies_float32(encoder: TokenEncoder) -> bool:
     """Whether this is a torch encoder with float32 weights, as in training, where bfloat16 would be faster."""
     if not isinstance(encoder, torch.nn.Module):
         return False

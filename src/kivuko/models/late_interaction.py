@@ -24,7 +24,7 @@ from kivuko.artifact import is_complete, read_manifest, write_artifact
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models.convert import KIND as KIND
 from kivuko.models.loading import check_folder, load_transformer, quiet
-from kivuko.models.token_vectors import TokenEncoder as Encoder
+from kivuko.models.token_vectors import TokenEncoder
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -141,23 +141,23 @@ def uses_bfloat16() -> bool:
     return torch.cuda.is_available() or bool(supported and supported())
 
 
-def dimension(encoder: Encoder) -> int:
+def dimension(encoder: TokenEncoder) -> int:
     """Numbers in one token vector."""
     return int(encoder.get_embedding_dimension() or 0)
 
 
-def length_limit(encoder: Encoder) -> int:
+def length_limit(encoder: TokenEncoder) -> int:
     """Pieces of a text that the encoder reads, special ones included."""
     return int(encoder.max_seq_length or 512)
 
 
-def truncated(encoder: Encoder, texts: Sequence[str]) -> int:
+def truncated(encoder: TokenEncoder, texts: Sequence[str]) -> int:
     """How many texts are longer than the encoder reads."""
     limit = length_limit(encoder)
     return sum(len(pieces) > limit for pieces in pieces_of(encoder, texts))
 
 
-def pieces_of(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
+def pieces_of(encoder: TokenEncoder, texts: Sequence[str]) -> list[list[int]]:
     """Piece ids of each text, special ones included and nothing cut."""
     if not texts:
         return []
@@ -165,7 +165,7 @@ def pieces_of(encoder: Encoder, texts: Sequence[str]) -> list[list[int]]:
     return [list(row) for row in ids]
 
 
-def words_of_tokens(encoder: Encoder, text: str, max_length: int | None = None) -> list[str]:
+def words_of_tokens(encoder: TokenEncoder, text: str, max_length: int | None = None) -> list[str]:
     """For each content token of a text, the white-space delimited word around it, as a reader would see it.
 
     Args:
@@ -176,7 +176,7 @@ def words_of_tokens(encoder: Encoder, text: str, max_length: int | None = None) 
     return [_word_around(text, *span) for span in _spans(encoder, text, max_length)]
 
 
-def pieces_of_tokens(encoder: Encoder, text: str) -> list[str]:
+def pieces_of_tokens(encoder: TokenEncoder, text: str) -> list[str]:
     """For each content token of a text, as :func:`kivuko.models.encoding.encode` gives vectors for, its characters.
 
     A piece of white space alone, as before a word or between Khmer phrases, is shown as ``▁``.
@@ -184,7 +184,7 @@ def pieces_of_tokens(encoder: Encoder, text: str) -> list[str]:
     return [text[start:end].strip(" \u200b") or "▁" for start, end in _spans(encoder, text, None)]
 
 
-def _spans(encoder: Encoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
+def _spans(encoder: TokenEncoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
     """Where each content token begins and ends in a text."""
     limit = max_length or length_limit(encoder)
     encoded = encoder.tokenizer(text, truncation=True, max_length=limit, return_offsets_mapping=True)

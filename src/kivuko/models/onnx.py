@@ -1,8 +1,7 @@
-"""The graph of a late-interaction model: a Transformer and what follows it, pieces in and token vectors out.
+"""A late-interaction model as a graph for ONNX Runtime, in float32 or mostly in int8: exported, and encoding texts.
 
-A late-interaction model as one graph that ONNX Runtime encodes texts with, in float32 or mostly in int8.
-
-An exported late-interaction encoder in ONNX Runtime.
+The graph is the Transformer and what follows it, pieces in and token vectors out; which tokens are of content is
+said outside it. The folder encodes as the original does, and cannot be trained.
 """
 
 from __future__ import annotations
@@ -35,157 +34,18 @@ from kivuko.models.token_vectors import Task
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
-    from kivuko.models.token_vectors import TokenEncoder as Encoder
-
-
-#: The first with attention as one operator.
-_OPSET = 23
-#: What a file of protocol buffers can hold, less some for the graph itself.
-_MOST_BYTES = 2**31 - 2**26
-
-
-class _RoundedRows(torch.nn.Module):
-    """Embeddings whose rows are int8 with a scale each: of a multilingual vocabulary they are most of the weights."""
-
-    codes: Tensor
-    scales: Tensor
-
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        scales = weight.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
-        self.register_buffer("codes", (weight / scales).round().to(torch.int8))
-        self.register_buffer("scales", scales)
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.codes[ids].float() * self.scales[ids]
-
-
-class _Graph(torch.nn.Module):
-    """[batch, length] pieces and mask to [batch, length, dim] vectors."""
-
-    transformer: Any
-
-    def __init__(self, encoder: MultiVectorEncoder, rounded_embeddings: bool) -> None:
-        super().__init__()
-        self.transformer = copy.deepcopy(encoder[0].auto_model).float()
-        self.further = torch.nn.ModuleList(list(encoder)[1:-1])
-        if getattr(self.transformer, "pooler", None) is not None:
-            self.transformer.pooler = None  # of one vector a text
-        if rounded_embeddings:
-            rows = self.transformer.get_input_embeddings().weight.detach()
-            self.transformer.set_input_embeddings(_RoundedRows(rows))
-
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        found = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
-        features: dict[str, Tensor] = {"token_embeddings": found.last_hidden_state}
-        for module in self.further:
-            features = module(features)
-        return features["token_embeddings"]
-
-
-def write_graph(encoder: MultiVectorEncoder, file: Path, *, rounded_embeddings: bool = False) -> int:
-    """Write an encoder's graph, all of it but the mask, for batches of any size and length.
-
-    Args:
-        encoder: with a Transformer first and a MultiVectorMask last.
-        file: what to write.
-        rounded_embeddings: whether the word embeddings are kept as int8, with a scale for each row.
-
-    Returns:
-        How many Dense modules the graph has: its last multiplications.
-
-    Raises:
-        InputError: torch cannot make a graph of this encoder, or its weights do not fit one file.
-    """
-    graph = _Graph(encoder, rounded_embeddings).eval()
-    size = sum(weight.nbytes for weight in graph.state_dict().values())
-    if size > _MOST_BYTES:
-        raise InputError(
-            "this model is too large for one ONNX file",
-            expected=f"weights of at most {_MOST_BYTES / 1e9:.1f} GB",
-            got=f"{size / 1e9:.1f} GB",
-            remedy="export it as int8, or use the model as it is: it is encoded in torch",
-        )
-    pad = encoder.tokenizer.pad_token_id
-    mask = torch.ones(3, 17, dtype=torch.long)
-    mask[1, 9:] = mask[2, 4:] = 0
-    ids = torch.where(mask.bool(), torch.arange(3 * 17).reshape(3, 17) % 11 + 5, pad)
-    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
-    try:
-        with _silence():
-            program = torch.onnx.export(
-                graph,
-                (ids, mask),
-                dynamo=True,
-                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
-                input_names=["input_ids", "attention_mask"],
-                output_names=["token_embeddings"],
-                opset_version=_OPSET,
-                external_data=False,
-                verbose=False,
-            )
-    except torch.onnx.OnnxExporterError as error:
-        raise InputError(
-            "torch cannot make a graph of this encoder",
-            got=str(error).strip().splitlines()[0],
-            remedy="use the model as it is: it is encoded in torch",
-        ) from error
-    if program is None:
-        raise RuntimeError("torch.onnx.export gave no program")
-    program.save(str(file))
-    return sum(hasattr(module, "linear") for module in graph.further)
-
-
-def quantise(
-    graph: Path, output: Path, *, last_kept: int, kept_shapes: frozenset[tuple[int, ...]] = frozenset()
-) -> None:
-    """Write a graph whose multiplications by weights are of int8, with a scale for each column and each input.
-
-    Args:
-        graph: of :func:`write_graph`.
-        output: the file to write.
-        last_kept: how many of the last multiplications stay float32; a centring layer subtracts numbers of like size,
-            so that it would magnify rounding.
-        kept_shapes: weights [in, out] that stay float32 too.
-    """
-    import onnx
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    nodes = onnx.load(str(graph)).graph
-    shapes = {weight.name: tuple(weight.dims) for weight in nodes.initializer}
-    of_weights = [node for node in nodes.node if node.op_type == "MatMul" and node.input[1] in shapes]
-    kept = of_weights[len(of_weights) - last_kept :]
-    kept += [node for node in of_weights if shapes[node.input[1]] in kept_shapes]
-    with _silence():
-        quantize_dynamic(
-            str(graph),
-            str(output),
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in kept],
-        )
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """No hints of the exporters, which are for those who write them; errors are shown."""
-    former = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(former)
-
-
+    from kivuko.models.token_vectors import TokenEncoder
 Precision = Literal["fp32", "int8"]
+GRAPH = "model.onnx"
 _LEAST_COSINE = 0.9999
 #: Texts that both models encode; together, so that most have pads, and alone.
 _SENTENCES = "Open the file. Print 12 pages (in colour)! Fungua dirisha jipya? Gabatee bal'isuu; Leihoa itxi."
 _COMPARED = 8
 _COPIED = ("*.json", "*.md", "LICEN[CS]E*", "NOTICE*", *TOKENIZER_FILES)
+#: The first with attention as one operator.
+_OPSET = 23
+#: What a file of protocol buffers can hold, less some for the graph itself.
+_MOST_BYTES = 2**31 - 2**26
 
 
 @dataclass(frozen=True)
@@ -283,14 +143,14 @@ def _check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
         )
 
 
-def _texts(encoder: Encoder, limit: int) -> list[str]:
+def _texts(encoder: TokenEncoder, limit: int) -> list[str]:
     """Of one word up to more than is read."""
     words = _SENTENCES.split()
     lengths = np.geomspace(1, limit, _COMPARED).astype(int)
     return [" ".join((words * limit)[number : number + length]) for number, length in enumerate(lengths)]
 
 
-def _vectors(encoder: Encoder, texts: list[str]) -> np.ndarray[Any, Any]:
+def _vectors(encoder: TokenEncoder, texts: list[str]) -> np.ndarray[Any, Any]:
     """[tokens, dim] float64 of all texts encoded together, then of each alone."""
     with torch.inference_mode():
         groups = [texts, *([text] for text in texts)]
@@ -312,11 +172,144 @@ def _copy(model: Path, target: Path) -> list[str]:
     return left_out
 
 
-GRAPH = "model.onnx"
+def write_graph(encoder: MultiVectorEncoder, file: Path, *, rounded_embeddings: bool = False) -> int:
+    """Write an encoder's graph, all of it but the mask, for batches of any size and length.
+
+    Args:
+        encoder: with a Transformer first and a MultiVectorMask last.
+        file: what to write.
+        rounded_embeddings: whether the word embeddings are kept as int8, with a scale for each row.
+
+    Returns:
+        How many Dense modules the graph has: its last multiplications.
+
+    Raises:
+        InputError: torch cannot make a graph of this encoder, or its weights do not fit one file.
+    """
+    graph = _Graph(encoder, rounded_embeddings).eval()
+    size = sum(weight.nbytes for weight in graph.state_dict().values())
+    if size > _MOST_BYTES:
+        raise InputError(
+            "this model is too large for one ONNX file",
+            expected=f"weights of at most {_MOST_BYTES / 1e9:.1f} GB",
+            got=f"{size / 1e9:.1f} GB",
+            remedy="export it as int8, or use the model as it is: it is encoded in torch",
+        )
+    pad = encoder.tokenizer.pad_token_id
+    mask = torch.ones(3, 17, dtype=torch.long)
+    mask[1, 9:] = mask[2, 4:] = 0
+    ids = torch.where(mask.bool(), torch.arange(3 * 17).reshape(3, 17) % 11 + 5, pad)
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
+    try:
+        with _silence():
+            program = torch.onnx.export(
+                graph,
+                (ids, mask),
+                dynamo=True,
+                dynamic_shapes={"input_ids": axes, "attention_mask": axes},
+                input_names=["input_ids", "attention_mask"],
+                output_names=["token_embeddings"],
+                opset_version=_OPSET,
+                external_data=False,
+                verbose=False,
+            )
+    except torch.onnx.OnnxExporterError as error:
+        raise InputError(
+            "torch cannot make a graph of this encoder",
+            got=str(error).strip().splitlines()[0],
+            remedy="use the model as it is: it is encoded in torch",
+        ) from error
+    if program is None:
+        raise RuntimeError("torch.onnx.export gave no program")
+    program.save(str(file))
+    return sum(hasattr(module, "linear") for module in graph.further)
+
+
+def quantise(
+    graph: Path, output: Path, *, last_kept: int, kept_shapes: frozenset[tuple[int, ...]] = frozenset()
+) -> None:
+    """Write a graph whose multiplications by weights are of int8, with a scale for each column and each input.
+
+    Args:
+        graph: of :func:`write_graph`.
+        output: the file to write.
+        last_kept: how many of the last multiplications stay float32; a centring layer subtracts numbers of like size,
+            so that it would magnify rounding.
+        kept_shapes: weights [in, out] that stay float32 too.
+    """
+    import onnx
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    nodes = onnx.load(str(graph)).graph
+    shapes = {weight.name: tuple(weight.dims) for weight in nodes.initializer}
+    of_weights = [node for node in nodes.node if node.op_type == "MatMul" and node.input[1] in shapes]
+    kept = of_weights[len(of_weights) - last_kept :]
+    kept += [node for node in of_weights if shapes[node.input[1]] in kept_shapes]
+    with _silence():
+        quantize_dynamic(
+            str(graph),
+            str(output),
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in kept],
+        )
+
+
+class _Graph(torch.nn.Module):
+    """[batch, length] pieces and mask to [batch, length, dim] vectors."""
+
+    transformer: Any
+
+    def __init__(self, encoder: MultiVectorEncoder, rounded_embeddings: bool) -> None:
+        super().__init__()
+        self.transformer = copy.deepcopy(encoder[0].auto_model).float()
+        self.further = torch.nn.ModuleList(list(encoder)[1:-1])
+        if getattr(self.transformer, "pooler", None) is not None:
+            self.transformer.pooler = None  # of one vector a text
+        if rounded_embeddings:
+            rows = self.transformer.get_input_embeddings().weight.detach()
+            self.transformer.set_input_embeddings(_RoundedRows(rows))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        found = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+        features: dict[str, Tensor] = {"token_embeddings": found.last_hidden_state}
+        for module in self.further:
+            features = module(features)
+        return features["token_embeddings"]
+
+
+class _RoundedRows(torch.nn.Module):
+    """Embeddings whose rows are int8 with a scale each: of a multilingual vocabulary they are most of the weights."""
+
+    codes: Tensor
+    scales: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        scales = weight.abs().amax(1, keepdim=True).clamp_min(1e-8) / 127
+        self.register_buffer("codes", (weight / scales).round().to(torch.int8))
+        self.register_buffer("scales", scales)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.codes[ids].float() * self.scales[ids]
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """No hints of the exporters, which are for those who write them; errors are shown."""
+    former = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(former)
 
 
 class OnnxEncoder:
-    """The :class:`kivuko.models.token_vectors.Encoder` of a folder that :func:`kivuko.models.onnx.export` wrote.
+    """The :class:`kivuko.models.token_vectors.TokenEncoder` of a folder that :func:`kivuko.models.onnx.export` wrote.
 
     It uses as many threads as torch does when it is opened. Its features are torch's, so that callers need not know
     which of the two libraries computed them.

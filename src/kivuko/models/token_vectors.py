@@ -1,9 +1,8 @@
-"""Token vectors of many texts: one flat array and where each text begins.
+"""Token vectors of many texts, and what they come from: one flat array with where each text begins, and an encoder.
 
 The same two files, ``vectors.npy`` and ``offsets.npy``, hold the teacher's view of a bitext and the documents
-of an index. They are memory-mapped, so opening them costs nothing and several processes share them.
-
-What reading texts needs of a late-interaction encoder, whichever library computes its vectors.
+of an index. They are memory-mapped, so opening them costs nothing and several processes share them. An encoder is
+whatever reads texts as :class:`TokenEncoder` says, whichever library computes its vectors.
 """
 
 from __future__ import annotations

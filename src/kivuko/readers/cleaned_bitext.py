@@ -37,7 +37,7 @@ def clean_file(
     (``pairs.om-en.tsv``). :func:`report_path` has the counts and samples. Each file is complete or not there.
 
     Args:
-        source: pairs in any format of :func:`kivuko.readers.documents.stream_pairs`, as they are.
+        source: pairs in any format of :func:`kivuko.readers.bitext.stream_pairs`, as they are.
         language: of the side that is not English.
         output: a ``.tsv`` file; one that is there is replaced.
         steps: see :class:`kivuko.cleaning.chain.FilterChain`.

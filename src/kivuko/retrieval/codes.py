@@ -1,11 +1,10 @@
-"""Token vectors in some 34 bytes: the nearest centroid, and a few bits for each main direction of what is left.
+"""Token vectors in some 34 bytes, and MaxSim with what they stand for, without unpacking them.
 
-A vector v ≈ c + Σ_j σ_j Δ (k_j − (2^bits − 1) / 2) u_j with c the nearest of K unit centroids, u_j the principal
+A code is the nearest centroid, and a few bits for each main direction of what is left: a vector
+v ≈ c + Σ_j σ_j Δ (k_j − (2^bits − 1) / 2) u_j with c the nearest of K unit centroids, u_j the principal
 directions of the residuals, σ_j their spread and k_j a whole number of 2 or 4 bits (quantised residuals:
 Santhanam, Khattab, Saad-Falcon, Potts, Zaharia, "ColBERTv2", NAACL 2022, arXiv 2112.01488; theirs keeps every
 direction). Levels are evenly spaced, so a score needs no table: it is an integer matrix product with the codes.
-
-MaxSim with what codes stand for, without unpacking them into vectors.
 """
 
 from __future__ import annotations
@@ -31,7 +30,8 @@ CODE_BYTES = 32
 _LEVEL_DISTANCE = {2: 0.9957, 4: 0.3352}
 _ITERATIONS = 6
 _SAMPLES_PER_CENTROID = 32
-_TOKENS_AT_ONCE = 4096
+_TOKENS_CODED_AT_ONCE = 4096
+_TOKENS_SCORED_AT_ONCE = 8192
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Codec:
         codes = np.zeros((len(vectors), CODE_BYTES), dtype=np.uint8)
         scale = np.divide(1.0, self.spreads, out=np.zeros_like(self.spreads), where=self.spreads > 0)
         highest = 2**self.bits - 1
-        for begin in range(0, len(vectors), _TOKENS_AT_ONCE):
-            rows = slice(begin, begin + _TOKENS_AT_ONCE)
+        for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):
+            rows = slice(begin, begin + _TOKENS_CODED_AT_ONCE)
             exact = np.asarray(vectors[rows], dtype=np.float32)
             numbers[rows] = nearest(exact, self.centroids)
             left = (exact - self.centroids[numbers[rows]]) @ self.directions
@@ -127,10 +127,10 @@ def nearest(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDA
     kind = torch.bfloat16 if uses_bfloat16() else torch.float32
     columns = torch.from_numpy(centroids).to(kind).T
     found = np.empty(len(vectors), dtype=np.int64)
-    for begin in range(0, len(vectors), _TOKENS_AT_ONCE):
-        rows = torch.from_numpy(vectors[begin : begin + _TOKENS_AT_ONCE]).to(kind)
+    for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):
+        rows = torch.from_numpy(vectors[begin : begin + _TOKENS_CODED_AT_ONCE]).to(kind)
         # numpy finds maxima of float32 rows 15 times as fast as torch.
-        found[begin : begin + _TOKENS_AT_ONCE] = (rows @ columns).float().numpy().argmax(axis=1)
+        found[begin : begin + _TOKENS_CODED_AT_ONCE] = (rows @ columns).float().numpy().argmax(axis=1)
     return found
 
 
@@ -146,9 +146,6 @@ def _means(
     means = former.copy()
     means[used] = np.divide(sums, lengths, out=former[used].copy(), where=lengths > 0)
     return means
-
-
-_TOKENS_AT_ONCE_CODED_VECTORS = 8192
 
 
 class CodedVectors:
@@ -181,12 +178,12 @@ class CodedVectors:
 
         lengths = self._lengths[passages]
         scores = np.empty(len(passages), dtype=np.float32)
-        for first, last in chunks_of(lengths, _TOKENS_AT_ONCE_CODED_VECTORS):
+        for first, last in chunks_of(lengths, _TOKENS_SCORED_AT_ONCE):
             rows = rows_of(self._offsets, passages[first:last])
             similarity = torch.from_numpy(table.take(self._centroid.take(rows), axis=0))
             self._add_products(similarity, rows, planes)
             row = 0
-            for begin, end, length in runs_of(lengths[first:last], _TOKENS_AT_ONCE_CODED_VECTORS):
+            for begin, end, length in runs_of(lengths[first:last], _TOKENS_SCORED_AT_ONCE):
                 block = similarity[row : (row := row + (end - begin) * length)]
                 maxima = block.view(end - begin, length, width).amax(1)
                 scores[first + begin : first + end] = maxima[:, : len(query)].sum(1).numpy()

@@ -1,6 +1,6 @@
-"""How often each word occurs in each document: what BM25 needs of a collection.
+"""BM25 over the words of documents, for plain queries and for structured ones.
 
-BM25 over the words of documents, for plain queries and for structured ones.
+What it needs of a collection is how often each word occurs in each document: counted once, kept with the index.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from kivuko.ranking import best
 from kivuko.retrieval.bounds import rows_of
 from kivuko.text import words
 
+K1, B = 1.2, 0.75
+#: Chosen on development titles and first paragraphs together: titles gain much, paragraphs lose nothing.
+TITLE_WEIGHT = 5
 _VOCABULARY, _COUNTS, _OFFSETS = "vocabulary.json", "word-counts.npy", "word-offsets.npy"
 
 
@@ -87,11 +90,6 @@ class WordCounts:
         """Read what :meth:`save` wrote."""
         vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
         return cls(vocabulary, np.load(folder / _COUNTS), np.load(folder / _OFFSETS))
-
-
-K1, B = 1.2, 0.75
-#: Chosen on development titles and first paragraphs together: titles gain much, paragraphs lose nothing.
-TITLE_WEIGHT = 5
 
 
 class LexicalIndex:

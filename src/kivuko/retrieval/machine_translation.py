@@ -1,6 +1,8 @@
-"""What every translator has in common, and what stands in a table where one cannot be had.
+"""Machine translation at search time: translators of one language pair, and the two baselines on top of them.
 
-Translate, then search with BM25: the queries into the documents' language, or the documents into the queries'.
+Translate, then search with BM25: the queries into the documents' language (:func:`search_translated_queries`), or the
+documents into the queries' (:func:`translate_documents`). Translators that cannot run on a machine (no package, no
+network, no pair) are reported, not left out: see :func:`open_or_skip`.
 """
 
 from __future__ import annotations

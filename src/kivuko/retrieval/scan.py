@@ -1,16 +1,15 @@
-"""All passages of a segment scored roughly: MaxSim over vectors of one byte a number.
+"""All passages of a segment scored roughly, from one byte a number: by all their token vectors, or by their means.
 
-A scan must read every token's vector, so bytes are its floor: one a number instead of four. The products are integer
-matrix products (AMX or AVX-512 VNNI where the processor has them). Passages lie in the order of their lengths, so the
-maximum over a passage's tokens is one reduction for all passages of a length, without pads.
+*By all token vectors* (:class:`Int8Scan`), MaxSim with a bound on its error. The scan must read every token's vector,
+so bytes are its floor: one a number instead of four. The products are integer matrix products (AMX or AVX-512 VNNI
+where the processor has them). Passages lie in the order of their lengths, so the maximum over a passage's tokens is
+one reduction for all passages of a length, without pads.
 
-Which passages a query may match, by one vector a passage: the mean of its token vectors, at unit length.
-
-MaxSim adds, for each query token, its best cosine in the passage; the mean vector adds the average ones. They rank
-alike enough that the best documents by MaxSim are nearly always among the first few hundred by means, which cost one
-product a passage instead of one a token and query token: the simplest of the single-vector stand-ins of Jayaram,
-Dhulipala, Hadian, Lee & Mirrokni, "MUVERA", NeurIPS 2024, arXiv 2405.19504, with one bucket. How nearly, is measured
-in docs/results/engine. Means lie in the index at a byte a number.
+*By means* (:class:`MeanScan`): the mean of a passage's token vectors, at unit length. MaxSim adds, for each query
+token, its best cosine in the passage; the mean vector adds the average ones. They rank alike enough that the best
+documents by MaxSim are nearly always among the first few hundred by means, which cost one product a passage instead
+of one a token and query token: the simplest of the single-vector stand-ins of Jayaram, Dhulipala, Hadian, Lee &
+Mirrokni, "MUVERA", NeurIPS 2024, arXiv 2405.19504, with one bucket. How nearly, is measured in docs/results/engine.
 """
 
 from __future__ import annotations
@@ -25,22 +24,13 @@ from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import chunks_of, runs_of
 
 #: Similarities computed at once (tokens × query tokens, 4 bytes each): what the second-level cache holds.
-_AT_ONCE = 1 << 17
+_SIMILARITIES_AT_ONCE = 1 << 17
+_TOKENS_AT_ONCE = 1 << 16
 #: Integer matrix products are laid out for multiples of this many columns.
 COLUMNS = 16
+#: The fewest columns of an integer matrix product: one query needs one, and time goes with their number.
+_FEWEST_COLUMNS = 8
 _INT_MM: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = getattr(torch, "_int_mm", None)
-
-
-def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """[rows, columns] int32, the exact product of int8 matrices [rows, inner] and [inner, columns].
-
-    The one place that calls torch's integer product, which is not part of its public interface: where torch has none,
-    float64 holds the same whole numbers, several times as slowly.
-    """
-    if _INT_MM is None:
-        return (left.double() @ right.double()).to(torch.int32)
-    product: torch.Tensor = _INT_MM(left, right)
-    return product
 
 
 def quantise(
@@ -59,7 +49,7 @@ def quantise(
     found = np.empty(vectors.shape, dtype=np.int8)
     steps = np.empty(len(offsets) - 1, dtype=np.float32)
     errors = np.empty(len(offsets) - 1, dtype=np.float32)
-    for first, last in chunks_of(np.diff(offsets), 1 << 16):
+    for first, last in chunks_of(np.diff(offsets), _TOKENS_AT_ONCE):
         begin, end = offsets[first], offsets[last]
         exact = vectors[begin:end].astype(np.float32)
         starts = offsets[first:last] - begin
@@ -129,18 +119,13 @@ class Int8Scan:
         width = columns.shape[1]
         sums = torch.empty((len(self._lengths), owner.shape[1]))
         begin = 0
-        for first, last, length in runs_of(self._lengths, max(1, _AT_ONCE // width)):
+        for first, last, length in runs_of(self._lengths, max(1, _SIMILARITIES_AT_ONCE // width)):
             end = begin + (last - first) * length
             similarity = int_product(self._vectors[begin:end], columns)
             maxima = similarity.view(last - first, length, width).amax(1)
             torch.mm(maxima.float(), owner, out=sums[first:last])
             begin = end
         return sums.numpy()
-
-
-_TOKENS_AT_ONCE = 1 << 16
-#: The fewest columns of an integer matrix product: one query needs one, and time goes with their number.
-_COLUMNS = 8
 
 
 def means_of(vectors: TokenVectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -186,7 +171,19 @@ class MeanScan:
         """
         sums = np.stack([query.sum(axis=0) for query in queries])
         largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
-        columns = np.zeros((sums.shape[1], -(-len(sums) // _COLUMNS) * _COLUMNS), dtype=np.int8)
+        columns = np.zeros((sums.shape[1], -(-len(sums) // _FEWEST_COLUMNS) * _FEWEST_COLUMNS), dtype=np.int8)
         columns[:, : len(sums)] = np.rint(sums / largest * 127).T
         products = int_product(self._means, torch.from_numpy(columns))
         return np.asarray(products[:, : len(sums)].T.float().numpy() * self._steps)
+
+
+def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """[rows, columns] int32, the exact product of int8 matrices [rows, inner] and [inner, columns].
+
+    The one place that calls torch's integer product, which is not part of its public interface: where torch has none,
+    float64 holds the same whole numbers, several times as slowly.
+    """
+    if _INT_MM is None:
+        return (left.double() @ right.double()).to(torch.int32)
+    product: torch.Tensor = _INT_MM(left, right)
+    return product

@@ -1,7 +1,6 @@
 """A part of an index that is written once: documents, their words, and their passages' vectors in some form.
 
-Vectors are arrays with a row a token or a row a passage, never padded. Encoding stays outside: documents come with
-the vectors of their passages, in shards that may have been encoded anywhere.
+What it keeps of passages are arrays with a row a token or a row a passage, never padded.
 """
 
 from __future__ import annotations
@@ -23,27 +22,6 @@ from kivuko.retrieval.lexical import WordCounts
 
 _LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
 _DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
-
-
-@dataclass(frozen=True)
-class EncodedDocuments:
-    """Documents with the token vectors of their passages.
-
-    Attributes:
-        documents: ids are unique.
-        passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
-            :attr:`~kivuko.collections.document.Document.full_text`.
-        vectors: of these passages, each with at least one token; None for an index of words alone.
-    """
-
-    documents: Sequence[Document]
-    passages: NDArray[np.int32]
-    vectors: TokenVectors | None
-
-    @classmethod
-    def words_only(cls, documents: Sequence[Document]) -> EncodedDocuments:
-        """Documents for an index that holds no vectors."""
-        return cls(documents, np.zeros((0, 3), dtype=np.int32), None)
 
 
 @dataclass(frozen=True)
@@ -136,6 +114,27 @@ class Content:
             np.concatenate(moved).astype(np.int32),
             PassageArrays.join(arrays) if arrays else None,
         )
+
+
+@dataclass(frozen=True)
+class EncodedDocuments:
+    """Documents with the token vectors of their passages.
+
+    Attributes:
+        documents: ids are unique.
+        passages: [passages, 3] int32: number of the document, and where the passage begins and ends in its
+            :attr:`~kivuko.collections.document.Document.full_text`.
+        vectors: of these passages, each with at least one token; None for an index of words alone.
+    """
+
+    documents: Sequence[Document]
+    passages: NDArray[np.int32]
+    vectors: TokenVectors | None
+
+    @classmethod
+    def words_only(cls, documents: Sequence[Document]) -> EncodedDocuments:
+        """Documents for an index that holds no vectors."""
+        return cls(documents, np.zeros((0, 3), dtype=np.int32), None)
 
 
 def write_segment(folder: Path, content: Content) -> None:

@@ -15,7 +15,7 @@ from kivuko.experiment.report.cells import Measurements, Row, Values
 from kivuko.experiment.report.charts import INK, Chart, rendered
 from kivuko.experiment.scoring import TestBed
 from kivuko.models import encoding, late_interaction
-from kivuko.models.token_vectors import TokenEncoder as Encoder
+from kivuko.models.token_vectors import TokenEncoder
 
 #: Pairs of fewer tokens show little, of more cannot be read.
 FEWEST, MOST = 4, 10
@@ -100,7 +100,7 @@ def plans(models: Mapping[str, tuple[Path, Path]], bed: TestBed, collection: str
     return found
 
 
-def _longest(language: str, readers: Sequence[Encoder], pairs: Sequence[tuple[str, str]]) -> Plan | None:
+def _longest(language: str, readers: Sequence[TokenEncoder], pairs: Sequence[tuple[str, str]]) -> Plan | None:
     """The plan of the longest pair whose sides have between FEWEST and MOST tokens; None without one."""
     best: tuple[tuple[str, str], list[tuple[str, ...]]] | None = None
     for pair in pairs:
