@@ -13,9 +13,9 @@ from kivuko.evaluation.measures import evaluate
 from kivuko.languages import resolve
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.build import build_index
-from kivuko.retrieval.engine import Method, search
 from kivuko.retrieval.fusion import SCALE_DEPTH, choose_weight, reciprocal_rank_fusion, score_fusion
 from kivuko.retrieval.index import Index
+from kivuko.retrieval.search import Method, Searcher
 from tiny import ENGLISH, made_up_pairs
 
 RUNS = st.dictionaries(
@@ -90,7 +90,7 @@ def test_search_fuses_a_hundred_of_each_side_however_few_are_asked_for(
     queries = {"q": made_up_pairs(1)[0].foreign}
 
     def found(method: Method, depth: int) -> Run:
-        return search(index, queries, method=method, model=tiny_teacher, lexicon=lexicon, depth=depth)
+        return Searcher(index, method=method, model=tiny_teacher, lexicon=lexicon).rank(queries, depth=depth)
 
     by_model, by_lexicon = found("late-interaction", 100), found("lexicon-bm25", 100)
     assert len(by_model["q"]) == len(by_lexicon["q"]) == 100

@@ -18,6 +18,7 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
@@ -263,9 +264,9 @@ def test_who_has_a_lexicon_is_fused_and_who_has_none_is_not(results: Path) -> No
         cell = cell_of(results, name)
         rows = {(row["language"], row["system"], row["split"]) for row in cell["scores"]}
         systems = ["alone", "fused"] if name.startswith(("codeswitch", "optical")) else ["alone"]
-        expected = {("orm-Latn", system, split) for system in systems for split in scoring.SPLITS}
+        expected = {("orm-Latn", system, split) for system in systems for split in HELD_OUT}
         if "bm25" not in name:  # English asked in English says nothing of a search over words
-            expected |= {("eng-Latn", "alone", split) for split in scoring.SPLITS}
+            expected |= {("eng-Latn", "alone", split) for split in HELD_OUT}
         assert rows == expected, name
 
 
@@ -303,7 +304,7 @@ def test_the_model_that_others_start_from_stays_and_the_others_go(results: Path,
 # The numbers
 
 
-@pytest.mark.parametrize("split", scoring.SPLITS)
+@pytest.mark.parametrize("split", HELD_OUT)
 def test_scores_of_an_encoder_are_those_of_a_run_made_by_hand(
     results: Path, tmp_path: Path, split: str
 ) -> None:
@@ -366,7 +367,7 @@ def test_other_test_queries_change_no_choice(
     monkeypatch.setenv("KIVUKO_CACHE", str(real))
     titles = {
         query: "zzz" if query in held_out else text
-        for split in scoring.SPLITS
+        for split in HELD_OUT
         for query, text in collection.queries("title", split).items()
     }
     with write_artifact(

@@ -13,7 +13,12 @@ from kivuko.packages import fetch_archive, read_dependencies
 from kivuko.public.collections import build_collection
 from kivuko.retrieval.apertium import ApertiumTranslator, apertium_pairs, run_pipeline
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents
+from kivuko.retrieval.machine_translation import (
+    Skipped,
+    open_or_skip,
+    search_translated_queries,
+    translate_documents,
+)
 
 BASQUE, ENGLISH, GALICIAN, OROMO = map(resolve, ("eu", "en", "gl", "om"))
 
@@ -66,7 +71,7 @@ def test_apertium_leaves_no_marks_and_keeps_signs() -> None:
 
 
 def test_apertium_translates_a_text_alike_alone_and_among_others() -> None:
-    """The fifth text has a word that makes the tagger forget itself: see machine_translation/tagger.py."""
+    """The fifth text has a word that makes the tagger forget itself: see retrieval/apertium.py."""
     translator = ApertiumTranslator(GALICIAN, ENGLISH)
     collection = Collection.open(build_collection(GALICIAN))
     texts = [*collection.queries("paragraph", "development").values()][:18]

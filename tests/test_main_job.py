@@ -16,9 +16,10 @@ from kivuko.artifact import write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import main_job
-from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SPLITS, SYSTEMS, MainJob, run_main_job
+from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SYSTEMS, MainJob, run_main_job
 from kivuko.files.tables import write_jsonl, write_tsv
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
@@ -106,7 +107,7 @@ def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
     documents = {document.id for document in job.collection.documents}
     assert len(documents) == 100
     for kind in QUERY_KINDS:
-        for split in SPLITS:
+        for split in HELD_OUT:
             queries = job.collection.queries(kind, split)
             assert len(queries) == 25
             for system in job.systems(kind) if (kind, split) != ("paragraph", "development") else PARTS:

@@ -15,7 +15,7 @@ from kivuko.collections.collection import Document
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.retrieval.passages import passage_spans
-from kivuko.retrieval.snippets import snippet
+from kivuko.retrieval.search import snippet
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from kivuko.collections.collection import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.build import build_index
-from kivuko.retrieval.engine import find
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.reranking import RerankReport, open_cross_encoder, rerank, what_was_found
+from kivuko.retrieval.search import Searcher
 from tiny import ENGLISH, build_cross_encoder
 
 QUERIES = {"q1": "open the file", "q2": "red table", "blank": " "}
@@ -101,7 +101,7 @@ def test_a_long_document_is_read_where_it_was_found(encoder: Any, tiny_teacher: 
         Document("untitled", "", "green page"),
     ]
     index = Index.open(build_index(pages, tiny_teacher, tmp_path / "index", passages=True))
-    found = find(index, {"q1": "open the red window"}, method="late-interaction", model=tiny_teacher)
+    found = Searcher(index, model=tiny_teacher).find({"q1": "open the red window"})
     begin, end = found.spans["q1"]["long"]
     assert end - begin < 1000 < begin  # it was found by its end
     read = what_was_found(index, found.spans)

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from kivuko.retrieval.engine import find
 
 from kivuko.artifact import try_exclusive
 from kivuko.collections.collection import Document
@@ -23,6 +22,7 @@ from kivuko.retrieval.changes import build
 from kivuko.retrieval.filters import parse_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
+from kivuko.retrieval.search import Searcher
 from kivuko.retrieval.segment import EncodedDocuments
 
 DIM = 24
@@ -387,7 +387,7 @@ def test_an_index_without_documents_finds_nothing(kind: Kind, compacted: bool, t
     for each in (index, Index.open(index.path)):
         assert each.documents == []
         assert each.search_words([[{"title": 1.0}], []], depth=3) == [[], []]
-        assert find(each, {"q": "title"}, method="bm25").run == {"q": {}}
+        assert Searcher(each).rank({"q": "title"}) == {"q": {}}
         if kind != "lexical":
             assert each.search([unit(np.random.default_rng(5), 4).astype(np.float32)], depth=3) == [[]]
     index.add([shard])

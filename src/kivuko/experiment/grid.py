@@ -42,7 +42,12 @@ from kivuko.models import late_interaction
 from kivuko.ranking import Run
 from kivuko.retrieval.apertium import ApertiumTranslator
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.translators import Skipped, open_or_skip, search_translated_queries, translate_documents
+from kivuko.retrieval.machine_translation import (
+    Skipped,
+    open_or_skip,
+    search_translated_queries,
+    translate_documents,
+)
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.regimes import Models, Slot
 from kivuko.training.resources import Need, Resources
