@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from kivuko import __version__
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import run
+from kivuko.errors import Interrupted
 from kivuko.training.teacher import untrained_teacher
 from tiny import build_cross_encoder, made_up_pairs
 
@@ -381,3 +384,151 @@ def test_regimes_are_listed_with_what_they_need(kivuko: Kivuko) -> None:
     assert done.code == 0
     for name in ("extend-vocabulary", "codeswitch", "optical", "score-distillation"):
         assert name in done.out
+
+
+def test_version_is_printed(kivuko: Kivuko) -> None:
+    done = kivuko("--version")
+    assert (done.code, done.out) == (0, f"kivuko {__version__}\n")
+
+
+def test_ctrl_c_in_a_command_is_a_message_and_exit_code_130(tmp_path: Path) -> None:
+    code = """
+import time
+from kivuko.cli.main import run
+from kivuko.public import lexicons
+
+def slow(*_):
+    print("reading", flush=True)
+    time.sleep(60)
+
+lexicons.read_lexicon = slow
+run()
+"""
+    command = ("lexicon", "import", "words.tsv", "--language", "om", "--output", str(tmp_path / "lexicon"))
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "reading\n"
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted: what was finished is kept" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "lexicon").exists()
+
+
+def test_long_work_says_itself_what_is_kept(kivuko: Kivuko, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise Interrupted("training was interrupted", remedy="give the same command again")
+
+    monkeypatch.setattr("kivuko.cli.resources.chosen_pairs", stopped)
+    done = kivuko("lexicon", "induce", "--language", "om", "--output", "nowhere")
+    assert (done.code, done.out) == (130, "")
+    assert done.err.startswith("training was interrupted\n")
+    assert "error" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("data", "list"), "pairs"),
+        (("data", "benchmarks"), "judged"),
+        (("models", "list"), "bytes_in_cache"),
+        (("train", "list"), "needs"),
+    ],
+)
+def test_lists_are_json_for_programs(
+    arguments: tuple[str, ...], expected: str, kivuko: Kivuko, own_cache: Path
+) -> None:
+    done = kivuko(*arguments, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert len(found) > 1
+    assert all(expected in each for each in found)
+
+
+def test_languages_are_json_for_programs(kivuko: Kivuko, own_cache: Path, tiny_encoder: Path) -> None:
+    encoder = ("--encoder", tiny_encoder, "--json")
+    listed = json.loads(kivuko("languages", "list", *encoder).out)["languages"]
+    oromo = next(each for each in listed if each["language"]["tag"] == "orm-Latn")
+    assert (oromo["reach"]["pairs"], "cldr" in oromo["reach"]["dictionaries"]) == (None, True)
+
+
+def test_a_lexicon_s_life_is_json_for_programs(kivuko: Kivuko, pairs_file: Path, tmp_path: Path) -> None:
+    first, second, both = (tmp_path / name for name in ("first", "second", "both"))
+    table = tmp_path / "words.tsv"
+    table.write_text("house\tmana\nwater\tbishaan\n", encoding="utf-8")
+    om = ("--language", "om", "--json")
+    facts = {
+        "induce": kivuko("lexicon", "induce", *om, "--bitext", pairs_file, "--output", first),
+        "import": kivuko("lexicon", "import", table, "--format", "tsv", *om, "--output", second),
+        "merge": kivuko("lexicon", "merge", first, second, "--output", both, "--json"),
+    }
+    made = {verb: json.loads(done.out) for verb, done in facts.items()}
+    assert "30 pairs of 30 lines" in facts["induce"].err
+    assert made["import"]["entries"] == 2
+    assert made["merge"]["entries"] >= made["induce"]["entries"]
+    assert [each["lexicon"] for each in made.values()] == [str(first), str(second), str(both)]
+    size = json.loads(kivuko("lexicon", "info", both, "--json").out)["size"]
+    assert size["words"] + size["phrases"] + size["beginnings"] == made["merge"]["entries"]
+
+
+def test_an_index_is_json_for_programs(kivuko: Kivuko, documents_file: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    kivuko("index", "build", documents_file, "--output", index, "--kind", "lexical")
+    facts = json.loads(kivuko("index", "info", index, "--json").out)
+    assert (facts["index"], facts["kind"], facts["documents"]) == (str(index), "lexical", 3)
+
+
+def test_brackets_in_paths_stay(kivuko: Kivuko, documents_file: Path, tmp_path: Path) -> None:
+    index = tmp_path / "[red]index [" / "b]"
+    done = kivuko("index", "build", documents_file, "--output", index, "--kind", "lexical")
+    assert (done.code, done.out) == (0, f"{index}: 3 documents\n")
+    table, lexicon = tmp_path / "[b]words.tsv", tmp_path / "[" / "b]"
+    table.write_text("house\tmana\n", encoding="utf-8")
+    done = kivuko("lexicon", "import", table, "--format", "tsv", "--language", "om", "--output", lexicon)
+    assert done.code == 0, done.err
+    assert "[b]words.tsv (the file's own): 1 entries" in done.out
+    assert f"{lexicon}: 1 entries" in done.out
+
+
+@pytest.mark.parametrize(
+    ("verb", "where", "expected"),
+    [
+        (("index", "info"), "nowhere", "no complete index"),
+        (("index", "delete"), "nowhere", "no complete index"),
+        (("index", "info"), "words.tsv", "index"),
+        (("lexicon", "info"), "nowhere", "no complete lexicon"),
+        (("lexicon", "info"), "index", "lexicon"),
+        (("data", "info"), "nowhere", "unknown language"),
+        (("data", "info"), "empty", "nothing is built here"),
+    ],
+)
+def test_a_wrong_path_is_a_message_that_teaches(
+    verb: tuple[str, ...], where: str, expected: str, kivuko: Kivuko, documents_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "words.tsv").write_text("house\tmana\n", encoding="utf-8")
+    kivuko("index", "build", documents_file, "--output", tmp_path / "index", "--kind", "lexical")
+    done = kivuko(*verb, tmp_path / where)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ")
+    assert expected in done.err
+    assert where in done.err
+    assert "  expected: " in done.err or "  remedy: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_wrong_model_is_a_message_that_teaches(
+    kivuko: Kivuko, documents_file: Path, tmp_path: Path
+) -> None:
+    for model in (tmp_path / "no-model", tmp_path):
+        output = tmp_path / "index"
+        done = kivuko("index", "build", documents_file, "--output", output, "--model", model)
+        assert (done.code, done.out, output.exists()) == (2, "", False)
+        assert done.err.lstrip().startswith("error: ")  # below bars that did not begin
+        assert str(model) in done.err

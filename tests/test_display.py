@@ -1,13 +1,22 @@
 """What the commands print with: a table for people on a terminal, plain text in a pipe, JSON for programs."""
 
+import io
 import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from rich.console import Console
+from rich.progress import Progress
 
-from kivuko.cli import display
+from kivuko.cli import demo, display
+from kivuko.experiment.main_job import SYSTEMS
+from kivuko.languages import resolve
 
 COLUMNS = ("system", "nDCG@10", "n")
 ROWS = [("a system [new]", "0.512 [0.490, 0.533]", 150), ("b", None, 9)]
@@ -42,9 +51,72 @@ def test_an_empty_table_has_its_heading(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().out == "system  nDCG@10  n\n"
 
 
+def test_a_table_without_headings_has_no_line_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    display.print_table(("", ""), [("words", "3"), ("phrases", "12")])
+
+    assert capsys.readouterr().out == "words     3\nphrases  12\n"
+
+
+@pytest.mark.parametrize("text", ["a/[b]/c.tsv", "press [/b]", "[red]x[/red] :smile: 1,234", "long " * 100])
+@pytest.mark.parametrize("interactive", [True, False])
+def test_what_is_said_stays_as_it_is(
+    text: str, interactive: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "console", Console(force_terminal=interactive, width=44))
+    display.say(text)
+
+    assert capsys.readouterr().out == f"{text}\n"
+
+
+@pytest.mark.parametrize("make", [display.bars, display.reading_bars])
+def test_a_bar_is_one_line_of_80_columns(
+    make: Callable[[], AbstractContextManager[Progress]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    long = "reading a-very-long-name-of-a-dump-pages-articles-multistream.xml.bz2 [/b]"
+    with make() as progress:
+        progress.add_task(long, total=12_345_678_901, completed=9_345_678_901, unit="bytes")
+        progress.add_task(long, total=12_345_678, completed=9_345_678)
+        progress.add_task("[short]", total=160, completed=3)
+        screen = Console(width=80, file=io.StringIO())
+        screen.print(progress.get_renderable())
+    lines = screen.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+    assert len(lines) == 3
+    assert max(map(len, lines)) <= 80
+    for line, start, count in zip(
+        lines, ("reading", "reading", "[short]"), (r"9\S+", r"9\S+", "3"), strict=True
+    ):
+        assert re.match(re.escape(start), line)
+        assert re.search(rf" {count}( GB)?( of |/)[0-9.,]+( GB)? +0:00:0\d +[-:0-9]+$", line.rstrip()), line
+
+
+def test_the_demo_s_table_fits_80_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "console", Console(force_terminal=True, width=80))
+    queries = [f"q{number}" for number in range(200)]
+    # Nearly all are found: the widest cells.
+    found = {query: {"right" if number else "wrong": 1.0} for number, query in enumerate(queries)}
+    job = SimpleNamespace(
+        qrels=lambda: {query: {"right": 1} for query in queries},
+        run=lambda system: found,
+        language=resolve("om"),
+        collection=SimpleNamespace(documents=[None] * 2000),
+    )
+    demo._show_scores(cast(Any, job))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out).splitlines()
+
+    # A row each: nothing is folded, and no column left out.
+    for meaning in SYSTEMS.values():
+        row = next(line for line in shown if line.strip().startswith(meaning + " "))
+        assert row.count("0.995 [.98, 1.00]") == len(demo.MEASURES), row
+    assert max(map(len, shown[: len(SYSTEMS) + 4])) <= 80
+
+
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "console", Console(force_terminal=True, width=44))
+    monkeypatch.setattr(display, "console", Console(force_terminal=True, width=40))
 
 
 @pytest.mark.usefixtures("terminal")

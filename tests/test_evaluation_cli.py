@@ -8,12 +8,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from kivuko.cli.evaluate import command
+from kivuko.cli.evaluate import evaluate
 from kivuko.errors import InputError
 from kivuko.evaluation.run import write_qrels, write_run
 
 APP = typer.Typer()
-APP.command()(command)
+APP.command()(evaluate)
 
 
 @pytest.fixture

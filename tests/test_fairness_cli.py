@@ -8,13 +8,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from kivuko.cli.fairness import command
+from kivuko.cli.evaluate import fairness
 from kivuko.errors import InputError
 from kivuko.evaluation.document_languages import read_document_languages
 from kivuko.evaluation.run import write_qrels, write_run
 
 APP = typer.Typer()
-APP.command()(command)
+APP.command()(fairness)
 TABLE = "".join(f"{letter}{n}\t{tag}\n" for letter, tag in (("e", "en"), ("s", "swa")) for n in range(4))
 
 

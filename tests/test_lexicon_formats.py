@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import re
 import sqlite3
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from kivuko.cli.lexicon import format_by_name, imported
 from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.public.lexicons import format_by_name, read_lexicon
 from kivuko.readers.dictionaries import Translation
 from kivuko.readers.langlinks import read_table, read_wikipedia_titles
 from kivuko.readers.panlex import read_panlex
@@ -461,26 +462,30 @@ def test_info_on_an_imported_file(tmp_path: Path) -> None:
     (tmp_path / "texts").write_text("mana bishaan guddaa\n", encoding="utf-8")
     command = ["lexicon", "info", str(tmp_path / "muse"), "--texts", str(tmp_path / "texts")]
     shown = CliRunner().invoke(app, [*command, "--against", str(tmp_path / "wiktionary")]).output
-    rows = dict(line.strip("│ ").split("│") for line in shown.splitlines() if line.count("│") == 3)
-    told = {key.strip(): value.strip() for key, value in rows.items()}
+    told = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in shown.splitlines()[1:])
     assert told["words"] == "3"
     assert told["translations each"] == "1.33"
     assert told["same as the English"] == "33.3%"
     assert told["running words known"] == "66.7% of 3"
     # mana's best is home (by spelling), which the other has not; bishaan's is rain, which it has.
     assert told["best translation agrees"] == "50.0% of 2 shared"
+    facts = json.loads(
+        CliRunner().invoke(app, [*command, "--against", str(tmp_path / "wiktionary"), "--json"]).output
+    )
+    assert (facts["language"], facts["size"]["words"], facts["texts"]["tokens"]) == ("orm-Latn", 3, 3)
+    assert facts["against"] == {"shared": 2, "agreeing": 1, "precision": 0.5}
 
 
 def test_formats_that_are_missing_or_out_of_place(tmp_path: Path) -> None:
     path = tmp_path / "own.txt"
     path.write_text("house mana\n", encoding="utf-8")
     with pytest.raises(InputError, match="has to be named"):
-        imported(str(path), OROMO, None, tmp_path / "out")
+        read_lexicon(str(path), OROMO, None)
     with pytest.raises(UnknownNameError, match="unknown format 'wiktxtract'"):
-        imported(str(path), OROMO, "wiktxtract", tmp_path / "out")
+        read_lexicon(str(path), OROMO, "wiktxtract")
     with pytest.raises(InputError, match="the format freedict is not for this"):
-        imported(str(path), OROMO, "freedict", tmp_path / "out")
+        read_lexicon(str(path), OROMO, "freedict")
     with pytest.raises(InputError, match="the format wiktextract is not for this"):
-        imported(str(tmp_path), OROMO, "wiktextract", tmp_path / "out")
+        read_lexicon(str(tmp_path), OROMO, "wiktextract")
     with pytest.raises(InputError, match="ict-terms has no Basque"):
-        imported("ict-terms", BASQUE, None, tmp_path / "out")
+        read_lexicon("ict-terms", BASQUE, None)

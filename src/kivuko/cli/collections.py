@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kivuko.cli.display import JsonOption, print_json, print_table, say
+
 if TYPE_CHECKING:
-    from kivuko.languages import Language
     from kivuko.linked.card import Statistics
-    from kivuko.linked.documents import LinkedSource
-
-
-HELP = "help"
 
 
 def link_documents(
@@ -40,80 +37,48 @@ def link_documents(
     drop_identical: Annotated[
         bool, typer.Option("--drop-identical", help="Leave out queries that read the same in both languages.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Make queries, graded judgments, splits and a data card from links between languages (as WikiCLIR)."""
     from kivuko.cli.display import reading_bars
     from kivuko.errors import UnknownNameError
     from kivuko.languages import resolve
-    from kivuko.linked.build import build_linked
+    from kivuko.linked.build import build_linked, open_source
     from kivuko.linked.queries import QUERY_KINDS, LinkedRecipe
 
     if queries not in QUERY_KINDS:
         raise UnknownNameError("kind of query", queries, QUERY_KINDS)
     recipe = LinkedRecipe(resolve(query_language), resolve(document_language), queries, drop_identical)
     with reading_bars() as progress:
-        source = _source(sources, [recipe.query_language, recipe.document_language])
+        source = open_source(sources, [recipe.query_language, recipe.document_language])
         statistics = build_linked(source, output, recipe, progress)
-    _show(statistics, output)
-
-
-def _source(names: list[str], languages: list[Language]) -> LinkedSource:
-    """What the names on the command line stand for."""
-    from kivuko.errors import InputError
-    from kivuko.files.streams import plain_name
-    from kivuko.linked.folder import AlignedFolder
-    from kivuko.linked.help_pages import LinkedHelp
-    from kivuko.linked.mediawiki import MediaWikiDumps
-
-    paths = [Path(name) for name in names]
-    if names == [HELP]:
-        return LinkedHelp(languages)
-    if len(paths) == 1 and paths[0].is_dir():
-        return AlignedFolder(paths[0])
-    dumps = [path for path in paths if plain_name(path).endswith(".xml")]
-    links = [path for path in paths if plain_name(path).endswith(".sql")]
-    if len(dumps) + len(links) < len(paths) or not dumps:
-        raise InputError(
-            "these are no linked documents",
-            where=" ".join(names),
-            expected="dumps (….xml, ….xml.bz2) with their links (….sql, ….sql.gz), one folder, or the word help",
-            got=", ".join(
-                name for name, path in zip(names, paths, strict=True) if path not in {*dumps, *links}
-            )
-            or "no dump",
-            remedy="give files of one kind; a folder has a folder for each language in it",
-        )
-    return MediaWikiDumps(dumps, links)
+    if as_json:
+        print_json({"output": output, **statistics.as_json()})
+    else:
+        _show(statistics, output)
 
 
 def _show(statistics: Statistics, output: Path) -> None:
-    from rich.table import Table
-
-    from kivuko.cli.display import console
     from kivuko.collections.collection import CARD_FILE
     from kivuko.linked.card import JUDGMENTS, NOTICE
 
-    table = Table("split", title=f"judgments: {JUDGMENTS}", min_width=50)
-    for column in ("queries", "grade 2", "grade 1"):
-        table.add_column(column, justify="right")
-    for split, counts in statistics.splits.items():
-        numbers = (counts.queries, counts.counterparts, counts.mutually_linked)
-        table.add_row(split, *(f"{number:,}" for number in numbers))
-    console.print(table)
-    dropped = Table("of", "left out", title="before, left out by reason, after")
-    dropped.add_column("records", justify="right")
+    splits = [
+        (split, f"{counts.queries:,}", f"{counts.counterparts:,}", f"{counts.mutually_linked:,}")
+        for split, counts in statistics.splits.items()
+    ]
+    print_table(["split", "queries", "grade 2", "grade 1"], splits, title=f"judgments: {JUDGMENTS}")
+    rows: list[tuple[str, str, str]] = []
     for name, report in statistics.reports().items():
-        dropped.add_row(name, "before", f"{report.before:,}")
-        for reason, count in report.reasons.most_common():
-            dropped.add_row("", f"  {reason}", f"−{count:,}")
-        dropped.add_row("", "after", f"[bold]{report.kept:,}[/]", end_section=True)
-    console.print(dropped)
-    console.print(
+        rows.append((name, "before", f"{report.before:,}"))
+        rows += [("", f"  {reason}", f"−{count:,}") for reason, count in report.reasons.most_common()]
+        rows.append(("", "after", f"{report.kept:,}"))
+    print_table(["of", "left out", "records"], rows, title="before, left out by reason, after")
+    say(
         f"{statistics.documents:,} documents of {statistics.document_words[0]:.0f} words and "
         f"{statistics.links_per_document:.1f} links on average. Identical in both languages: "
         f"{statistics.identical:,} queries ({statistics.identical_share:.1%}).\n{NOTICE}"
     )
-    console.print(f"data card: {output / CARD_FILE}", soft_wrap=True, highlight=False)
+    say(f"data card: {output / CARD_FILE}")
 
 
 # More languages than this are counted, not listed.
@@ -145,10 +110,11 @@ def import_collection(
         str | None, typer.Option(help="Of the judgments; `benchmarks` shows which there are.")
     ] = None,
     encoding: Annotated[str, typer.Option(help="Of files in TREC's markup, such as latin-1.")] = "utf-8",
+    as_json: JsonOption = False,
 ) -> None:
     """Read a test collection into a folder that `index build`, `rank` and `evaluate` take as it is."""
     from kivuko.benchmarks import importing
-    from kivuko.cli.display import console, reading_bars
+    from kivuko.cli.display import reading_bars
     from kivuko.collections.collection import Collection
     from kivuko.languages import resolve
 
@@ -164,6 +130,9 @@ def import_collection(
             progress=progress,
         )
     meta = Collection.open(output).manifest.meta
+    if as_json:
+        print_json({"output": output, **meta})
+        return
     languages = ", ".join(f"{tag} {count:,}" for tag, count in meta["document_languages"].items())
     grades = ", ".join(f"{count:,} of grade {grade}" for grade, count in meta["judgments_by_grade"].items())
     notes = [
@@ -175,35 +144,33 @@ def import_collection(
         f"kivuko evaluate RUN {output}",
     ]
     for note in notes:
-        console.print(note, soft_wrap=True, highlight=False, markup=False)
+        say(note)
 
 
 def benchmarks(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="The tables of docs/test-collections.md instead.")
     ] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """The test collections that are known by name, in which languages, and how each was judged."""
-    from rich.table import Table
-
     from kivuko.benchmarks import catalogue
-    from kivuko.cli.display import console
 
+    entries = catalogue.benchmarks()
     if markdown:
         print(catalogue.markdown())
         return
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    for column in ("splits", "languages", "how judged", "licence"):
-        table.add_column(column)
-    for entry in catalogue.benchmarks():
+    if as_json:
+        print_json(entries)
+        return
+    rows = []
+    for entry in entries:
         many = len(entry.languages) > _LISTED
         languages = f"{len(entry.languages)} languages" if many else " ".join(entry.languages)
-        table.add_row(entry.pattern, ", ".join(entry.splits), languages, entry.judged, entry.licence)
-    console.print(table)
-    console.print(
+        rows.append((entry.pattern, ", ".join(entry.splits), languages, entry.judged, entry.licence))
+    print_table(["name", "splits", "languages", "how judged", "licence"], rows)
+    say(
         "{x}: language of the queries, {d}: of the documents; the first split is the default. Also irds:ID for "
         "any test collection of ir_datasets, hf:NAME for one of the Hugging Face hub, and folders. With --markdown "
-        "also papers, sizes, all languages, and where the data is had.",
-        highlight=False,
+        "also papers, sizes, all languages, and where the data is had."
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kivuko.cli.display import JsonOption, print_json, print_table, say
 from kivuko.cli.resources import Asked, asks_of_collection, read_judged
 from kivuko.errors import InputError, UnknownNameError
 
@@ -60,15 +61,12 @@ def command(
         int, typer.Option(min=1, help="Resamples of the bootstrap over languages and queries.")
     ] = 10_000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every resampling.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
+    as_json: JsonOption = False,
     *,
     asked: Asked,
 ) -> None:
     """Compare systems: paired randomisation tests, Holm over all comparisons, intervals, effect sizes and power."""
-    from rich.text import Text
-
     from kivuko.artifact import is_complete
-    from kivuko.cli.display import console, print_json, print_table
     from kivuko.evaluation.comparison import Trials, compare_systems
     from kivuko.evaluation.comparison_tables import (
         difference_tables,
@@ -114,7 +112,7 @@ def command(
     if output is not None:
         _write(output, comparison, systems, notices)
 
-    if json:
+    if as_json:
         print_json(
             {
                 "method": method(comparison),
@@ -137,7 +135,7 @@ def command(
     concluded = power_notes(comparison, shown) if len(comparison.differences) <= _ON_SCREEN else []
     readings = [method(comparison), reading_scores(comparison), reading_differences(comparison)]
     for notice in [*readings, *concluded, *(f"note: {notice}" for notice in notices)]:
-        console.print(Text(notice), soft_wrap=True)
+        say(notice)
 
 
 def _with_baseline(runs: list[Path], baseline: str | None) -> list[Path]:

@@ -41,29 +41,31 @@ def command(
 
 
 def _show_scores(job: MainJob) -> None:
-    """The table of systems on test titles."""
-    from rich.table import Table
-
-    from kivuko.cli.display import console
+    """The table of systems on test titles, narrow enough for 80 columns."""
+    from kivuko.cli.display import console, print_table
     from kivuko.evaluation.measures import evaluate
     from kivuko.experiment.main_job import SYSTEMS
 
     qrels = job.qrels()
-    table = Table("system", *(f"{measure} \\[95 %]" for measure in MEASURES), "n")
+    rows = []
     for system, meaning in SYSTEMS.items():
         scores = evaluate(job.run(system), qrels, MEASURES)
-        cells = []
-        for measure in MEASURES:
-            summary = scores.summary(measure)
-            cells.append(f"{summary.mean:.3f} \\[{summary.low:.3f}, {summary.high:.3f}]")
-        table.add_row(meaning, *cells, str(summary.n))
-    console.print(table)
+        summaries = [scores.summary(measure) for measure in MEASURES]
+        rows.append(
+            [meaning, *(f"{each.mean:.3f} [{_short(each.low)}, {_short(each.high)}]" for each in summaries)]
+        )
+    title = f"Mean [95 % interval] over {len(qrels):,} test titles"
+    print_table(["system", *MEASURES], rows, title=title)
     console.print(
         "zero-shot: the encoder as is; centred: minus its mean English token; teacher: trained in English.\n"
         f"Test titles in {job.language.name} against all {len(job.collection.documents):,} English pages; "
         "training saw no test page.\n"
         "The bitext is software help and interface text: expect less on other domains."
     )
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}".removeprefix("0")
 
 
 def _show_queries(job: MainJob) -> None:

@@ -26,7 +26,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 console = Console()
@@ -44,18 +44,40 @@ def set_threads(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
+def say(text: str) -> None:
+    """Print text on stdout as it is: brackets are no markup, nothing is coloured, and no line is broken."""
+    print(text)
+
+
 @contextmanager
 def bars() -> Iterator[Progress]:
-    """Progress bars on stderr."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=12),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    """Progress bars on stderr, with how many of how many."""
+    with _bars(MofNCompleteColumn(table_column=Column(no_wrap=True))) as progress:
         yield progress
+
+
+@contextmanager
+def reading_bars() -> Iterator[Progress]:
+    """Progress bars on stderr, with a rate each."""
+    with _bars(Done(table_column=Column(no_wrap=True))) as progress:
+        yield progress
+
+
+def _bars(count: ProgressColumn) -> Progress:
+    """Bars of one line each, however long the description: of it, what the rest leaves room for is shown."""
+    return Progress(
+        TextColumn(
+            "{task.description}",
+            markup=False,  # file names
+            table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+        ),
+        BarColumn(bar_width=10),
+        count,
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
+        console=Console(stderr=True),
+        expand=True,
+    )
 
 
 def print_table(
@@ -71,7 +93,7 @@ def print_table(
     hold what they hold: for programs, :func:`print_json` is the better form.
 
     Args:
-        columns: headings.
+        columns: headings; a table whose headings are all empty has no line of them.
         rows: as many cells a row as there are columns; None is shown as ``–``, the rest by ``str``.
         title: a line above.
         spare: columns that a terminal too narrow for all goes without, the first of them first; those left out are
@@ -86,20 +108,28 @@ def print_table(
             "  ".join(
                 _padded(cell, width, number) for cell, width, number in zip(row, widths, numbers, strict=True)
             )
-            for row in (columns, *cells)
+            for row in ([columns, *cells] if any(columns) else cells)
         ]
         heading = [title] if title else []
         print("\n".join(line.rstrip() for line in [*heading, *lines]))
         return
     kept, left_out = list(range(len(columns))), []
     # Text may take several lines, numbers may not.
+    room = console.width + 3  # three columns of the screen stand between two of the table
     widths = [3 + (w if number else min(w, _NARROWEST)) for w, number in zip(widths, numbers, strict=True)]
     for name in spare:
-        if name in columns and sum(widths[column] for column in kept) > console.width:
+        if name in columns and sum(widths[column] for column in kept) > room:
             kept.remove(columns.index(name))
             left_out.append(name)
-    fits = sum(widths[column] for column in kept) <= console.width
-    shown = Table(title=Text(title) if title else None, title_justify="left", box=box.SIMPLE_HEAD)
+    fits = sum(widths[column] for column in kept) <= room
+    shown = Table(
+        title=Text(title) if title else None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        show_header=any(columns),
+    )
     for column in kept:
         shown.add_column(
             escape(columns[column]),
@@ -111,7 +141,7 @@ def print_table(
         shown.add_row(*(Text(row[column]) for column in kept))
     console.print(shown)
     if left_out:
-        console.print(Text(f"(too narrow for {', '.join(left_out)})"))
+        say(f"(too narrow for {', '.join(left_out)})")
 
 
 def print_json(value: object) -> None:
@@ -153,10 +183,13 @@ def show_matches(matches: Sequence[tuple[str, str, float]]) -> None:
     Args:
         matches: (query word, document word, cosine) for each query token, in the order of the query.
     """
-    table = Table("query token in", "matched", "cosine", box=None, padding=(0, 2, 0, 0))
-    for query_word, document_word, similarity in matches:
-        table.add_row(escape(query_word), escape(document_word), f"{similarity:.2f}")
-    console.print(table)
+    print_table(
+        ["query token in", "matched", "cosine"],
+        [
+            (query_word, document_word, f"{similarity:.2f}")
+            for query_word, document_word, similarity in matches
+        ],
+    )
 
 
 class Done(ProgressColumn):
@@ -168,17 +201,3 @@ class Done(ProgressColumn):
         total = f" of {shown(int(task.total))}" if task.total else ""
         rate = f", {shown(int(task.speed))}/s" if task.speed else ""
         return Text(f"{shown(int(task.completed))}{total}{rate}")
-
-
-@contextmanager
-def reading_bars() -> Iterator[Progress]:
-    """Progress bars on stderr, with a rate each."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        Done(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield progress

@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from kivuko.cli.display import (
+    JsonOption,
+    ThreadsOption,
+    bars,
+    print_json,
+    print_table,
+    say,
+    set_threads,
+)
 from kivuko.cli.resources import chosen_ids, read_collection_documents
 
 app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)
@@ -21,7 +30,6 @@ INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
 MODEL = Annotated[
     Path | None, typer.Option(help="Model that encodes documents: by default the centred English teacher.")
 ]
-THREADS = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
 
 
 @app.command("build")
@@ -41,16 +49,15 @@ def build(
             help="Tokens of a document that become one vector on average, 1 to 16: a smaller index."
         ),
     ] = 1.0,
-    threads: THREADS = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Encode documents once; every student of the same teacher can search them."""
-    from kivuko.cli.display import bars, console
     from kivuko.retrieval.build import build_index
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.kinds import check_kind
 
     chosen = check_kind(kind)
-    _set_threads(threads)
+    set_threads(threads)
     found = read_collection_documents(documents)
     with bars() as progress:
         encoder = None if chosen == "lexical" else _encoder(model, progress)
@@ -66,7 +73,7 @@ def build(
             f"{meta['documents_truncated']:,} documents cut at {meta['max_length']} pieces, "
             f"{meta['documents_without_content']:,} without content left out"
         )
-    console.print(said, soft_wrap=True)
+    say(said)
 
 
 @app.command("add")
@@ -77,24 +84,22 @@ def add(
     replace: Annotated[
         bool, typer.Option("--replace", help="Documents with ids of others take their place.")
     ] = False,
-    threads: THREADS = None,
+    threads: ThreadsOption = None,
 ) -> None:
     """Add documents to an index; searches that run meanwhile see it before or after, never between."""
-    from kivuko.cli.display import bars, console
     from kivuko.retrieval.build import add_documents
     from kivuko.retrieval.index import Index
 
-    _set_threads(threads)
+    set_threads(threads)
     found = read_collection_documents(documents)
     opened = Index.open(index)
     with bars() as progress:
         encoder = None if opened.space is None else _encoder(model, progress)
         facts = add_documents(opened, found, encoder, replace=replace, progress=progress)
-    console.print(
+    say(
         f"{index}: {len(found) - facts['documents_without_content']:,} documents added, "
         f"{facts['documents_without_content']:,} without content left out, "
-        f"{facts['documents_truncated']:,} cut; {opened.info()['documents']:,} in all",
-        soft_wrap=True,
+        f"{facts['documents_truncated']:,} cut; {opened.info()['documents']:,} in all"
     )
 
 
@@ -105,65 +110,56 @@ def delete(
     ids_file: Annotated[Path | None, typer.Option("--ids", help="File with one id a line.")] = None,
 ) -> None:
     """Remove documents from an index; `kivuko index compact` frees their space."""
-    from kivuko.cli.display import console
     from kivuko.retrieval.index import Index
 
     opened = Index.open(index)
     opened.delete(chosen_ids(ids, ids_file))
-    console.print(f"{index}: {opened.info()['documents']:,} documents left", soft_wrap=True)
+    say(f"{index}: {opened.info()['documents']:,} documents left")
 
 
 @app.command("compact")
-def compact(index: INDEX) -> None:
+def compact(index: INDEX, as_json: JsonOption = False) -> None:
     """Write an index anew without its deleted documents, in as few segments as possible."""
     from kivuko.retrieval.index import Index
 
     Index.open(index).compact()
-    info(index)
+    info(index, as_json)
 
 
 @app.command("verify")
 def verify(index: INDEX) -> None:
     """Read every file of an index and compare it with the checksum that was written with it."""
-    from kivuko.cli.display import console
     from kivuko.retrieval.index import Index
 
     Index.open(index).verify()
-    console.print(f"{index}: every file is as it was written", soft_wrap=True)
+    say(f"{index}: every file is as it was written")
 
 
 @app.command("info")
-def info(index: INDEX) -> None:
+def info(index: INDEX, as_json: JsonOption = False) -> None:
     """What an index holds, and how large its parts are."""
-    from rich.table import Table
-
-    from kivuko.cli.display import console
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.kinds import KINDS
 
     opened = Index.open(index)
     facts = opened.info()
-    table = Table("", "", show_header=False, box=None)
-    table.add_row("kind", f"{facts['kind']}: {KINDS[opened.kind]}")
-    for name in ("documents", "deleted", "passages", "tokens", "segments"):
-        table.add_row(name, f"{facts[name]:,}")
+    if as_json:
+        print_json({"index": index, **facts})
+        return
+    rows = [("kind", f"{facts['kind']}: {KINDS[opened.kind]}")]
+    rows += [
+        (name, f"{facts[name]:,}") for name in ("documents", "deleted", "passages", "tokens", "segments")
+    ]
     for name, size in facts["bytes"].items():
         a_token = (
             f", {size / facts['tokens']:.1f} bytes a token" if facts["tokens"] and name != "text" else ""
         )
-        table.add_row(f"{name}, on disk", f"{size / 1e6:,.1f} MB{a_token}")
-    table.add_row("vector space", str(facts["space"] or "none"))
-    console.print(table)
+        rows.append((f"{name}, on disk", f"{size / 1e6:,.1f} MB{a_token}"))
+    rows.append(("vector space", str(facts["space"] or "none")))
+    print_table(["", ""], rows)
 
 
 def _encoder(model: Path | None, progress: object) -> Path:
     from kivuko.training.teacher import default_teacher
 
     return model or default_teacher(progress)  # type: ignore[arg-type]
-
-
-def _set_threads(threads: int | None) -> None:
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kivuko.cli.display import JsonOption, print_json, print_table, say
+
 if TYPE_CHECKING:
+    from kivuko.experiment.language_profile import LanguageProfile
     from kivuko.models.tokenizer import TokenizerProfile
 
 app = typer.Typer(
@@ -20,37 +24,36 @@ YARDSTICK = ("udhr", "cldr-names")
 
 
 @app.command("list")
-def list_languages(encoder: EncoderOption = ENCODER) -> None:
+def list_languages(encoder: EncoderOption = ENCODER, as_json: JsonOption = False) -> None:
     """Every language: whether the encoder has seen it, what is built, and what there is."""
-    from rich.table import Table
-
-    from kivuko.cli.display import console
     from kivuko.experiment.language_table import ABSENT, number, yes_or_no
     from kivuko.experiment.tiers import is_seen, resource_tier
     from kivuko.languages import known
     from kivuko.models.catalogue import find
     from kivuko.public.reach import within_reach
 
-    table = Table("language")
-    for column in ("tag", "code"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("seen")
-    table.add_column("tier")
-    table.add_column("pairs", justify="right")
-    for column in ("dictionaries", "test collections", "Apertium"):
-        table.add_column(column)
+    entry, rows, facts = find(encoder), [], []
     for language in known():
         if language.short == "en":
             continue
-        reach, seen = within_reach(language), is_seen(language, find(encoder))
-        table.add_row(
-            *(language.name, language.tag, language.short, yes_or_no(seen)),
-            *(resource_tier(seen, reach.pairs) or ABSENT, number(reach.pairs)),
-            *(" ".join(reach.dictionaries) or ABSENT, " ".join(reach.collections) or ABSENT),
-            " ".join(reach.apertium) or ABSENT,
+        reach, seen = within_reach(language), is_seen(language, entry)
+        tier = resource_tier(seen, reach.pairs)
+        facts.append({"language": language, "seen": seen, "tier": tier, "reach": reach})
+        rows.append(
+            [
+                *(language.name, language.tag, language.short, yes_or_no(seen)),
+                *(tier or ABSENT, number(reach.pairs)),
+                *(" ".join(reach.dictionaries) or ABSENT, " ".join(reach.collections) or ABSENT),
+                " ".join(reach.apertium) or ABSENT,
+            ]
         )
-    console.print(table)
-    console.print(
+    if as_json:
+        print_json({"encoder": encoder, "languages": facts})
+        return
+    columns = ["language", "tag", "code", "seen", "tier", "pairs"]
+    columns += ["dictionaries", "test collections", "Apertium"]
+    print_table(columns, rows, spare=["Apertium", "test collections", "dictionaries"])
+    say(
         f"Seen and tier: by {encoder}, where the catalogue says what it was pre-trained on. Pairs: of the bitext, "
         "where it is built in the cache. `kivuko languages info LANGUAGE` shows more of one language."
     )
@@ -61,35 +64,47 @@ def info(
     language: Annotated[str, typer.Argument(help="Code, tag or English name: om, orm, orm-Latn, Oromo.")],
     encoder: EncoderOption = ENCODER,
     build: Annotated[bool, typer.Option("--build", help="Build bitext and dictionaries first.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """One language: how the encoder's tokenizer writes it, beside English, and the data there is."""
     from contextlib import nullcontext
 
     from rich.console import Console
-    from rich.table import Table
 
-    from kivuko.cli.display import console
     from kivuko.experiment.language_profile import profile
-    from kivuko.experiment.language_table import ABSENT, counted, number, share, yes_or_no
     from kivuko.languages import foreign_language
 
     spoken = foreign_language(language)
     working = Console(stderr=True).status(f"building {spoken.name} bitext and dictionaries")
     with working if build else nullcontext():
         found = profile(spoken, _tokenizer(encoder), build=build)
-    foreign, english = found.foreign, found.english
-    table = Table("", spoken.name, "English", title=f"{spoken.tag} for {encoder}")
-    table.add_row("seen in pre-training", yes_or_no(found.seen), "")
-    table.add_row("pieces in the script", f"{found.script_pieces:,}", f"{found.latin_pieces:,}")
-    table.add_row("… as a ratio to Latin's", f"{found.script_pieces / max(1, found.latin_pieces):.3f}", "")
+    if as_json:
+        print_json({**asdict(found), "parity": found.parity})
+        return
+    print_table(["", spoken.name, "English"], _profile_rows(found), title=f"{spoken.tag} for {encoder}")
+    if not found.reach.is_built:
+        say("Sources without a number are not built in the cache; --build builds bitext and dictionaries.")
+    if None in found.reach.collections.values():
+        say(f"A collection is built by: kivuko data build {spoken.short} --collection NAME")
+
+
+def _profile_rows(found: LanguageProfile) -> list[tuple[str, str, str]]:
+    from kivuko.experiment.language_table import ABSENT, counted, number, share, yes_or_no
+
+    spoken, foreign, english = found.language, found.foreign, found.english
+    rows = [("seen in pre-training", yes_or_no(found.seen), "")]
+    rows.append(("pieces in the script", f"{found.script_pieces:,}", f"{found.latin_pieces:,}"))
+    rows.append(("… as a ratio to Latin's", f"{found.script_pieces / max(1, found.latin_pieces):.3f}", ""))
     if foreign is not None and english is not None:
-        table.add_row("measured on", f"{found.text}, {found.pairs:,} pairs", "its English side")
-        table.add_row(
-            "pieces a syllable or bigram" if spoken.spaceless else "pieces a word",
-            f"{foreign.pieces_per_word:.2f}",
-            f"{english.pieces_per_word:.2f}",
+        rows.append(("measured on", f"{found.text}, {found.pairs:,} pairs", "its English side"))
+        rows.append(
+            (
+                "pieces a syllable or bigram" if spoken.spaceless else "pieces a word",
+                f"{foreign.pieces_per_word:.2f}",
+                f"{english.pieces_per_word:.2f}",
+            )
         )
-        table.add_row("pieces for the same content", f"{found.parity:.2f}", "1.00")
+        rows.append(("pieces for the same content", f"{found.parity:.2f}", "1.00"))
         for label, attribute in (
             ("unknown pieces", "unknown"),
             ("letters lost in them", "lost"),
@@ -97,43 +112,36 @@ def info(
             ("pieces of one letter", "single"),
             ("different letters it can write", "writable"),
         ):
-            table.add_row(label, share(getattr(foreign, attribute)), share(getattr(english, attribute)))
+            rows.append((label, share(getattr(foreign, attribute)), share(getattr(english, attribute))))
         if foreign.lacking:
-            table.add_row(
-                "letters without a piece", f"{len(foreign.lacking)}: {' '.join(foreign.lacking[:30])}", ""
+            rows.append(
+                ("letters without a piece", f"{len(foreign.lacking)}: {' '.join(foreign.lacking[:30])}", "")
             )
     else:
-        table.add_row("measured on", "no text within reach", "")
-    table.add_row(
-        "resource tier", found.tier or f"{ABSENT} (bitext not built, or pre-training not known)", ""
+        rows.append(("measured on", "no text within reach", ""))
+    rows.append(
+        ("resource tier", found.tier or f"{ABSENT} (bitext not built, or pre-training not known)", "")
     )
-    table.add_row("known to the language identifier", yes_or_no(found.identified), "")
-    table.add_row(
-        "bitext pairs", number(found.reach.pairs) if found.reach.pairs is not None else "not built", ""
+    rows.append(("known to the language identifier", yes_or_no(found.identified), ""))
+    rows.append(
+        ("bitext pairs", number(found.reach.pairs) if found.reach.pairs is not None else "not built", "")
     )
-    table.add_row("… by source", counted(found.reach.bitext), "")
-    table.add_row("dictionaries (entries)", counted(found.reach.dictionaries), "")
-    table.add_row("test collections (queries)", counted(found.reach.collections), "")
-    table.add_row("Apertium", " ".join(found.reach.apertium) or ABSENT, "")
-    console.print(table)
-    if not found.reach.is_built:
-        console.print(
-            "Sources without a number are not built in the cache; --build builds bitext and dictionaries."
-        )
-    if None in found.reach.collections.values():
-        console.print(
-            f"A collection is built by: kivuko data build {spoken.short} --collection NAME", soft_wrap=True
-        )
+    rows.append(("… by source", counted(found.reach.bitext), ""))
+    rows.append(("dictionaries (entries)", counted(found.reach.dictionaries), ""))
+    rows.append(("test collections (queries)", counted(found.reach.collections), ""))
+    rows.append(("Apertium", " ".join(found.reach.apertium) or ABSENT, ""))
+    return rows
 
 
 @app.command("table")
 def table(
     output: Annotated[Path, typer.Option(help="Markdown file to write.")],
     encoder: EncoderOption = ENCODER,
+    as_json: JsonOption = False,
 ) -> None:
     """A page with every language, from what is in the cache; the text measured on is the same for all."""
     from kivuko.artifact import write_atomically
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars
     from kivuko.experiment.language_profile import profile
     from kivuko.experiment.language_table import language_page
     from kivuko.languages import known
@@ -149,7 +157,10 @@ def table(
     page = language_page(profiles, command=f"kivuko languages table --output {output}{named}")
     with write_atomically(output) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    console.print(f"{output}: {len(profiles)} languages", soft_wrap=True)
+    if as_json:
+        print_json({"encoder": encoder, "page": output, "languages": profiles})
+    else:
+        say(f"{output}: {len(profiles)} languages")
 
 
 def _tokenizer(encoder: str) -> TokenizerProfile:

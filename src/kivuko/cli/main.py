@@ -19,7 +19,6 @@ from kivuko.cli import (
     engine,
     evaluate,
     experiment,
-    fairness,
     index,
     languages,
     lexicon,
@@ -64,9 +63,9 @@ app.add_typer(models.app, name="models")
 app.add_typer(lexicon.app, name="lexicon")
 app.add_typer(train.app, name="train")
 app.add_typer(index.app, name="index")
-app.command("evaluate")(evaluate.command)
+app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.command)
-app.command("fairness")(fairness.command)
+app.command("fairness")(evaluate.fairness)
 app.add_typer(experiment.app, name="experiment")
 
 

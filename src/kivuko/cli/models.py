@@ -1,59 +1,48 @@
-"""``kivuko models``: which encoders are known by name, bringing one into the cache, and smaller or faster copies.
-
-``trim`` keeps the pieces of the languages that are searched; ``export`` writes a model for ONNX Runtime.
-"""
+"""``kivuko models``: which encoders are known by name, bringing one into the cache, smaller copies of them."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from kivuko.artifact import folder_bytes
+from kivuko.cli.display import JsonOption, print_json, print_table, say
 from kivuko.models import CatalogueEntry, catalogue, get
 from kivuko.models.convert import cached_folder, is_converted
 from kivuko.models.hub import find_in_hub_cache
 
-app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
+
+def export_model(
+    model: Annotated[Path, typer.Argument(help="Model folder: a student, or the teacher.")],
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+    precision: Annotated[
+        Literal["fp32", "int8"],
+        typer.Option(help="int8: a quarter of the size, vectors a little different; fp32: the same vectors."),
+    ] = "int8",
+    as_json: JsonOption = False,
+) -> None:
+    """Write a model that indexes and searches in ONNX Runtime, for processors without bfloat16.
+
+    It cannot be trained. It shares the original's vector space, and is named as --model like any other.
+    """
+    from kivuko.models.onnx import export
+
+    report = export(model, output, precision)
+    if as_json:
+        print_json({"model": output, **asdict(report)})
+        return
+    say(
+        f"{output}: {report.bytes_after / 1e6:,.0f} of {report.bytes_before / 1e6:,.0f} MB; token vectors of some "
+        f"texts have a cosine of {report.cosine_mean:.4f} on average to the original's, {report.cosine_min:.4f} "
+        "at least"
+    )
+    if report.left_out:
+        say(f"Left out: {', '.join(report.left_out)}")
 
 
-@app.command("list")
-def list_models() -> None:
-    """Show the catalogue: licence, source, number of weights, and size in the cache if it is there."""
-    table = Table()
-    table.add_column("name", no_wrap=True)
-    table.add_column("licence", no_wrap=True)
-    table.add_column("source", no_wrap=True)
-    table.add_column("weights", justify="right", no_wrap=True)
-    table.add_column("in cache", justify="right", no_wrap=True)
-    for entry in catalogue():
-        cached = _cached_folder(entry)
-        table.add_row(
-            entry.name,
-            entry.licence,
-            "model hub" if entry.needs_hub else "Python index",
-            f"{entry.parameters / 1e6:.0f} M",
-            "no" if cached is None else f"{round(folder_bytes(cached) / 1e6)} MB",
-        )
-    console = Console()
-    console.print(table)
-    for entry in catalogue():
-        console.print(
-            f"[bold]{entry.name}[/] ({entry.hub_id}): {entry.role}. {entry.description}", highlight=False
-        )
-    console.print("A local folder or any hub id (organisation/name) can be given in place of a name.")
-
-
-@app.command("get")
-def get_model(name: str = typer.Argument(help="Catalogue name, local folder, or hub id.")) -> None:
-    """Bring a model into the cache as an ordinary Hugging Face folder and print where it lies."""
-    typer.echo(get(name))
-
-
-@app.command("trim")
 def trim_model(
     model: Annotated[str, typer.Argument(help="Model folder, catalogue name, or hub id.")],
     output: Annotated[Path, typer.Option(help="Folder to write.")],
@@ -69,13 +58,13 @@ def trim_model(
         list[str] | None,
         typer.Option(help="Count all that the cache has in this language too. May be given several times."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Keep the pieces of the vocabulary that texts use: a fraction of the size, the same results on those texts.
 
     New words of the same scripts can still be written, in smaller pieces where theirs are gone.
     """
     from kivuko.artifact import check_replaceable
-    from kivuko.cli.display import console
     from kivuko.collections.counts import DropReport
     from kivuko.collections.stored_texts import cached_artefacts, stored_texts
     from kivuko.errors import InputError
@@ -97,55 +86,64 @@ def trim_model(
     dropped = DropReport()
     texts = [found for source in sources for found in stored_texts(source, dropped)]
     report = trim_vocabulary(folder, output, texts)
-    console.print(
+    if as_json:
+        print_json({"model": output, **asdict(report), "passed_over": dropped.as_json()})
+        return
+    say(
         f"{output}: {report.pieces_kept:,} of {report.pieces_before:,} pieces, {report.pieces_used:,} of them used "
         f"by {report.texts:,} different texts; {report.bytes_after / 1e6:.0f} of {report.bytes_before / 1e6:.0f} MB "
-        f"({report.bytes_after / report.bytes_before:.0%})",
-        soft_wrap=True,
+        f"({report.bytes_after / report.bytes_before:.0%})"
     )
-    console.print(
+    say(
         f"Counted text is cut as before ({report.tokens_kept:.0%} of {report.tokens:,} tokens), its vectors differ "
-        f"by at most {report.vectors_difference:.0e}; records passed over: {dropped.reasons_text}.",
-        soft_wrap=True,
+        f"by at most {report.vectors_difference:.0e}; records passed over: {dropped.reasons_text}."
     )
     if report.held_out_changed is not None:
-        console.print(
+        say(
             f"New text from the same sources: had every {HELD_OUT_EVERY}th text not been counted, "
-            f"{report.held_out_changed:.2%} of its pieces would have changed.",
-            soft_wrap=True,
+            f"{report.held_out_changed:.2%} of its pieces would have changed."
         )
     if report.left_out:
-        console.print(f"Left out: {', '.join(report.left_out)}", soft_wrap=True)
+        say(f"Left out: {', '.join(report.left_out)}")
 
 
-@app.command("export")
-def export_model(
-    model: Annotated[Path, typer.Argument(help="Model folder: a student, or the teacher.")],
-    output: Annotated[Path, typer.Option(help="Folder to write.")],
-    precision: Annotated[
-        Literal["fp32", "int8"],
-        typer.Option(help="int8: a quarter of the size, vectors a little different; fp32: the same vectors."),
-    ] = "int8",
-) -> None:
-    """Write a model that indexes and searches in ONNX Runtime, for processors without bfloat16.
-
-    It cannot be trained. It shares the original's vector space, and is named as --model like any other.
-    """
-    from kivuko.cli.display import console
-    from kivuko.models.onnx import export
-
-    report = export(model, output, precision)
-    console.print(
-        f"{output}: {report.bytes_after / 1e6:,.0f} of {report.bytes_before / 1e6:,.0f} MB; token vectors of some "
-        f"texts have a cosine of {report.cosine_mean:.4f} on average to the original's, {report.cosine_min:.4f} "
-        "at least",
-        soft_wrap=True,
-    )
-    if report.left_out:
-        console.print(f"Left out: {', '.join(report.left_out)}", soft_wrap=True)
+app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
+app.command("export")(export_model)
+app.command("trim")(trim_model)
 
 
-def _cached_folder(entry: CatalogueEntry) -> Path | None:
+@app.command("list")
+def list_models(as_json: JsonOption = False) -> None:
+    """Show the catalogue: licence, source, number of weights, and size in the cache if it is there."""
+    in_cache = {entry: _cached_bytes(entry) for entry in catalogue()}
+    if as_json:
+        print_json([{**asdict(entry), "bytes_in_cache": size} for entry, size in in_cache.items()])
+        return
+    rows = [
+        (
+            entry.name,
+            entry.licence,
+            "model hub" if entry.needs_hub else "Python index",
+            f"{entry.parameters / 1e6:.0f} M",
+            "no" if size is None else f"{round(size / 1e6)} MB",
+        )
+        for entry, size in in_cache.items()
+    ]
+    print_table(["name", "licence", "source", "weights", "in cache"], rows)
+    for entry in in_cache:
+        say(f"{entry.name} ({entry.hub_id}): {entry.role}. {entry.description}")
+    say("A local folder or any hub id (organisation/name) can be given in place of a name.")
+
+
+@app.command("get")
+def get_model(name: str = typer.Argument(help="Catalogue name, local folder, or hub id.")) -> None:
+    """Bring a model into the cache as an ordinary Hugging Face folder and print where it lies."""
+    typer.echo(get(name))
+
+
+def _cached_bytes(entry: CatalogueEntry) -> int | None:
     if entry.needs_hub:
-        return find_in_hub_cache(entry.hub_id)
-    return cached_folder(entry) if is_converted(entry) else None
+        cached = find_in_hub_cache(entry.hub_id)
+    else:
+        cached = cached_folder(entry) if is_converted(entry) else None
+    return None if cached is None else folder_bytes(cached)

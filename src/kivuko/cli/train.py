@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kivuko.cli.display import ThreadsOption, set_threads
+from kivuko.cli.display import JsonOption, ThreadsOption, set_threads
 from kivuko.cli.resources import BitextOption, LowestScoreOption
 
 if TYPE_CHECKING:
@@ -23,19 +23,25 @@ def group() -> None:
 
 
 @app.command("list")
-def list_regimes() -> None:
+def list_regimes(as_json: JsonOption = False) -> None:
     """Show the training regimes and what each needs."""
-    from rich.table import Table
-
-    from kivuko.cli.display import console
+    from kivuko.cli.display import print_json, print_table
     from kivuko.training.regimes import all_regimes
 
-    table = Table("regime", "slot", "needs", "what it does")
-    table.columns[0].no_wrap = True
-    for regime in all_regimes():
-        needs = ", ".join(sorted(need.value for need in regime.needs))
-        table.add_row(regime.name, regime.slot, needs, regime.summary)
-    console.print(table)
+    regimes = [
+        {
+            "name": regime.name,
+            "slot": regime.slot,
+            "needs": sorted(need.value for need in regime.needs),
+            "summary": regime.summary,
+        }
+        for regime in all_regimes()
+    ]
+    if as_json:
+        print_json(regimes)
+        return
+    rows = [(each["name"], each["slot"], ", ".join(each["needs"]), each["summary"]) for each in regimes]
+    print_table(["regime", "slot", "needs", "what it does"], rows)
 
 
 @app.command("optical")

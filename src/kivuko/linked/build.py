@@ -7,7 +7,7 @@ Rankings for Cross-Language Retrieval", ACL 2014. ``docs/wikiclir-style.md`` say
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,46 @@ from kivuko.linked.queries import LinkedRecipe, Queries, Survey, read_queries, s
 from kivuko.text import words
 
 COUNTERPART, MUTUALLY_LINKED = 2, 1
+
+HELP = "help"
+"""The name that stands for LibreOffice's help."""
+
+
+def open_source(names: Sequence[str], languages: Sequence[Language]) -> LinkedSource:
+    """The linked documents that names stand for.
+
+    Args:
+        names: paths of MediaWiki dumps and of their tables of links, one folder with a folder for each language, or
+            ``"help"`` for LibreOffice's help.
+        languages: of queries and documents.
+
+    Raises:
+        InputError: they are none of these, or of several kinds.
+    """
+    from kivuko.files.streams import plain_name
+    from kivuko.linked.folder import AlignedFolder
+    from kivuko.linked.help_pages import LinkedHelp
+    from kivuko.linked.mediawiki import MediaWikiDumps
+
+    paths = [Path(name) for name in names]
+    if list(names) == [HELP]:
+        return LinkedHelp(list(languages))
+    if len(paths) == 1 and paths[0].is_dir():
+        return AlignedFolder(paths[0])
+    dumps = [path for path in paths if plain_name(path).endswith(".xml")]
+    links = [path for path in paths if plain_name(path).endswith(".sql")]
+    if len(dumps) + len(links) < len(paths) or not dumps:
+        raise InputError(
+            "these are no linked documents",
+            where=" ".join(names),
+            expected="dumps (….xml, ….xml.bz2) with their links (….sql, ….sql.gz), one folder, or the word help",
+            got=", ".join(
+                name for name, path in zip(names, paths, strict=True) if path not in {*dumps, *links}
+            )
+            or "no dump",
+            remedy="give files of one kind; a folder has a folder for each language in it",
+        )
+    return MediaWikiDumps(dumps, links)
 
 
 def build_linked(
