@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
 from kivuko.models import catalogue, get
-from kivuko.models.nano_e5 import read_nano_e5
+from kivuko.models.convert import read_nano_e5
 from kivuko.packages import fetch_deb, fetch_wheel
 
 if TYPE_CHECKING:

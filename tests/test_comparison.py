@@ -10,10 +10,16 @@ import pytest
 
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import POOLED, Difference, Effect, SystemComparison, Trials, compare_systems
-from kivuko.evaluation.comparison_files import escape_latex, latex, markdown
-from kivuko.evaluation.comparison_tables import difference_tables, power_note, score_tables
+from kivuko.evaluation.comparison_tables import (
+    difference_tables,
+    escape_latex,
+    latex,
+    markdown,
+    power_note,
+    score_tables,
+)
+from kivuko.evaluation.run import name_systems
 from kivuko.evaluation.significance import compare, holm
-from kivuko.evaluation.system_runs import name_systems
 
 TRIALS = Trials(permutations=2_000, resamples=500)
 PerQuery = dict[str, dict[str, float]]

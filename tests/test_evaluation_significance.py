@@ -11,8 +11,13 @@ from scipy import stats
 from kivuko.errors import InputError
 from kivuko.evaluation.bootstrap import bootstrap_interval, bootstrap_intervals, hierarchical_intervals
 from kivuko.evaluation.comparison import Trials, paired_effect, paired_effects
-from kivuko.evaluation.power import detectable_difference, queries_needed
-from kivuko.evaluation.significance import compare, holm, randomisation_test
+from kivuko.evaluation.significance import (
+    compare,
+    detectable_difference,
+    holm,
+    queries_needed,
+    randomisation_test,
+)
 
 
 def by_query(values: list[float]) -> dict[str, float]:

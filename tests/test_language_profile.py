@@ -14,9 +14,8 @@ from kivuko.cli.languages import ENCODER, YARDSTICK
 from kivuko.cli.main import run
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.experiment import language_profile
-from kivuko.experiment.language_profile import SAMPLE, profile
+from kivuko.experiment.language_profile import SAMPLE, SEEN, UNSEEN, is_seen, profile, resource_tier
 from kivuko.experiment.language_table import counted, reach_row, share, writing_row
-from kivuko.experiment.tiers import SEEN, UNSEEN, is_seen, resource_tier
 from kivuko.languages import known, resolve
 from kivuko.models import get
 from kivuko.models.catalogue import find

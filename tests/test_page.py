@@ -16,8 +16,15 @@ from kivuko.evaluation.comparison import Trials
 from kivuko.experiment.config import Experiment
 from kivuko.experiment.report.assembly import build_report, write_report
 from kivuko.experiment.report.cells import ENGLISH, Variant
-from kivuko.experiment.report.charts import by_language, charts, cost, dose_curve, learning_curves
-from kivuko.experiment.report.fonts import font_faces, font_files
+from kivuko.experiment.report.charts import (
+    by_language,
+    charts,
+    cost,
+    dose_curve,
+    font_faces,
+    font_files,
+    learning_curves,
+)
 from kivuko.experiment.report.maps import heat_map
 from kivuko.experiment.report.page import prose, save_charts, shade, svg_image, write_page
 from kivuko.experiment.report.plans import Plan, plan_chart

@@ -15,7 +15,7 @@ from limited_process import FINISHED, Limits, run_limited
 from vector_sets import VectorSet
 
 from kivuko.artifact import cache_folder, hash_file, hash_json, write_atomically
-from kivuko.evaluation.provenance import now
+from kivuko.evaluation.results import now
 
 CUTOFFS = (10, 100)
 

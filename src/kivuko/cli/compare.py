@@ -15,7 +15,7 @@ from kivuko.errors import InputError, UnknownNameError
 
 if TYPE_CHECKING:
     from kivuko.evaluation.comparison import SystemComparison
-    from kivuko.evaluation.system_runs import ScoredRun
+    from kivuko.evaluation.run import ScoredRun
 
 _ON_SCREEN = 60  # rows of differences that a person may want to scroll through
 _SPARED = (
@@ -77,7 +77,7 @@ def command(
         score_tables,
     )
     from kivuko.evaluation.measures import MEASURES
-    from kivuko.evaluation.system_runs import ONE_LANGUAGE, name_systems, read_qrels_by_language, score_system
+    from kivuko.evaluation.run import ONE_LANGUAGE, name_systems, read_qrels_by_language, score_system
 
     whole = qrels.is_file() or is_complete(qrels) or any(asked)  # else a folder with a file a language
     judged = {ONE_LANGUAGE: read_judged(qrels, *asked)} if whole else read_qrels_by_language(qrels)
@@ -140,7 +140,7 @@ def command(
 
 def _with_baseline(runs: list[Path], baseline: str | None) -> list[Path]:
     """The runs, and the baseline's file or folder where it is not among them."""
-    from kivuko.evaluation.system_runs import name_systems
+    from kivuko.evaluation.run import name_systems
 
     if baseline is None or baseline in name_systems(runs) or Path(baseline) in runs:
         return runs
@@ -155,7 +155,7 @@ def _system(baseline: str | None, systems: dict[str, list[Path]]) -> str | None:
 
 
 def _chosen(languages: list[str], known: Iterable[str]) -> list[str]:
-    from kivuko.evaluation.system_runs import ONE_LANGUAGE
+    from kivuko.evaluation.run import ONE_LANGUAGE
     from kivuko.languages import resolve
 
     names = list(known)
@@ -210,14 +210,17 @@ def _write(
     folder: Path, comparison: SystemComparison, systems: dict[str, list[Path]], notices: list[str]
 ) -> None:
     from kivuko.artifact import write_atomically
-    from kivuko.evaluation.comparison_files import latex, markdown, markdown_list, titled_table
     from kivuko.evaluation.comparison_tables import (
         difference_tables,
+        latex,
+        markdown,
+        markdown_list,
         method,
         power_notes,
         reading_differences,
         reading_scores,
         score_tables,
+        titled_table,
     )
     from kivuko.evaluation.results import write_results
 

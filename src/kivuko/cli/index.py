@@ -7,15 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.display import (
-    JsonOption,
-    ThreadsOption,
-    bars,
-    print_json,
-    print_table,
-    say,
-    set_threads,
-)
+from kivuko.cli.display import JsonOption, ThreadsOption, bars, print_json, print_table, say, set_threads
 from kivuko.cli.resources import chosen_ids, read_collection_documents
 
 app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)

@@ -26,8 +26,8 @@ YARDSTICK = ("udhr", "cldr-names")
 @app.command("list")
 def list_languages(encoder: EncoderOption = ENCODER, as_json: JsonOption = False) -> None:
     """Every language: whether the encoder has seen it, what is built, and what there is."""
+    from kivuko.experiment.language_profile import is_seen, resource_tier
     from kivuko.experiment.language_table import ABSENT, number, yes_or_no
-    from kivuko.experiment.tiers import is_seen, resource_tier
     from kivuko.languages import known
     from kivuko.models.catalogue import find
     from kivuko.public.reach import within_reach

@@ -12,7 +12,7 @@ from kivuko.artifact import folder_bytes
 from kivuko.cli.display import JsonOption, print_json, print_table, say
 from kivuko.models import CatalogueEntry, catalogue, get
 from kivuko.models.convert import cached_folder, is_converted
-from kivuko.models.hub import find_in_hub_cache
+from kivuko.models.loading import find_in_hub_cache
 
 
 def export_model(

@@ -23,8 +23,13 @@ from numpy.typing import NDArray
 
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.bootstrap import bootstrap_intervals, hierarchical_intervals
-from kivuko.evaluation.power import detectable_difference, queries_needed
-from kivuko.evaluation.significance import holm, randomisation_test, told_apart
+from kivuko.evaluation.significance import (
+    detectable_difference,
+    holm,
+    queries_needed,
+    randomisation_test,
+    told_apart,
+)
 
 #: The level at which a p, corrected, counts as significant.
 ALPHA = 0.05

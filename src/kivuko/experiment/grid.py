@@ -18,7 +18,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusive, write_atomically
 from kivuko.errors import UnknownNameError
-from kivuko.evaluation.provenance import commit, machine, now, package_versions
+from kivuko.evaluation.results import commit, machine, now, package_versions
 from kivuko.experiment.cell_files import FOLDER, finished_keys
 from kivuko.experiment.config import Experiment, RegimeConfig
 from kivuko.experiment.scoring import (

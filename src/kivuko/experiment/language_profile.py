@@ -1,4 +1,4 @@
-"""A language's profile: what an encoder knows of it, and what data is within reach."""
+"""A language's profile: what an encoder knows of it, what data is within reach, and the tier these two put it in."""
 
 from __future__ import annotations
 
@@ -8,14 +8,40 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kivuko.errors import MissingExtraError, UnknownNameError
-from kivuko.experiment.tiers import is_seen, resource_tier
 from kivuko.languages import Language, foreign_language
-from kivuko.models.catalogue import find
+from kivuko.models.catalogue import CatalogueEntry, find
 from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
 from kivuko.public import cldr, udhr
 from kivuko.public.reach import Reach, cached_bitext, within_reach
 from kivuko.text import normalise, script_share
 from kivuko.text.identification import identifiable
+
+UNSEEN = "unseen by the encoder"
+#: Tier → fewest pairs of bitext, from the top.
+SEEN = {"seen, bitext > 20k": 20_001, "seen, bitext 5k to 20k": 5_000, "seen, bitext < 5k": 0}
+
+
+def is_seen(language: Language, entry: CatalogueEntry | None) -> bool | None:
+    """Whether a language was in an encoder's pre-training text; None where the catalogue does not say."""
+    if entry is None or not entry.languages:
+        return None
+    # "Norwegian" without more is Bokmål in such lists.
+    codes = {language.short.split("-")[0], *(["no"] if language.short == "nb" else [])}
+    return not codes.isdisjoint(entry.languages)
+
+
+def resource_tier(seen: bool | None, pairs: int | None) -> str | None:
+    """The tier by these facts, without building anything; None where a fact is lacking."""
+    if seen is False:
+        return UNSEEN
+    if seen is None or pairs is None:
+        return None
+    return _by_pairs(pairs)
+
+
+def _by_pairs(pairs: int) -> str:
+    return next(name for name, fewest in SEEN.items() if pairs >= fewest)
+
 
 SAMPLE = 2_000
 """Pairs that are measured at most."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from kivuko.evaluation.provenance import commit, now
+from kivuko.evaluation.results import commit, now
 from kivuko.experiment.language_profile import LanguageProfile
 from kivuko.text.tables import markdown_table
 

@@ -23,14 +23,7 @@ from kivuko.cleaning.interface_text import plain_text, read_messages
 from kivuko.collections.bitext import Pair, RawPairs
 from kivuko.errors import InputError
 from kivuko.languages import Language, known, resolve
-from kivuko.packages import (
-    fetch_archive,
-    fetch_wheel_archive,
-    package_version,
-    read_deb,
-    read_wheel,
-    roots,
-)
+from kivuko.packages import fetch_archive, fetch_wheel_archive, package_version, read_deb, read_wheel, roots
 
 Files = Iterable[tuple[str, bytes]]
 """Path and content of each file."""

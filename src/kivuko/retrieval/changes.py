@@ -237,7 +237,7 @@ def _without(state: State, ids: Sequence[str]) -> list[NDArray[np.bool_]]:
 
 
 def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path) -> None:
-    from kivuko.retrieval.codes import Codec
+    from kivuko.retrieval.compressed import Codec
 
     vectors = [shard.vectors.vectors for shard in shards if shard.vectors is not None]
     tokens = sum(map(len, vectors))

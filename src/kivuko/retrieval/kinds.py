@@ -71,7 +71,7 @@ class CodedStorage:
     """A mean a passage, and codes of a codec that was trained when the index was built."""
 
     def __init__(self, codec_folder: Path) -> None:
-        from kivuko.retrieval.codes import Codec
+        from kivuko.retrieval.compressed import Codec
 
         self._codec = Codec.open(codec_folder)
 
@@ -83,8 +83,7 @@ class CodedStorage:
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
-        from kivuko.retrieval.codes import CodedVectors
-        from kivuko.retrieval.compressed import CompressedPart
+        from kivuko.retrieval.compressed import CodedVectors, CompressedPart
 
         arrays = _arrays(segment)
         return CompressedPart(arrays, CodedVectors(arrays, self._codec), segment.owners)
