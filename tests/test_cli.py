@@ -194,7 +194,7 @@ def test_search_and_rank_put_a_cross_encoder_behind(
     queries.write_text("q\topen pages\n", encoding="utf-8")
     done = kivuko("search", index, "open pages", "--model", tiny_teacher, "--rerank", model, "--top", 3)
     assert done.code == 0, done.err
-    assert "re-ranked 3 documents" in done.out
+    assert "re-ranked 3 documents" in done.err
     shown = {
         line.split()[-1]: float(line.split()[-2]) for line in done.out.splitlines() if line[:1].isdigit()
     }
@@ -219,7 +219,7 @@ def test_search_refuses_what_it_cannot_answer(
     refused = {
         ("search", index, "open", "--model", stranger): "another model's vector space",
         ("search", index, "open", "--model", tiny_encoder): "which vector space",
-        ("search", index, "open", "--method", "fusion", "--model", tiny_teacher): "needs a lexicon",
+        ("search", index, "open", "--method", "lexicon-bm25", "--model", tiny_teacher): "needs a lexicon",
         ("search", index, "open", "--method", "late-interaction"): "needs a model",
         ("search", index, "open", "--method", "bm26"): "bm25",
         ("search", index, "  ", "--model", tiny_teacher): "the query is empty",

@@ -42,7 +42,7 @@ def command(
 
 def _show_scores(job: MainJob) -> None:
     """The table of systems on test titles, narrow enough for 80 columns."""
-    from kivuko.cli.display import console, print_table
+    from kivuko.cli.display import print_table, say
     from kivuko.evaluation.measures import evaluate
     from kivuko.experiment.main_job import SYSTEMS
 
@@ -56,7 +56,7 @@ def _show_scores(job: MainJob) -> None:
         )
     title = f"Mean [95 % interval] over {len(qrels):,} test titles"
     print_table(["system", *MEASURES], rows, title=title)
-    console.print(
+    say(
         "zero-shot: the encoder as is; centred: minus its mean English token; teacher: trained in English.\n"
         f"Test titles in {job.language.name} against all {len(job.collection.documents):,} English pages; "
         "training saw no test page.\n"

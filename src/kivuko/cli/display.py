@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,11 @@ def set_threads(threads: int | None) -> None:
 def say(text: str) -> None:
     """Print text on stdout as it is: brackets are no markup, nothing is coloured, and no line is broken."""
     print(text)
+
+
+def note(text: str) -> None:
+    """Print what a person should know beside the result on stderr, so that it never stands in the midst of JSON."""
+    print(text, file=sys.stderr)
 
 
 @contextmanager

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kivuko.cli.display import JsonOption, ThreadsOption, bars, console, print_json, print_table, set_threads
+from kivuko.cli.display import (
+    JsonOption,
+    ThreadsOption,
+    bars,
+    print_json,
+    print_table,
+    say,
+    set_threads,
+)
 from kivuko.cli.resources import BitextOption, LowestScoreOption, chosen_pairs, read_collection_documents
 
 if TYPE_CHECKING:
@@ -66,12 +74,9 @@ def create(
             progress=progress,
         )
     facts = made.index.info()
-    console.print(
+    say(
         f"{engine}: {facts['documents']:,} documents in {made.document_language.name}\n"
-        f'Next:\n  kivuko search {engine} "…"\n  kivuko engine add-language {engine} om --bitext PAIRS.tsv',
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        f'Next:\n  kivuko search {engine} "…"\n  kivuko engine add-language {engine} om --bitext PAIRS.tsv'
     )
 
 
@@ -116,9 +121,7 @@ def add_language(
     with bars() as progress:
         quality = opened.add_language(spoken, parts, progress=progress)
     way = opened.languages[spoken].way
-    console.print(
-        f"{engine} answers in {spoken.name} now, by {way}", soft_wrap=True, markup=False, highlight=False
-    )
+    say(f"{engine} answers in {spoken.name} now, by {way}")
     _show(quality, spoken)
 
 
@@ -154,13 +157,10 @@ def add(
     found = read_collection_documents(documents)
     with bars() as progress:
         facts = opened.add(found, replace=replace, progress=progress)
-    console.print(
+    say(
         f"{engine}: {len(found) - facts['documents_without_content']:,} documents added, "
         f"{facts['documents_without_content']:,} without content left out, {facts['documents_truncated']:,} cut; "
-        f"{opened.index.info()['documents']:,} in all",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        f"{opened.index.info()['documents']:,} in all"
     )
 
 
@@ -176,12 +176,7 @@ def delete(
 
     opened = Engine.open(engine)
     opened.delete(chosen_ids(ids, ids_file))
-    console.print(
-        f"{engine}: {opened.index.info()['documents']:,} documents left",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
-    )
+    say(f"{engine}: {opened.index.info()['documents']:,} documents left")
 
 
 @app.command("verify")
@@ -190,7 +185,7 @@ def verify(engine: ENGINE) -> None:
     from kivuko.engine import Engine
 
     Engine.open(engine).verify()
-    console.print(f"{engine}: every file is as it was written", soft_wrap=True, markup=False, highlight=False)
+    say(f"{engine}: every file is as it was written")
 
 
 @app.command("info")
@@ -204,13 +199,10 @@ def info(engine: ENGINE, as_json: JsonOption = False) -> None:
         print_json(facts)
         return
     index = facts["index"]
-    console.print(
+    say(
         f"{index['documents']:,} documents in {resolve(facts['document_language']).name}, "
         f"index of kind {index['kind']}, "
-        f"{sum(index['bytes'].values()) / 1e6:,.1f} MB",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        f"{sum(index['bytes'].values()) / 1e6:,.1f} MB"
     )
     rows = []
     for tag, language in facts["languages"].items():
@@ -233,13 +225,14 @@ def _origin(made_from: dict[str, Any] | None) -> str:
 def _best(quality: dict[str, Any] | None) -> str:
     if quality is None:
         return "not checked"
-    row = max(quality["rows"], key=lambda row: (row["questions"] == "titles", row["mean"]))
+    used = [row for row in quality["rows"] if row["system"] == quality["used"]]
+    row = max(used, key=lambda row: str(row["questions"] == "titles"))
     return f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}], {row['n']} {row['questions']}"
 
 
 def _show(quality: Quality | None, language: Language) -> None:
     if quality is None:
-        console.print(
+        say(
             f"Nothing was held out to check {language.name} with: add it with translation pairs to know more."
         )
         return
@@ -255,11 +248,10 @@ def _show(quality: Quality | None, language: Language) -> None:
     ]
     print_table(["questions", "system", "nDCG@10", "95 %", "n"], rows)
     for warning in quality.warnings:
-        console.print(f"note: {warning}", soft_wrap=True, markup=False, highlight=False)
-    console.print(
+        say(f"note: {warning}")
+    say(
         "Questions are translation pairs that training did not see; they are of the bitext's kind of text, and say "
-        "less of yours the more that differs.",
-        soft_wrap=True,
+        "less of yours the more that differs."
     )
 
 

@@ -37,7 +37,7 @@ def run(
     """
     import torch
 
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, say
     from kivuko.experiment.cell_files import finished_cells
     from kivuko.experiment.config import read_experiment
     from kivuko.experiment.grid import missing_cells, run_grid
@@ -52,15 +52,13 @@ def run(
             folder,
             only=only or (),
             minutes=minutes,
-            say=lambda line: console.print(line, soft_wrap=True, highlight=False),
+            say=say,
             progress=progress,
         )
     missing = missing_cells(experiment, finished_cells(folder))
     if missing:
-        console.print(
-            f"{len(missing)} cells are missing or being measured elsewhere; the same command goes on."
-        )
-    console.print(f"Next: kivuko experiment report {config}", soft_wrap=True)
+        say(f"{len(missing)} cells are missing or being measured elsewhere; the same command goes on.")
+    say(f"Next: kivuko experiment report {config}")
 
 
 @app.command("report")
@@ -77,7 +75,7 @@ def report(
     """Report on the finished cells, and name those that are not: README.md, report.html, tables."""
     from importlib.util import find_spec
 
-    from kivuko.cli.display import console, print_json
+    from kivuko.cli.display import print_json, say
     from kivuko.experiment.cell_files import finished_cells
     from kivuko.experiment.config import read_experiment
     from kivuko.experiment.grid import missing_cells
@@ -103,9 +101,9 @@ def report(
     command = f"kivuko experiment run {config} && kivuko experiment report {config}"
     made = build_report(found, expected=missing, pictures=pictures)
     write_report(made, folder, command=command)
-    console.print(f"{folder / 'README.md'}: report on {len(cells)} cells", soft_wrap=True)
+    say(f"{folder / 'README.md'}: report on {len(cells)} cells")
     if not drawable:
-        console.print("No report.html and no pictures without matplotlib: pip install 'kivuko\\[report]'")
+        say("No report.html and no pictures without matplotlib: pip install 'kivuko[report]'")
         return
     from kivuko.experiment.scoring import test_bed
 
@@ -118,18 +116,18 @@ def report(
         command=command,
         config=config.read_text(encoding="utf-8"),
     )
-    console.print(f"{folder / PAGE}: the same as a page, with pictures", soft_wrap=True)
+    say(f"{folder / PAGE}: the same as a page, with pictures")
     for line in lacking:
-        console.print(line, soft_wrap=True)
+        say(line)
 
 
 @app.command("pack")
 def pack(config: Config, results: Folder = None) -> None:
     """Put the finished cells into one compressed file, which run and report read as well."""
-    from kivuko.cli.display import console
+    from kivuko.cli.display import say
     from kivuko.experiment.cell_files import PACKED, pack_cells
     from kivuko.experiment.config import read_experiment
 
     folder = results or Path("docs/results") / read_experiment(config).name
     count = pack_cells(folder)
-    console.print(f"{folder / PACKED}: {count} cells", soft_wrap=True)
+    say(f"{folder / PACKED}: {count} cells")

@@ -37,8 +37,6 @@ def induce(
     as_json: JsonOption = False,
 ) -> None:
     """Induce a probabilistic lexicon by word alignment in both directions."""
-    import sys
-    from contextlib import nullcontext, redirect_stdout
     from typing import cast
 
     from kivuko.cli.resources import chosen_pairs
@@ -48,9 +46,7 @@ def induce(
 
     spoken = resolve(language)
     check_aligner(aligner)
-    # What was dropped from the file is said, but not in the midst of JSON.
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        pairs = chosen_pairs(bitext, spoken, lowest_score)
+    pairs = chosen_pairs(bitext, spoken, lowest_score)
     lexicon = induce_lexicon(pairs, spoken, aligner=cast(Aligner, aligner))
     lexicon.save(output)
     if as_json:

@@ -89,7 +89,7 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
             has no scores.
         ArtifactError: the folder is no complete bitext.
     """
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, note
     from kivuko.public.bitext import build_bitext
     from kivuko.readers.bitext import open_pairs
 
@@ -98,7 +98,7 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
             bitext or build_bitext(language),
             language,
             lowest_score=lowest_score,
-            say=lambda line: console.print(line, soft_wrap=True),
+            say=note,
             progress=progress,
         )
 

@@ -75,7 +75,7 @@ def search(
     """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
     from rich.markup import escape
 
-    from kivuko.cli.display import console, print_json, show_matches
+    from kivuko.cli.display import console, print_json, say, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
     from kivuko.retrieval.filters import parse_filter
@@ -125,7 +125,7 @@ def search(
             f"[dim]in {spoken.name}{guessed}, by {escape(searcher.described)}[/dim]", highlight=False
         )
     if not hits:
-        console.print("Nothing found: no word of the query leads to a document.")
+        say("Nothing found: no word of the query leads to a document.")
     for rank, hit in enumerate(hits, start=1):
         console.print(
             f"{rank}. [bold]{escape(hit.title)}[/bold]  {hit.score:.3f}  {escape(hit.id)}", highlight=False
@@ -154,7 +154,7 @@ def rank(
     asked: Asked,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, say
     from kivuko.errors import InputError
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.filters import parse_filter
@@ -180,11 +180,7 @@ def rank(
         )
     write_run(output, run, tag=searcher.method)
     empty = sum(not documents for documents in run.values())
-    console.print(
-        f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing",
-        soft_wrap=True,
-        markup=False,
-    )
+    say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing")
 
 
 def _engine(place: Path) -> Engine | None:
@@ -249,17 +245,14 @@ def _reranked(
     progress: Progress | None = None,
 ) -> Run:
     """What was found with the best of it in the order of a cross-encoder, and a line on what was left as it was."""
-    from rich.console import Console
-
+    from kivuko.cli.display import note
     from kivuko.retrieval.reranking import RerankReport, rerank, what_was_found
 
     report = RerankReport()
     texts = what_was_found(searcher.index, found.spans)
     run = rerank(found.run, queries, texts, model, depth=depth, report=report, progress=progress)
-    Console(stderr=True).print(
+    note(
         f"re-ranked {report.pairs:,} documents by {model}; {report.cut:,} longer than it reads, "
-        f"{report.documents_without_text + report.queries_without_text:,} without text left as they were",
-        soft_wrap=True,
-        markup=False,
+        f"{report.documents_without_text + report.queries_without_text:,} without text left as they were"
     )
     return run

@@ -71,7 +71,7 @@ def optical(
 
     A killed run goes on where it was when the same command is given again.
     """
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, say
     from kivuko.cli.resources import chosen_pairs
     from kivuko.languages import resolve
 
@@ -96,11 +96,10 @@ def optical(
             pairs, spoken, teacher or default_teacher(progress), output, settings=settings, progress=progress
         )
     encoder = f" --model {teacher}" if teacher else ""
-    console.print(f"Student for {spoken.name}: {output}", soft_wrap=True)
-    console.print(
+    say(f"Student for {spoken.name}: {output}")
+    say(
         f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine{encoder}\n"
-        f'  kivuko search indexes/mine "…" --model {output} --explain',
-        soft_wrap=True,
+        f'  kivuko search indexes/mine "…" --model {output} --explain'
     )
 
 
@@ -117,7 +116,7 @@ def teacher(
     """
     from dataclasses import replace
 
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, say
     from kivuko.readers.documents import read_documents
     from kivuko.training.teacher import (
         SETTINGS,
@@ -135,10 +134,9 @@ def teacher(
     with bars() as progress:
         train_teacher(centred_encoder(progress), triples, output, settings=settings, progress=progress)
     unused = len(read) - len({document for _, document in pairs})
-    console.print(
+    say(
         f"{output}: teacher trained on {len(pairs):,} titles and sentences of {len(read) - unused:,} documents; "
-        f"{unused:,} without either were left out",
-        soft_wrap=True,
+        f"{unused:,} without either were left out"
     )
 
 
@@ -207,7 +205,7 @@ def recipe(
     threads: ThreadsOption = None,
 ) -> None:
     """Train with one or several regimes; `kivuko train list` shows them and what each needs."""
-    from kivuko.cli.display import bars, console, reading_bars
+    from kivuko.cli.display import bars, reading_bars, say
     from kivuko.languages import resolve
     from kivuko.training.materials import Draw, EnglishSources, Materials, Sources, most_drawn, needs_of
     from kivuko.training.regimes import Models
@@ -237,7 +235,7 @@ def recipe(
         materials = Materials(
             {spoken: given},
             english,
-            say=lambda line: console.print(line, soft_wrap=True, highlight=False),
+            say=say,
             progress=progress,
         )
         materials.check()
@@ -248,11 +246,10 @@ def recipe(
     with bars() as progress:
         first = start or default_teacher(progress)
         models = run_stages(chosen, Models(first, first), resources, output=output, progress=progress)
-    console.print(f"Model for {spoken.name}: {output}", soft_wrap=True)
-    console.print(
+    say(f"Model for {spoken.name}: {output}")
+    say(
         f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine --model {models.teacher}\n"
-        f'  kivuko search indexes/mine "…" --model {output} --explain',
-        soft_wrap=True,
+        f'  kivuko search indexes/mine "…" --model {output} --explain'
     )
 
 

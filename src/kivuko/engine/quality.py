@@ -74,6 +74,7 @@ class Quality:
         return {
             "measure": MEASURE,
             "way": asdict(self.way),
+            "used": _system(self.way),
             "rows": [{"questions": r.questions, "system": r.system, **asdict(r.summary)} for r in self.rows],
             "warnings": list(self.warnings),
         }
@@ -162,8 +163,9 @@ def _judge(sets: Sequence[_Questions], alone: Mapping[str, Mapping[str, Run]]) -
     def score(run: Run) -> float:
         return evaluate(run, qrels, [MEASURE]).mean(MEASURE) if qrels else 0.0
 
-    weights: dict[str, float] = {}
-    for reader in ("student", "teacher"):
+    weights: dict[Reader, float] = {}
+    readers: tuple[Reader, ...] = ("student", "teacher")
+    for reader in readers:
         if reader not in runs:
             continue
         if "lexicon" in runs:
@@ -194,6 +196,14 @@ def _judge(sets: Sequence[_Questions], alone: Mapping[str, Mapping[str, Run]]) -
     return Quality(way, tuple(rows), tuple(_warnings(sets, alone, way, bool(enough))))
 
 
+def _system(way: Way) -> str:
+    """What a way of searching is called among the rows."""
+    if way.reader is None:
+        return NAMES["lexicon"]
+    name = NAMES[way.reader]
+    return f"{name.split(',')[0]} and lexicon, fused" if way.method == "fusion" else name
+
+
 NAMES = {
     "student": "student",
     "teacher": "document encoder, untrained in the language",
@@ -201,11 +211,11 @@ NAMES = {
 }
 
 
-def _systems(runs: Mapping[str, Run], weights: Mapping[str, float]) -> dict[str, Run]:
+def _systems(runs: Mapping[str, Run], weights: Mapping[Reader, float]) -> dict[str, Run]:
     found = {NAMES[name]: run for name, run in runs.items()}
     for reader, weight in weights.items():
         fused = score_fusion(runs[reader], runs["lexicon"], weight=weight, depth=_DEPTH)
-        found[f"{NAMES[reader].split(',')[0]} and lexicon, fused"] = fused
+        found[_system(Way("fusion", reader, weight))] = fused
     return found
 
 

@@ -6,14 +6,15 @@ and their pool take 5 seconds with 10,000 permutations, where scipy takes 100 wi
 pairs of a language at once and 430 pair by pair (``bench/comparison.py``). Nor does scipy count sums as equal within
 rounding of the values: its margin is a share of the observed mean, which is too small where the mean is near 0.
 
-And power: how small a true difference the queries at hand could have shown, and how many more the one seen would take.
-Both come from the paired t test, whose power that of the randomisation test approaches: a true difference is found
-with probability ``power`` when it is (t₁₋α⸝₂ + t_power) standard errors wide, with t quantiles at the test's degrees
-of freedom (Bloom, Evaluation Review 19(5), 1995, "Minimum detectable effects", doi:10.1177/0193841X9501900504; for
-retrieval, Sakai, Information Retrieval Journal 19, 2016, doi:10.1007/s10791-015-9273-z). The exact figure,
-from the non-central t distribution, is within .2 % at α = .05 from 10 queries on; at α = .05/57 it is .6 % greater
-with 50 queries and 4 % greater with 10. The spread is the one observed, so both are estimates. What can be shown is
-no restatement of p, as "observed power" is: the difference seen does not enter it.
+And power: how small a true difference the queries at hand could have shown, and how many more the one seen would
+take. Both come from the paired t test, whose power that of the randomisation test approaches: a true difference is
+found with probability ``power`` when it is (t₁₋α⸝₂ + t_power) standard errors wide, with t quantiles at the test's
+degrees of freedom (Bloom, Evaluation Review 19(5), 1995, "Minimum detectable effects",
+doi:10.1177/0193841X9501900504; for retrieval, Sakai, Information Retrieval Journal 19, 2016,
+doi:10.1007/s10791-015-9273-z). The exact figure, from the non-central t distribution, is within .2 % at α = .05
+from 10 queries on; at α = .05/57 it is .6 % greater with 50 queries and 4 % greater with 10. The spread is the one
+observed, so both are estimates. What can be shown is no restatement of p, as "observed power" is: the difference
+seen does not enter it.
 """
 
 from __future__ import annotations

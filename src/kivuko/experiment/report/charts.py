@@ -1,8 +1,8 @@
 """The report's charts, drawn by matplotlib: learning curves over bitext, doses, quality against cost; and its fonts.
 
 Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; every line also has a
-marker of its own. The scripts of the page's text are embedded as Noto fonts, which come from a Debian package into the
-cache, cut down to the characters that occur: Ethiopic, Khmer or Devanagari show on any machine, without a network.
+marker of its own. The scripts of the page's text are embedded as Noto fonts, which come from a Debian package into
+the cache, cut down to the characters that occur: Ethiopic, Khmer or Devanagari show anywhere, without a network.
 """
 
 from __future__ import annotations
