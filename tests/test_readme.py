@@ -6,6 +6,7 @@ what it needs (``network``, ``slow``), or that it is not run (``shown``: its com
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -148,6 +149,43 @@ def test_rooms_and_modules_that_the_pages_name_are_there() -> None:
         for path, room in re.findall(
             r"`(?:src/kivuko/)?((\w+)/[\w/]+\.(?:py|tsv))`", page.read_text(encoding="utf-8")
         )
-        if room not in ("bench", "examples", "experiments", "tests")
+        if room not in ("qrels", "queries")  # folders of a collection
     }
-    assert not sorted((page, path) for page, path in named if not (source / path).exists())
+    homes = (ROOT, ROOT / "src", source)
+    assert not sorted(
+        (page, path) for page, path in named if not any((home / path).exists() for home in homes)
+    )
+
+
+def test_the_readme_says_what_was_measured() -> None:
+    rows = json.loads((ROOT / "docs/results/main-job/results.json").read_text(encoding="utf-8"))["rows"]
+
+    def means(system: str, queries: str) -> dict[str, float]:
+        return {
+            row["language"]: row["mean"]
+            for row in rows
+            if (row["system"], row["queries"], row["measure"]) == (system, queries, "nDCG@10")
+        }
+
+    shown = {
+        "English queries (ceiling)": "english-title",
+        "BM25, untranslated": "untranslated-bm25",
+        "encoder as it is, centred": "zero-shot-centred",
+        "BM25 by a lexicon of the same bitext": "lexicon-bm25",
+        "OPTICAL student": "optical",
+        "**both, scores added**": "fusion",
+    }
+    table = [
+        line for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line[:2] == "| "
+    ]
+    cells = {
+        row[0]: row[1:] for row in ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    }
+    for label, system in shown.items():
+        titles, paragraphs = means(system, "title"), means(system, "paragraph")
+        expected = [
+            f"{sum(titles.values()) / len(titles):.3f}",
+            f"{titles['orm-Latn']:.3f}",
+            f"{sum(paragraphs.values()) / len(paragraphs):.3f}" if paragraphs else "–",
+        ]
+        assert [cell.strip("*") for cell in cells[label]] == [number.removeprefix("0") for number in expected]
