@@ -10,8 +10,8 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Pair
 from kivuko.engine import state as layout
 from kivuko.engine.quality import measure
-from kivuko.engine.state import EngineLanguage, Way, change
+from kivuko.engine.state import EngineLanguage, EngineState, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.files.tables import read_jsonl, write_jsonl
 from kivuko.languages import Language
@@ -67,7 +67,6 @@ class LanguageParts:
     lexicon: Lexicon | None = None
     settings: OpticalSettings | None = None
     source: str = ""
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def add_language(
@@ -94,6 +93,9 @@ def add_language(
             folder = home / f"{language.tag}.{_last_number(home, language) + 1}"
             os.replace(building, folder)
         name = f"{layout.LANGUAGES}/{folder.name}"
+        present = EngineState.read(engine.path).languages.get(language.tag)
+        if present is not None and present.folder == name and present.quality is not None:
+            return
         change(engine.path, language.tag, lambda _: EngineLanguage(name, _default_way(engine, folder)))
         quality = measure(engine, language, folder, progress=progress)
         if quality is not None:
@@ -227,7 +229,6 @@ def _make(
         "pairs": len(parts.pairs),
         "held_out": len(held),
         "trained_on": len(training),
-        **parts.counts,
     }
     # No file's name is a manifest's but those of the parts, each of which has one of its own.
     meta = {"language": language.tag, "inputs": inputs, "made_from": made_from}
