@@ -1,7 +1,7 @@
 """README and docs do as they say: their blocks run, their commands parse, the names they use are public.
 
 A page's blocks run from top to bottom in one empty folder, each Python block by itself. A comment before a block says
-what it needs (``network``, ``slow``), or that it is not run (``shown``: its commands have to parse; ``output``).
+what it needs (``network``, ``slow``, ``training``), or that it is not run (``shown``: its commands have to parse; ``output``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from offline import offline, with_our_programs
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 #: What a block can need, each a marker of pytest.
-NEEDS = {"network", "slow"}
+NEEDS = {"network", "slow", "training"}
 NOT_RUN = {"shown", "output"}
 _BLOCK = re.compile(r"(?:^<!-- ([a-z ]+) -->\n)?^```(\w*)\n(.*?)^```$", flags=re.DOTALL | re.MULTILINE)
 
