@@ -1,7 +1,8 @@
 """README and docs do as they say: their blocks run, their commands parse, the names they use are public.
 
 A page's blocks run from top to bottom in one empty folder, each Python block by itself. A comment before a block says
-what it needs (``network``, ``slow``, ``training``), or that it is not run (``shown``: its commands have to parse; ``output``).
+what it needs (``network``, ``slow``, ``training``), or that it is not run (``shown``: its commands have to parse;
+``output``).
 """
 
 from __future__ import annotations

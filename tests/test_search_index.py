@@ -87,7 +87,7 @@ def test_exact_search_is_a_loop_over_everything(
     random = np.random.default_rng(1)
     queries = [unit(random, tokens).astype(np.float32) for tokens in query_tokens]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scan, "_AT_ONCE", at_once)
+        patch.setattr(scan, "_SIMILARITIES_AT_ONCE", at_once)
         patch.setattr(exact, "_TOKENS_RESCORED_AT_ONCE", at_once)
         found = made(tmp_path_factory.mktemp("index") / "i", [shard]).search(queries, depth=depth)
     for query, hits in zip(queries, found, strict=True):
@@ -118,14 +118,17 @@ def test_no_score_is_farther_from_the_rough_one_than_the_bound(tokens: int, scal
 
 
 @pytest.mark.parametrize("kind", VECTOR_KINDS)
-def test_a_torch_without_integer_products_gives_the_same_scores(
+def test_integer_and_float_products_give_the_same_scores(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = made(tmp_path / "index", [encoded([f"d{number}" for number in range(300)], passages=2)], kind)
     queries = [unit(np.random.default_rng(tokens), tokens).astype(np.float32) for tokens in (1, 7, 20)]
-    expected = index.search(queries, depth=5)
-    monkeypatch.setattr(scan, "_INT_MM", None)
-    assert index.search(queries, depth=5) == expected
+    found = []
+    for integers in (True, False):
+        monkeypatch.setattr(scan, "_is_integer_faster", lambda integers=integers: integers)
+        found.append(index.search(queries, depth=5))
+    monkeypatch.setattr(scan, "_INT_MM", None)  # a torch that has none
+    assert index.search(queries, depth=5) == found[0] == found[1]
 
 
 @pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed"])

@@ -194,7 +194,8 @@ class CodedVectors:
         for number, weights in enumerate(planes):
             np.right_shift(packed, np.uint64(number * bits), out=levels)
             np.bitwise_and(levels, mask, out=levels)
-            similarity += int_product(torch.from_numpy(levels.view(np.int8)), weights)
+            products = int_product(torch.from_numpy(levels.view(np.int8)), weights)
+            similarity += products.to(torch.int32)
 
 
 class Scorer(Protocol):

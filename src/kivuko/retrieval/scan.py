@@ -1,9 +1,10 @@
 """All passages of a segment scored roughly, from one byte a number: by all their token vectors, or by their means.
 
-*By all token vectors* (:class:`Int8Scan`), MaxSim with a bound on its error. The scan must read every token's vector,
-so bytes are its floor: one a number instead of four. The products are integer matrix products (AMX or AVX-512 VNNI
-where the processor has them). Passages lie in the order of their lengths, so the maximum over a passage's tokens is
-one reduction for all passages of a length, without pads.
+*By all token vectors* (:class:`Int8Scan`), MaxSim with a bound on its error. The scan must read every token's
+vector, so bytes are its floor: one a number instead of four. The products are integer matrix products where the
+processor has instructions for them (AMX, AVX-512 VNNI), else float32's, which hold the same whole numbers.
+Passages lie in the order of their lengths, so the maximum over a passage's tokens is one reduction for all
+passages of a length, without pads.
 
 *By means* (:class:`MeanScan`): the mean of a passage's token vectors, at unit length. MaxSim adds, for each query
 token, its best cosine in the passage; the mean vector adds the average ones. They rank alike enough that the best
@@ -14,6 +15,8 @@ Mirrokni, "MUVERA", NeurIPS 2024, arXiv 2405.19504, with one bucket. How nearly,
 
 from __future__ import annotations
 
+import functools
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -178,12 +181,33 @@ class MeanScan:
 
 
 def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """[rows, columns] int32, the exact product of int8 matrices [rows, inner] and [inner, columns].
+    """[rows, columns] the exact product of int8 matrices [rows, inner] and [inner, columns], as whole numbers.
 
-    The one place that calls torch's integer product, which is not part of its public interface: where torch has none,
-    float64 holds the same whole numbers, several times as slowly.
+    They are int32 or float32, whichever this processor is faster at: torch's integer product, which is not part of
+    its public interface, is several times slower than float32's where there are no instructions for it (VNNI).
+    float32 holds whole numbers up to 2²⁴ exactly, so products of up to 1,040 numbers; of more, float64 takes over.
     """
-    if _INT_MM is None:
-        return (left.double() @ right.double()).to(torch.int32)
-    product: torch.Tensor = _INT_MM(left, right)
-    return product
+    if _INT_MM is not None and _is_integer_faster():
+        product: torch.Tensor = _INT_MM(left, right)
+        return product
+    if left.shape[1] * 127 * 127 < 1 << 24:
+        return left.float() @ right.float()
+    return left.double() @ right.double()
+
+
+@functools.cache
+def _is_integer_faster() -> bool:
+    """Whether torch's integer product takes less time here than float32's, by a trial of some milliseconds."""
+    left = torch.ones((256, 384), dtype=torch.int8)
+    right = torch.ones((384, 64), dtype=torch.int8)
+
+    def seconds(work: Callable[[], object]) -> float:
+        work()
+        started = time.perf_counter()
+        for _ in range(3):
+            work()
+        return time.perf_counter() - started
+
+    return _INT_MM is not None and seconds(lambda: _INT_MM(left, right)) < seconds(
+        lambda: left.float() @ right.float()
+    )
