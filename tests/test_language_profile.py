@@ -133,7 +133,9 @@ def test_reach_shows_what_is_built_and_only_that(own_cache: Path) -> None:
     dictionaries = {"sources": {"cldr": {"entries": 3}}}
     with write_artifact(folder / "dictionaries" / "cldr", "lexicon", meta=dictionaries):
         pass
-    with write_artifact(folder / "collection", "collection", meta={"splits": {"title": {"test": 5}}}):
+    asked = {"language": "orm-Latn", "kind": "title", "split": "test", "queries": 5}
+    collection = {"language": "orm-Latn", "recipe": RECIPE, "query_sets": [asked]}
+    with write_artifact(folder / "collection", "collection", meta=collection):
         pass
     after = within_reach(oromo)
     assert (after.pairs, after.bitext["udhr"], after.bitext["mediawiki"]) == (7, 7, 0)

@@ -10,7 +10,6 @@ from kivuko.codeswitch.lexicon import KIND as LEXICON
 from kivuko.collections.bitext import KIND as BITEXT_KIND
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import KIND as COLLECTION
-from kivuko.collections.collection import Collection
 from kivuko.languages import Language
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import collection_folder, collections_for
@@ -102,5 +101,8 @@ def _entries_by_source(language: Language) -> dict[str, int]:
 
 def _test_queries(language: Language, name: str) -> int | None:
     path = collection_folder(language, name)
-    current = is_current(path, COLLECTION, language, None)
-    return len(Collection.open(path).queries("title", "test")) if current else None
+    if not is_current(path, COLLECTION, language, None):
+        return None
+    wanted = (language.tag, "title", "test")
+    sets = (usable_meta(path, COLLECTION) or {})["query_sets"]
+    return sum(each["queries"] for each in sets if (each["language"], each["kind"], each["split"]) == wanted)
