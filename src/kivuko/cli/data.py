@@ -341,7 +341,7 @@ def _describe(paths: Sequence[Path], as_json: bool) -> None:
 
 
 def _show_meta(path: Path, kind: str, meta: Mapping[str, Any]) -> None:
-    title = " ".join([kind, *([meta["collection"]] if "collection" in meta else [])])
+    title = f"{kind} {meta['name']}" if kind == "collection" else kind
     say(f"{title} {meta['language']}  {path}")
     if kind == "collection":
         _show_query_sets(meta)

@@ -57,10 +57,11 @@ def _show_scores(job: MainJob) -> None:
     title = f"Mean [95 % interval] over {len(qrels):,} test titles"
     print_table(["system", *MEASURES], rows, title=title)
     say(
-        "zero-shot: the encoder as is; centred: minus its mean English token; teacher: trained in English.\n"
-        f"Test titles in {job.language.name} against all {len(job.collection.documents):,} English pages; "
-        "training saw no test page.\n"
-        "The bitext is software help and interface text: expect less on other domains."
+        "zero-shot: the encoder as is; centred: minus its mean English token;\n"
+        "teacher: trained in English.\n"
+        f"Titles in {job.language.name} against all {len(job.collection.documents):,} English pages;\n"
+        "training saw no test page. The bitext is software help and interface text:\n"
+        "expect less on other domains."
     )
 
 

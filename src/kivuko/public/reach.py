@@ -105,4 +105,6 @@ def _test_queries(language: Language, name: str) -> int | None:
         return None
     wanted = (language.tag, "title", "test")
     sets = (usable_meta(path, COLLECTION) or {})["query_sets"]
-    return sum(each["queries"] for each in sets if (each["language"], each["kind"], each["split"]) == wanted)
+    return sum(
+        int(each["queries"]) for each in sets if (each["language"], each["kind"], each["split"]) == wanted
+    )
