@@ -159,8 +159,8 @@ def test_from_own_pairs_and_documents_to_an_explained_search(
     )
     done = kivuko(*train)
     assert done.code == 0, done.err
-    assert "30 pairs of 32 lines" in done.out
-    assert "1 empty line" in done.out
+    assert "30 pairs of 32 lines" in done.err
+    assert "1 empty line" in done.err
     facts = read_manifest(student, "model").meta
     assert facts["pairs"] == {"orm-Latn": 30}
     # The command to go on with names the teacher that was given, and can be copied whole.

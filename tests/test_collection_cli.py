@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kivuko.cli.lexicon import texts_of
+from kivuko.cli.lexicon import _texts
 from kivuko.cli.main import app
 from kivuko.cli.resources import read_asked, read_collection_documents, read_judged
 from kivuko.collections.collection import Collection, Contents, Description, QuerySet
@@ -79,7 +79,7 @@ def test_every_command_takes_the_folder(several: Path, tmp_path: Path) -> None:
     (tmp_path / "languages.tsv").write_text("d1\ten\nd2\ten\n")
     shown = call("fairness", run, several, "--document-languages", tmp_path / "languages.tsv", *chosen)
     assert "PEER" in shown
-    assert sorted(texts_of(several)) == ["file", "pages"]
+    assert sorted(_texts(several)) == ["file", "pages"]
 
 
 def test_linked_documents_go_the_whole_way(tmp_path: Path) -> None:

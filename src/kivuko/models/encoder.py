@@ -46,7 +46,7 @@ class Encoder:
         """
         if isinstance(model, Encoder):
             return model
-        path = get(model)
+        path = folder_of(model)
         return cls(path, encoding.open_encoder(path))
 
     @functools.cached_property
@@ -123,7 +123,10 @@ def folder_of(model: ModelLike) -> Path:
     Raises:
         InputError, UnknownNameError: there is no such model.
     """
-    return model.path if isinstance(model, Encoder) else get(model)
+    if isinstance(model, Encoder):
+        return model.path
+    # Folders are checked when they are opened; one of `kivuko models export` has no weights, and reads all the same.
+    return Path(model) if Path(model).is_dir() else get(model)
 
 
 def space_of(model: ModelLike) -> str:

@@ -230,6 +230,9 @@ def quantise(
 ) -> None:
     """Write a graph whose multiplications by weights are of int8, with a scale for each column and each input.
 
+    Weights use seven of the eight bits: processors without VNNI add two products in 16 bits, which eight would
+    overflow, and a model that was exported here is used there.
+
     Args:
         graph: of :func:`write_graph`.
         output: the file to write.
@@ -251,6 +254,7 @@ def quantise(
             str(output),
             op_types_to_quantize=["MatMul"],
             per_channel=True,
+            reduce_range=True,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[node.name for node in kept],
         )
