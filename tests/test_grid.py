@@ -50,6 +50,7 @@ from test_main_job import shrink
 from tiny import build_tiny_encoder, made_up_pairs
 
 OROMO = resolve("om")
+MANIFESTS = shutil.ignore_patterns("manifest.json")
 TOML = """
 name = "tiny"
 title = "A tiny comparison"
@@ -356,17 +357,12 @@ def test_other_test_queries_change_no_choice(
     real = tmp_path / "cache"
     shutil.copytree(root / "cache", real)
     monkeypatch.setenv("KIVUKO_CACHE", str(real))
-    titles = {
-        query: "zzz" if query in held_out else text
-        for split in HELD_OUT
-        for query, text in collection.queries("title", split).items()
-    }
     with write_artifact(
         real / "data/orm-Latn/collection", "collection", meta=dict(collection.manifest.meta)
     ) as folder:
-        for file in collection.manifest.files:
-            shutil.copy(collection.path / file, folder / file)
-        write_tsv(folder / "queries-title.tsv", sorted(titles.items()))
+        shutil.copytree(collection.path, folder, dirs_exist_ok=True, ignore=MANIFESTS)
+        other = next(each for each in collection.query_sets if each[:2] == ("title", "test"))
+        write_tsv(folder / other.file, [(query, "zzz") for query in sorted(held_out)])
     run_grid(experiment, tmp_path / "results", only=["optical.1k.0"], say=lambda _: None)
     before, after = cell_of(results, "optical.1k.0"), cell_of(tmp_path / "results", "optical.1k.0")
     for system in ("alone", "fused"):
@@ -759,10 +755,10 @@ def test_files_that_are_not_there_are_told_at_once(own: Path) -> None:
 def test_a_collection_without_development_queries(own: Path) -> None:
     collection = Collection.open(own / "mine")
     test = collection.queries("title", "test")
-    with write_artifact(own / "only-test", "collection", meta=dict(collection.manifest.meta)) as folder:
-        for file in collection.manifest.files:
-            shutil.copy(collection.path / file, folder / file)
-        write_tsv(folder / "queries-title.tsv", sorted(test.items()))
+    sets = [each for each in collection.manifest.meta["query_sets"] if each["split"] != "development"]
+    meta = {**collection.manifest.meta, "query_sets": sets}
+    with write_artifact(own / "only-test", "collection", meta=meta) as folder:
+        shutil.copytree(collection.path, folder, dirs_exist_ok=True, ignore=MANIFESTS)
     text = OWN.replace('"mine"', '"only-test"')
     (own / "own.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"no development queries[\s\S]*halve"):

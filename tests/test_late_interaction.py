@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models import centring, encoding, get, late_interaction
+from kivuko.models.encoder import Encoder
 from kivuko.models.token_vectors import Task, TokenVectors
 from kivuko.public.collections import build_collection
 from kivuko.ranking import best
@@ -186,7 +189,7 @@ def stacked(texts: list[list[list[float]]]) -> TokenVectors:
     return TokenVectors.stack([np.array(text, dtype=np.float16).reshape(-1, 2) for text in texts], 2)
 
 
-def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_one_vector_a_text_by_hand(tmp_path: Path) -> None:
     x, y = [1.0, 0.0], [0.0, 1.0]
     documents = {"x": [x], "x-thrice": [x, x, x], "xy": [x, y], "-x": [[-1.0, 0.0]]}
     queries = {"of x": [x], "of xxy": [x, x, y], "nothing": []}
@@ -197,13 +200,16 @@ def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     )
     build(tmp_path / "index", [shard], kind="exact", space="space", parents={}, facts={})
     index = Index.open(tmp_path / "index")
-    monkeypatch.setattr(late_interaction, "space_of", lambda path: "space")
-    monkeypatch.setattr(encoding, "open_encoder", lambda path: path)
-    monkeypatch.setattr(
-        encoding, "encode", lambda _, texts, *, task: stacked([queries[text] for text in texts])
-    )
+
+    class ByHand(Encoder):
+        space = "space"  # type: ignore[assignment]
+
+        def encode(self, texts: Sequence[str], **_: Any) -> TokenVectors:
+            return stacked([queries[text] for text in texts])
+
+    model = ByHand(tmp_path, cast(Any, None))
     asked = {name: name for name in queries}
-    run = search_single_vector(index, Path("model"), asked, depth=3)
+    run = search_single_vector(index, model, asked, depth=3)
     half, five = 0.5**0.5, 5**0.5
     # Comparing mappings leaves the order of ties out; that is kivuko.ranking's matter.
     assert run["of x"] == pytest.approx({"x": 1, "x-thrice": 1, "xy": half}, abs=1e-6)
@@ -214,7 +220,7 @@ def test_one_vector_a_text_by_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert next(iter(run["of xxy"])) == "xy"
     assert run["nothing"] == {}
     # MaxSim sums over the query's tokens instead.
-    by_tokens = search_late_interaction(index, Path("model"), asked, depth=4)
+    by_tokens = search_late_interaction(index, model, asked, depth=4)
     assert by_tokens["of xxy"] == pytest.approx({"xy": 3, "x": 2, "x-thrice": 2, "-x": -2}, abs=1e-6)
 
 

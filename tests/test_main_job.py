@@ -48,17 +48,22 @@ def shrink(
     kept.update(sorted(held & collection.queries("paragraph", "development").keys())[::3][:25])
     kept.update([d.id for d in collection.documents if split_of(d.id) == "train"][:50])
     with write_artifact(path, "collection", meta=dict(collection.manifest.meta)) as folder:
-        documents = [asdict(document) for document in collection.documents if document.id in kept]
+        documents = [
+            {"id": each.id, "title": each.title, "text": each.text, **each.metadata}
+            for each in collection.documents
+            if each.id in kept
+        ]
         write_jsonl(folder / "documents.jsonl", documents)
         write_tsv(folder / "training-titles.tsv", [])
-        for kind in ("title", "paragraph", "english-title"):
+        shutil.copy(collection.path / "qrels.txt", folder)
+        (folder / "queries").mkdir()
+        for asked in collection.query_sets:
             rows = [
                 (query, change(query, text))
-                for split in ("development", "test")
-                for query, text in collection.queries(kind, split).items()
-                if query in kept
+                for query, text in collection.queries(*asked).items()
+                if query in kept and asked.split in HELD_OUT
             ]
-            write_tsv(folder / f"queries-{kind}.tsv", sorted(rows))
+            write_tsv(folder / asked.file, sorted(rows))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
 from kivuko.codeswitch import Lexicon
-from kivuko.collections.collection import Collection
+from kivuko.collections.collection import Collection, QuerySet
 from kivuko.collections.split import HELD_OUT
 from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
@@ -196,25 +196,31 @@ def _public(name: str, languages: Sequence[Language]) -> list[_Asked]:
 
 
 def _given(given: GivenCollection, languages: Sequence[Language]) -> list[_Asked]:
-    """A collection that a person gives, in the experiment's languages that it has queries in."""
+    """A collection that a person gives, in each of the experiment's languages that it has queries in."""
     collection = Collection.open(given.folder)
-    if collection.language not in languages:
+    spoken = [language for language in collection.languages if language in languages]
+    if not spoken:
         raise InputError(
             "this collection asks in none of the experiment's languages",
             where=given.folder,
             expected=", ".join(language.tag for language in languages),
-            got=collection.language.tag,
+            got=", ".join(language.tag for language in collection.languages),
             remedy="name its language in languages or further_languages, or leave the collection out",
         )
-    kind = given.queries
-    qrels = {
-        split: {q: grades for q, grades in collection.qrels(kind, split).items() if max(grades.values()) > 0}
-        for split in HELD_OUT
-    }
-    queries = {
-        split: {q: text for q, text in collection.queries(kind, split).items() if q in qrels[split]}
-        for split in HELD_OUT
-    }
+    return [_given_in(language, collection, given) for language in spoken]
+
+
+def _given_in(language: Language, collection: Collection, given: GivenCollection) -> _Asked:
+    """What a given collection asks in one language, on development queries as its user says."""
+    kind, there = given.queries, {each for each in collection.query_sets if each.language == language}
+    splits = [split for split in HELD_OUT if QuerySet(kind, split, language) in there]
+    qrels: dict[str, Qrels] = {split: {} for split in HELD_OUT}
+    queries: dict[str, dict[str, str]] = {split: {} for split in HELD_OUT}
+    for split in splits:
+        judged = collection.qrels(kind, split, language)
+        qrels[split] = {query: grades for query, grades in judged.items() if max(grades.values()) > 0}
+        asked = collection.queries(kind, split, language)
+        queries[split] = {query: text for query, text in asked.items() if query in qrels[split]}
     if not queries["test"]:
         raise InputError(
             "this collection has no judged test queries of this kind", where=given.folder, got=given.queries
@@ -240,11 +246,9 @@ def _given(given: GivenCollection, languages: Sequence[Language]) -> list[_Asked
         )
     english: dict[str, dict[str, str]] = {split: {} for split in HELD_OUT}
     if given.queries == TITLE and ENGLISH_TITLE in collection.query_kinds:
-        every = {
-            q: text for split in HELD_OUT for q, text in collection.queries(ENGLISH_TITLE, split).items()
-        }
+        every = {q: text for split in splits for q, text in collection.queries(ENGLISH_TITLE, split).items()}
         english = {split: {q: every[q] for q in asked if q in every} for split, asked in queries.items()}
-    return [_Asked(collection, collection.language, queries, english, qrels, kind=given.queries)]
+    return _Asked(collection, language, queries, english, qrels, kind=given.queries)
 
 
 def _of(qrels: Mapping[str, Qrels], chosen: Mapping[str, Mapping[str, str]]) -> dict[str, Qrels]:
