@@ -17,6 +17,7 @@ from kivuko.cli.main import app
 from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT, split_of
+from kivuko.engine import Engine
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import main_job
 from kivuko.experiment.main_job import PARTS, QUERY_KINDS, SYSTEMS, MainJob, run_main_job
@@ -207,8 +208,13 @@ def test_demo_prints_the_table_three_queries_and_what_is_next(
     for meaning in SYSTEMS.values():
         assert meaning in done.output
     assert done.output.count("(in English:") == 3
-    for verb in ("search", "train optical", "index build"):
+    for verb in ("search", "engine create", "engine add-language", "demo"):
         assert f"kivuko {verb}" in done.output
+    # The engine that it leaves behind answers in both languages.
+    engine = Engine.open(job.student.parent / "engine")
+    assert list(engine.languages) == [resolve("en"), OROMO]
+    assert engine.search("faayilii banuu", language="om")
+    assert engine.search("open a file", language="en")
 
 
 def test_language_without_help_is_refused(cache: Path) -> None:
