@@ -23,7 +23,6 @@ import kivuko
 from kivuko.evaluation.results import write_results
 
 COMMANDS = 5
-EACH = 40
 
 
 def main() -> None:
@@ -33,7 +32,8 @@ def main() -> None:
     parser.add_argument("--language", required=True)
     parser.add_argument("--folder", type=Path, default=Path("docs/results/held-open"))
     given = parser.parse_args()
-    queries = list(kivuko.read_queries(given.queries).values())[: COMMANDS * EACH]
+    queries = list(kivuko.read_queries(given.queries).values())
+    each = len(queries) // COMMANDS
 
     started = time.perf_counter()
     engine = kivuko.Engine.open(given.engine)
@@ -46,7 +46,7 @@ def main() -> None:
         "command line": (False, []),
     }
     for round_ in range(COMMANDS):
-        asked = queries[round_ * EACH : (round_ + 1) * EACH]
+        asked = queries[round_ * each : (round_ + 1) * each]
         for name in ("held open", "held open, explained"):
             explain, seconds = ways[name]
             for query in asked:
