@@ -28,7 +28,16 @@ from kivuko.training.fit import Job
 from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
-from kivuko.training.stages import Cost, Stage, check_order, cost_of, make_stage, run_stage, run_stages
+from kivuko.training.stages import (
+    Cost,
+    Stage,
+    check_order,
+    cost_of,
+    hashed_settings,
+    make_stage,
+    run_stage,
+    run_stages,
+)
 from kivuko.training.teacher import untrained_teacher
 from kivuko.training.unsupervised import UnsupervisedSettings, crop
 from tiny import ENGLISH, FOREIGN, made_up_pairs
@@ -163,7 +172,7 @@ def test_regime_trains_and_says_what_it_did(name: str, start: Models, own_cache:
     assert manifest.meta["regime"] == name
     assert manifest.meta["settings"] == asdict(stage.settings)
     assert manifest.meta["inputs"] == hash_json(
-        {"regime": name, "settings": asdict(stage.settings), **parents}
+        {"regime": name, "settings": hashed_settings(stage), **parents}
     )
     assert weights_of(models.student) != weights_of(start.student)
     encoder = late_interaction.load(models.student)
