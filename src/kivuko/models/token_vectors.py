@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
