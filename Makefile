@@ -4,17 +4,13 @@ BIN := .venv/bin
 # Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli.main).
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test test-training test-network lint docs bench results
+.PHONY: demo test test-training lint docs bench results
 
 demo: .venv/installed
 	$(BIN)/kivuko demo
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not training and not network"
-
-# What fetches: the base install in a bare environment, and blocks of the pages.
-test-network: .venv/installed
-	$(BIN)/python -m pytest -m "network and not training"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not training"
 
 # What the pages say of training, run as it stands there: an hour and more.
 test-training: .venv/installed

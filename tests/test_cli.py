@@ -393,8 +393,10 @@ def test_version_is_printed(kivuko: Kivuko) -> None:
 
 def test_ctrl_c_in_a_command_is_a_message_and_exit_code_130(tmp_path: Path) -> None:
     code = """
-import time
+import signal, time
 from kivuko.cli.main import run
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs behind
 from kivuko.public import lexicons
 
 def slow(*_):
