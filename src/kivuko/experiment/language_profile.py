@@ -6,15 +6,18 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from kivuko.errors import MissingExtraError, UnknownNameError
 from kivuko.languages import Language, foreign_language
 from kivuko.models.catalogue import CatalogueEntry, find
-from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
 from kivuko.public import cldr, udhr
 from kivuko.public.reach import Reach, cached_bitext, within_reach
 from kivuko.text import normalise, script_share
 from kivuko.text.identification import identifiable
+
+if TYPE_CHECKING:
+    from kivuko.models.tokenizer import Tokenisation, TokenizerProfile
 
 UNSEEN = "unseen by the encoder"
 #: Tier → fewest pairs of bitext, from the top.
