@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kivuko import __version__
-from kivuko.artifact import read_manifest
+from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import run
 from kivuko.errors import Interrupted
 from kivuko.training.teacher import untrained_teacher
@@ -523,6 +523,25 @@ def test_a_wrong_path_is_a_message_that_teaches(
     assert where in done.err
     assert "  expected: " in done.err or "  remedy: " in done.err
     assert "Traceback" not in done.err
+
+
+def test_what_an_earlier_version_built_is_named_beside_what_can_be_read(
+    kivuko: Kivuko, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
+    built = tmp_path / "cache" / "data" / "swa-Latn"
+    with write_artifact(built / "collection", "collection", meta={"language": "swa-Latn"}):
+        pass
+    alone = kivuko("data", "info", "sw")
+    assert (alone.code, alone.out) == (2, "")
+    assert "earlier version" in alone.err
+    with write_artifact(built / "bitext", "bitext", meta={"language": "swa-Latn"}):
+        pass
+    both = kivuko("data", "info", "sw", "--json")
+    assert both.code == 0, both.err
+    assert [row["kind"] for row in json.loads(both.out)] == ["bitext"]
+    assert "earlier version" in both.err
+    assert str(built / "collection") in both.err
 
 
 def test_a_wrong_model_is_a_message_that_teaches(

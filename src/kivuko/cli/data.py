@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kivuko.cli import collections
-from kivuko.cli.display import JsonOption, print_json, print_table, say
+from kivuko.cli.display import JsonOption, note, print_json, print_table, say
 from kivuko.cli.resources import LowestScoreOption
 
 if TYPE_CHECKING:
@@ -293,8 +293,8 @@ def build(
             built.append(build_bitext(found, output and output / "bitext", source_folder=source))
     _describe(built, as_json)
     if not as_json:
-        for note in notes:
-            say(note)
+        for each in notes:
+            say(each)
 
 
 @app.command("info")
@@ -326,15 +326,27 @@ def info(
 
 def _describe(paths: Sequence[Path], as_json: bool) -> None:
     """Print the manifests of collections and bitext as tables, or as JSON."""
-    from kivuko.artifact import kind_of, read_manifest
+    from kivuko.artifact import Manifest, kind_of, read_manifest
+    from kivuko.collections.collection import Collection
+    from kivuko.errors import ArtifactError
 
-    manifests = {}
+    manifests: dict[Path, Manifest] = {}
+    refused: list[ArtifactError] = []
     for path in paths:
-        # Another kind of artefact has other metadata: reading it as a collection says so.
-        kind = "bitext" if kind_of(path) == "bitext" else "collection"
-        manifests[path] = read_manifest(path, kind)
+        # Another kind of artefact has other metadata: opening it as a collection says so.
+        is_bitext = kind_of(path) == "bitext"
+        try:
+            manifests[path] = read_manifest(path, "bitext") if is_bitext else Collection.open(path).manifest
+        except ArtifactError as error:
+            refused.append(error)
+    if not manifests:
+        raise refused[0]
+    for each in refused:
+        note(str(each))
     if as_json:
-        print_json([{"path": path, "kind": each.kind, **each.meta} for path, each in manifests.items()])
+        print_json(
+            [{"path": path, "kind": manifest.kind, **manifest.meta} for path, manifest in manifests.items()]
+        )
         return
     for path, manifest in manifests.items():
         _show_meta(path, manifest.kind, manifest.meta)
