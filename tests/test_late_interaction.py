@@ -87,10 +87,10 @@ def test_long_texts_are_cut_and_counted(tiny_encoder: Path) -> None:
 def test_each_vector_has_its_word_of_the_text(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=12)
     text = "  Open   (xyz) ក, 7"
-    words = late_interaction.words_of_tokens(encoder, text)
+    words = encoding.read(encoder, text, "query").words
     assert words == ["Open", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "ក,", "ក,", "7"]
     assert len(words) == encoding.encode(encoder, [text], task="query").lengths[0]
-    assert late_interaction.words_of_tokens(encoder, "") == []
+    assert encoding.read(encoder, "", "query").words == []
 
 
 def test_length_beyond_the_encoder_is_refused(tiny_encoder: Path) -> None:
@@ -117,11 +117,6 @@ def test_folder_of_ours_with_a_cut_file_is_refused(tiny_teacher: Path) -> None:
     weights.write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(ArtifactError, match=r"damaged[\s\S]*model.safetensors"):
         late_interaction.load(tiny_teacher)
-
-
-def test_a_model_without_manifest_has_no_known_space(tiny_encoder: Path) -> None:
-    with pytest.raises(ArtifactError, match="which vector space"):
-        late_interaction.space_of(tiny_encoder)
 
 
 def test_saved_model_gives_the_same_vectors_and_a_space_of_its_own(

@@ -44,7 +44,9 @@ def test_catalogue_is_well_formed() -> None:
     for entry in entries:
         assert entry.name == entry.name.lower()
         assert entry.hub_id.count("/") == 1
-        assert entry.licence in {"Apache-2.0", "MIT"}
+        assert entry.licence in {"Apache-2.0", "MIT", "CC-BY-NC-4.0", "see its card"}
+        assert entry.dimension > 0
+        assert not (entry.tried and entry.needs_hub)
         assert (entry.converter is None) == entry.needs_hub
         assert all(len(bytes.fromhex(wheel.sha256)) == 32 for wheel in entry.wheels)
 

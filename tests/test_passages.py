@@ -103,7 +103,8 @@ def characters() -> object:
 
     split = Tokenizer(models.WordLevel({"<unk>": 0}, unk_token="<unk>"))
     split.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    return SimpleNamespace(tokenizer=PreTrainedTokenizerFast(tokenizer_object=split, unk_token="<unk>"))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=split, unk_token="<unk>")
+    return SimpleNamespace(tokenizer=tokenizer, prompts={}, default_prompt_name=None)
 
 
 @pytest.mark.parametrize("letter", ["e" + "\u0301" * 9, "ស្ត្រី", "👩\u200d👩\u200d👧", "👍🏽", "🇰🇭", "क्ष"])

@@ -22,6 +22,7 @@ from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.models.tokenizer import kept_pieces, piece_ids, pieces_changed, trim_tokenizer
 from kivuko.models.trimming import trim_vocabulary
+from test_checkpoints import LAYOUTS, by_library
 from tiny import ENGLISH, build_tiny_encoder, made_up_pairs
 
 TEXTS = ["open the red table 7", "close the red window!", "Ωμέγα red", "[SEP] gabate"]
@@ -43,6 +44,26 @@ def word_piece(pieces: list[str]) -> Any:
         models.WordPiece(vocab={p: i for i, p in enumerate(["<unk>", *pieces])}, unk_token="<unk>")
     )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def byte_pairs(merges: list[str], *, of_bytes: bool) -> Any:
+    """Merges of letters, or of bytes as GPT-2 writes them; merges of what is not there yet are left out."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet()) if of_bytes else [*"▁abcd"]
+    pieces, pairs = ["<unk>", *letters], []
+    for merge in merges:
+        for place in range(1, len(merge)):
+            pair = merge[:place], merge[place:]
+            if set(pair) <= set(pieces) and pair not in pairs:
+                pairs.append(pair)
+                pieces += [merge] if merge not in pieces else []
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    tokenizer = Tokenizer(models.BPE(vocabulary, pairs, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = (
+        pre_tokenizers.ByteLevel(add_prefix_space=False) if of_bytes else pre_tokenizers.Metaspace()
+    )
     return tokenizer
 
 
@@ -86,6 +107,24 @@ def test_unigram_cuts_counted_text_as_before(pieces: dict[str, int], texts: list
 def test_word_piece_cuts_counted_text_as_before(pieces: set[str], texts: list[str]) -> None:
     tokenizer = word_piece(sorted(pieces))
     assert cut(trimmed(tokenizer, texts), texts) == cut(tokenizer, texts)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.text("▁Ġabcd", min_size=2, max_size=4), max_size=25), SENTENCES, st.booleans())
+def test_byte_pairs_cut_counted_text_as_before(merges: list[str], texts: list[str], of_bytes: bool) -> None:
+    tokenizer = byte_pairs(sorted(merges, key=len), of_bytes=of_bytes)
+    smaller = trimmed(tokenizer, texts)
+    assert cut(smaller, texts) == cut(tokenizer, texts)
+    assert smaller.get_vocab_size() <= tokenizer.get_vocab_size()
+
+
+def test_byte_pairs_lose_the_merges_that_no_text_goes_through() -> None:
+    tokenizer = byte_pairs(["ab", "cd", "abcd", "bc", "dd"], of_bytes=False)
+    smaller = trimmed(tokenizer, ["abcd"])
+    assert cut(smaller, ["abcd"]) == [["▁", "abcd"]]
+    assert {"dd", "bc"}.isdisjoint(smaller.get_vocab())
+    assert {"ab", "cd"} <= smaller.get_vocab().keys()  # on the way to "abcd"
+    assert cut(smaller, ["dd"]) == [["▁", "d", "d"]]
 
 
 def test_unknown_characters_cost_what_they_did() -> None:
@@ -214,10 +253,11 @@ def test_refusals(tiny_encoder: Path, tmp_path: Path) -> None:
     refuse(altered("same", "config.json", hidden_size=size), TEXTS, "unclear which weights")
     refuse(altered("few", "config.json", vocab_size=size + 1), TEXTS, "no weights have a row for each piece")
     byte_pairs = {"type": "BPE", "vocab": {"<unk>": 3, "a": 0}, "merges": [], "unk_token": "<unk>"}
-    refuse(
-        altered("bpe", "tokenizer.json", model=byte_pairs, post_processor=None), TEXTS, "cannot be trimmed"
-    )
-    modules = [{"idx": 0, "name": "0", "path": "", "type": "some.where.SpladePooling"}]
+    words = {"type": "WordLevel", "vocab": {"<unk>": 3, "a": 0}, "unk_token": "<unk>"}
+    for name, model in (("dropout", byte_pairs | {"dropout": 0.1}), ("words", words)):
+        folder = altered(name, "tokenizer.json", model=model, post_processor=None)
+        refuse(folder, TEXTS, "cannot be trimmed")
+    modules = [{"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.SpladePooling"}]
     folder = altered("sparse", "config.json")
     (folder / "modules.json").write_text(json.dumps(modules))
     refuse(folder, TEXTS, "may depend on the vocabulary")
@@ -252,3 +292,22 @@ def test_command(own_cache: Path, tmp_path: Path) -> None:
     assert isinstance(CliRunner().invoke(app, arguments).exception, InputError)
     missing = CliRunner().invoke(app, [*arguments, "--language", "om"]).exception
     assert "kivuko data build om" in str(missing)
+
+
+@pytest.mark.parametrize(
+    "name", ["stanford", "pylate-attending", "multi-vector-modernbert", "multi-vector-xmod"]
+)
+def test_trimmed_checkpoints_give_queries_and_documents_the_same_vectors(
+    own_cache: Path, tmp_path: Path, name: str
+) -> None:
+    model = LAYOUTS[name](tmp_path / "model")
+    texts = ["open the red table, 7", "close the red window!", "foddaa cufi"]
+    report = trim_vocabulary(model, tmp_path / "trimmed", texts)
+    assert report.pieces_kept < report.pieces_before
+    assert report.vectors_difference < 1e-4
+    assert late_interaction.space_of(tmp_path / "trimmed") == late_interaction.space_of(model)
+    for task in ("query", "document"):
+        expected = by_library(model, texts, task)  # type: ignore[arg-type]
+        for found, vectors in zip(by_library(tmp_path / "trimmed", texts, task), expected, strict=True):  # type: ignore[arg-type]
+            np.testing.assert_allclose(found, vectors, atol=5e-4)
+    assert not {"artifact.metadata", "modules.json"} & set(report.left_out)

@@ -46,7 +46,10 @@ def create(
         ),
     ] = "exact",
     model: Annotated[
-        Path | None, typer.Option(help="Model that encodes documents: by default the English teacher.")
+        str | None,
+        typer.Option(
+            help="Model that encodes documents: folder, catalogue name or hub id; the English teacher by default."
+        ),
     ] = None,
     language: Annotated[str, typer.Option(help="What the documents are in.")] = "en",
     passages: Annotated[
@@ -93,7 +96,10 @@ def add_language(
         ),
     ] = None,
     student: Annotated[
-        Path | None, typer.Option(help="Model folder that reads queries, trained from this engine's teacher.")
+        str | None,
+        typer.Option(
+            help="Model that reads queries, trained from this engine's teacher: folder, catalogue name or hub id."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

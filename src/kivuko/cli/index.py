@@ -20,7 +20,10 @@ DOCUMENTS = Annotated[
 ]
 INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
 MODEL = Annotated[
-    Path | None, typer.Option(help="Model that encodes documents: by default the centred English teacher.")
+    str | None,
+    typer.Option(
+        help="Model that encodes documents: folder, catalogue name or hub id; the English teacher by default."
+    ),
 ]
 
 
@@ -151,7 +154,7 @@ def info(index: INDEX, as_json: JsonOption = False) -> None:
     print_table(["", ""], rows)
 
 
-def _encoder(model: Path | None, progress: object) -> Path:
+def _encoder(model: str | None, progress: object) -> str | Path:
     from kivuko.training.teacher import default_teacher
 
     return model or default_teacher(progress)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""``kivuko models``: which encoders are known by name, bringing one into the cache, smaller copies of them."""
+"""``kivuko models``: the known ones, fetching one, making a checkpoint ours, smaller copies."""
 
 from __future__ import annotations
 
@@ -15,8 +15,82 @@ from kivuko.models.convert import cached_folder, is_converted
 from kivuko.models.loading import find_in_hub_cache
 
 
+def add_model(
+    model: Annotated[str, typer.Argument(help="Model folder, catalogue name, or hub id.")],
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+    assemble: Annotated[
+        bool,
+        typer.Option(
+            "--assemble",
+            help="Make token vectors of a model that gives one vector a text: those of content tokens, centred.",
+        ),
+    ] = False,
+    projection: Annotated[
+        str | None,
+        typer.Option(
+            help="With --assemble: Dense module of the model to put token vectors through: 2_Dense."
+        ),
+    ] = None,
+    centre: Annotated[
+        bool, typer.Option(help="With --assemble: subtract the mean token vector of English text.")
+    ] = True,
+    text: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE_OR_COLLECTION",
+            help="With --assemble: English text to centre on (.txt, .tsv, .jsonl, a collection); public help pages "
+            "by default. May be given several times.",
+        ),
+    ] = None,
+    adapter: Annotated[
+        str | None,
+        typer.Option(help="Of an X-MOD encoder: language whose adapter reads texts, such as sw_KE."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a checkpoint one of Kivuko's models: saved in sentence-transformers' layout, the same vectors, a manifest.
+
+    Any late-interaction checkpoint: of sentence-transformers, of PyLate, Stanford's ColBERT, BGE-M3. No code of a
+    checkpoint is run. A model that gives one vector a text is refused without --assemble.
+    """
+    from kivuko.collections.counts import DropReport
+    from kivuko.collections.stored_texts import stored_texts
+    from kivuko.errors import InputError
+    from kivuko.models import adding
+    from kivuko.training.teacher import centring_texts
+
+    if not assemble and (projection or text or not centre):
+        raise InputError(
+            "a late-interaction model keeps the token vectors that it has",
+            where="--projection, --text and --no-centre",
+            expected="--assemble with any of them",
+        )
+    if text and not centre:
+        raise InputError("there is nothing to centre on text", where="--no-centre", remedy="leave out --text")
+    folder = get(model)
+    assembly = None
+    if assemble:
+        texts: list[str] = []
+        if text:
+            texts = [found for source in text for found in stored_texts(source, DropReport())]
+        elif centre:
+            texts = centring_texts()
+        assembly = adding.Assembly(texts, projection)
+    name = None if Path(model).is_dir() else model
+    report = adding.add_model(folder, output, name=name, assembly=assembly, adapter=adapter)
+    if as_json:
+        print_json({"model": output, **asdict(report)})
+        return
+    say(
+        f"{output}: {report.layout}, {report.dimension} numbers a token, reads {report.query_length} pieces of a "
+        f"query and {report.document_length} of a document; its vectors differ from the original's by at most "
+        f"{report.difference:.0e}"
+    )
+    say(f"Next:\n  kivuko index build DOCUMENTS.tsv --output indexes/mine --model {output}")
+
+
 def export_model(
-    model: Annotated[Path, typer.Argument(help="Model folder: a student, or the teacher.")],
+    model: Annotated[str, typer.Argument(help="Model folder (a student, or the teacher), or hub id.")],
     output: Annotated[Path, typer.Option(help="Folder to write.")],
     precision: Annotated[
         Literal["fp32", "int8"],
@@ -28,9 +102,10 @@ def export_model(
 
     It cannot be trained. It shares the original's vector space, and is named as --model like any other.
     """
+    from kivuko.models.encoder import folder_of
     from kivuko.models.onnx import export
 
-    report = export(model, output, precision)
+    report = export(folder_of(model), output, precision)
     if as_json:
         print_json({"model": output, **asdict(report)})
         return
@@ -107,14 +182,17 @@ def trim_model(
         say(f"Left out: {', '.join(report.left_out)}")
 
 
-app = typer.Typer(help="Encoders: list the known ones, fetch one.", no_args_is_help=True)
+app = typer.Typer(
+    help="Models: list the known ones, fetch one, make a checkpoint Kivuko's.", no_args_is_help=True
+)
+app.command("add")(add_model)
 app.command("export")(export_model)
 app.command("trim")(trim_model)
 
 
 @app.command("list")
 def list_models(as_json: JsonOption = False) -> None:
-    """Show the catalogue: licence, source, number of weights, and size in the cache if it is there."""
+    """Show the catalogue: licence, source, weights, numbers a vector, and size in the cache if it is there."""
     in_cache = {entry: _cached_bytes(entry) for entry in catalogue()}
     if as_json:
         print_json([{**asdict(entry), "bytes_in_cache": size} for entry, size in in_cache.items()])
@@ -125,11 +203,13 @@ def list_models(as_json: JsonOption = False) -> None:
             entry.licence,
             "model hub" if entry.needs_hub else "Python index",
             f"{entry.parameters / 1e6:.0f} M",
+            str(entry.dimension),
+            "yes" if entry.tried else "no",
             "no" if size is None else f"{round(size / 1e6)} MB",
         )
         for entry, size in in_cache.items()
     ]
-    print_table(["name", "licence", "source", "weights", "in cache"], rows)
+    print_table(["name", "licence", "source", "weights", "dimension", "tried here", "in cache"], rows)
     for entry in in_cache:
         say(f"{entry.name} ({entry.hub_id}): {entry.role}. {entry.description}")
     say("A local folder or any hub id (organisation/name) can be given in place of a name.")

@@ -27,7 +27,10 @@ _LANGUAGE = Annotated[
     str | None, typer.Option(help="What the engine is asked in: om, orm, Oromo …; guessed by default.")
 ]
 _MODEL = Annotated[
-    Path | None, typer.Option(help="Of an index: model that encodes queries, a student or the teacher.")
+    str | None,
+    typer.Option(
+        help="Of an index: model that encodes queries, a student or the teacher: folder, catalogue name or hub id."
+    ),
 ]
 _LEXICON = Annotated[Path | None, typer.Option(help="Of an index: lexicon folder (kivuko lexicon induce).")]
 _METHOD = Annotated[
@@ -192,7 +195,7 @@ def _engine(place: Path) -> Engine | None:
 
 
 def _searcher(
-    index: Path, model: Path | None, lexicon: Path | None, method: str | None, weight: float | None
+    index: Path, model: str | None, lexicon: Path | None, method: str | None, weight: float | None
 ) -> Searcher:
     from kivuko.retrieval.search import Searcher
 
@@ -214,7 +217,7 @@ def _way(engine: Engine, language: Language, method: str | None, weight: float |
     return Way(method, reader, own.weight if weight is None else weight)
 
 
-def _refuse_parts(model: Path | None, lexicon: Path | None) -> None:
+def _refuse_parts(model: str | None, lexicon: Path | None) -> None:
     from kivuko.errors import InputError
 
     if model is not None or lexicon is not None:

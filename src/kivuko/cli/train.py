@@ -51,8 +51,20 @@ def optical(
     bitext: BitextOption = None,
     lowest_score: LowestScoreOption = None,
     teacher: Annotated[
-        Path | None,
-        typer.Option(help="Teacher's model folder; by default one that is trained on English help pages."),
+        str | None,
+        typer.Option(
+            help="Teacher: folder, catalogue name or hub id; by default one that is trained on English help pages."
+        ),
+    ] = None,
+    student: Annotated[
+        str | None,
+        typer.Option(
+            help="What the student starts from, of any architecture, tokenizer and dimension; the teacher by default."
+        ),
+    ] = None,
+    teacher_side: Annotated[
+        str | None,
+        typer.Option(help="What the teacher reads the English side as: document (by default) or query."),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs a step.")] = None,
@@ -88,12 +100,19 @@ def optical(
         "epsilon": epsilon,
         "contrast_weight": contrast,
         "seed": seed,
+        "teacher_side": teacher_side,
     }
     settings = OpticalSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
     pairs = chosen_pairs(bitext, spoken, lowest_score)
     with bars() as progress:
         train_optical(
-            pairs, spoken, teacher or default_teacher(progress), output, settings=settings, progress=progress
+            pairs,
+            spoken,
+            teacher or default_teacher(progress),
+            output,
+            student=student,
+            settings=settings,
+            progress=progress,
         )
     encoder = f" --model {teacher}" if teacher else ""
     say(f"Student for {spoken.name}: {output}")
@@ -197,7 +216,10 @@ def recipe(
         typer.Option(help="System whose negatives of msmarco-hard-negatives.jsonl are taken, such as bm25."),
     ] = None,
     start: Annotated[
-        Path | None, typer.Option(help="Model folder to start from; the English teacher by default.")
+        str | None,
+        typer.Option(
+            help="Model to start from: folder, catalogue name or hub id; the English teacher by default."
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of a stage: optical.steps=500.")
@@ -207,6 +229,7 @@ def recipe(
     """Train with one or several regimes; `kivuko train list` shows them and what each needs."""
     from kivuko.cli.display import bars, reading_bars, say
     from kivuko.languages import resolve
+    from kivuko.models.encoder import folder_of
     from kivuko.training.materials import Draw, EnglishSources, Materials, Sources, most_drawn, needs_of
     from kivuko.training.regimes import Models
     from kivuko.training.stages import check_recipe, run_stages
@@ -244,7 +267,7 @@ def recipe(
         )
     check_recipe(chosen, resources)
     with bars() as progress:
-        first = start or default_teacher(progress)
+        first = folder_of(start or default_teacher(progress))
         models = run_stages(chosen, Models(first, first), resources, output=output, progress=progress)
     say(f"Model for {spoken.name}: {output}")
     say(

@@ -146,15 +146,21 @@ def hold_out(pairs: Sequence[Pair], titles: frozenset[str]) -> tuple[list[Pair],
 
 
 def place_model(model: ModelLike, output: Path) -> Path:
-    """Put a model's folder, as it is, to ``output``; see :func:`place`.
+    """Put a model's folder, as it is, to ``output``, see :func:`place`; a checkpoint of others becomes ours there.
 
     Raises:
-        InputError, UnknownNameError: there is no such model.
+        InputError, UnknownNameError: there is no such model, or it is no late-interaction model.
         StorageError: the disk is full.
     """
     from kivuko.models.encoder import folder_of
 
-    return place(folder_of(model), output, "model")
+    folder = folder_of(model)
+    if is_complete(folder):
+        return place(folder, output, "model")
+    from kivuko.models.adding import add_model
+
+    add_model(folder, output)
+    return output
 
 
 def place(source: Path, output: Path, kind: str) -> Path:
@@ -240,8 +246,9 @@ def _inputs(engine: Engine, parts: LanguageParts) -> str:
     student = None
     if parts.student is not None and engine.index.space is not None:
         from kivuko.models.encoder import folder_of
+        from kivuko.models.identity import model_hash
 
-        student = read_manifest(folder_of(parts.student), "model").hash
+        student = model_hash(folder_of(parts.student))
     return hash_json(
         [
             engine.index.space,

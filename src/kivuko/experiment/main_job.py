@@ -22,7 +22,7 @@ from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.scoring import DEPTH, collection_index
 from kivuko.languages import Language
-from kivuko.models import late_interaction
+from kivuko.models.identity import model_hash
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.ranking import Qrels, Run
@@ -216,7 +216,7 @@ def _step(progress: Progress | None, label: str, work: Callable[[], Path]) -> Pa
 
 
 def _hashes(model: Path, index: Path) -> str:
-    return hash_json([read_manifest(model, late_interaction.KIND).hash, read_manifest(index, "index").hash])
+    return hash_json([model_hash(model), read_manifest(index, "index").hash])
 
 
 def _run_name(split: str, system: str) -> str:

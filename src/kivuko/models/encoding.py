@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from kivuko.artifact import read_manifest
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.models.late_interaction import uses_bfloat16
-from kivuko.models.loading import EXPORTED, check_folder, is_exported
+from kivuko.models.layout import EXPORTED, check_folder, is_exported
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
 if TYPE_CHECKING:
@@ -72,18 +73,22 @@ def encode(
     pooling: float = 1.0,
     progress: Progress | None = None,
     label: str = "encoding",
+    max_length: int | None = None,
     tokens_a_batch: int = TOKENS_A_BATCH,
 ) -> TokenVectors:
-    """Content-token vectors of texts; special tokens are left out and long texts are cut.
+    """Vectors of the tokens that count, those of sentence-transformers' ``encode_query`` and ``encode_document``.
+
+    What counts is the model's to say: with Kivuko's own, tokens of content alone. Long texts are cut.
 
     Args:
         encoder: from :func:`open_encoder`, or one in training.
         texts: any number of texts; one without content tokens gets none.
-        task: the side the texts stand on.
+        task: the side the texts stand on: their prompt, their length, and which of their tokens count.
         pooling: how many tokens of a document become one vector on average, 1 to 16: tokens of like direction are
             grouped by Ward's method, and each group is its mean.
         progress: a rich display to add a bar to.
         label: what the bar says.
+        max_length: pieces read of each text, see :func:`kivuko.models.late_interaction.length_limit`.
         tokens_a_batch: tokens encoded at once, pads included; a longer text is a batch of its own.
 
     Returns:
@@ -106,15 +111,14 @@ def encode(
         )
     if isinstance(encoder, torch.nn.Module):
         encoder.eval()  # one in training drops weights at random
-    limit = late_interaction.length_limit(encoder)
-    lengths = [min(len(ids), limit) for ids in late_interaction.pieces_of(encoder, texts)]
+    limit = late_interaction.length_limit(encoder, task, max_length)
+    lengths = [min(len(ids), limit) for ids in late_interaction.pieces_of(encoder, texts, task)]
     found: list[Any] = [None] * len(texts)
     bar = progress.add_task(label, total=len(texts)) if progress else None
 
     def vectors_of(chosen: list[int]) -> _Vectors:
-        autocast = torch.autocast(encoder.device.type, torch.bfloat16, enabled=_multiplies_float32(encoder))
-        with torch.inference_mode(), autocast:
-            vectors = batch_vectors(encoder, [texts[text] for text in chosen], task)
+        with torch.inference_mode(), _in_bfloat16(encoder):
+            vectors = batch_vectors(encoder, [texts[text] for text in chosen], task, max_length)
             return [pooled(own.float().cpu(), pooling).numpy().astype(np.float16) for own in vectors]
 
     together = list(batches(lengths, tokens_a_batch))
@@ -156,17 +160,30 @@ def batches(lengths: Sequence[int], tokens_a_batch: int) -> Iterator[list[int]]:
         yield chosen
 
 
-def batch_vectors(encoder: TokenEncoder, texts: list[str], task: Task) -> list[Tensor]:
-    """[content tokens, dim] of each text, all encoded at once."""
+def batch_vectors(
+    encoder: TokenEncoder, texts: list[str], task: Task, max_length: int | None = None
+) -> list[Tensor]:
+    """[tokens that count, dim] of each text, all encoded at once."""
+    features = encoder(batch_features(encoder, texts, task, max_length=max_length), task=task)
+    masks = features["attention_mask"].bool()
+    return [vectors[mask] for vectors, mask in zip(features["token_embeddings"], masks, strict=True)]
+
+
+def batch_features(
+    encoder: TokenEncoder,
+    texts: list[str],
+    task: Task,
+    *,
+    max_length: int | None = None,
+    offsets: bool = False,
+) -> dict[str, Any]:
+    """See :func:`kivuko.models.late_interaction.features_of`; on the encoder's device."""
     with _tokenizing:
-        features = encoder.preprocess(texts, task=task)
-    features = {
+        features = late_interaction.features_of(encoder, texts, task, max_length=max_length, offsets=offsets)
+    return {
         name: value.to(encoder.device) if isinstance(value, Tensor) else value
         for name, value in features.items()
     }
-    features = encoder(features, task=task)
-    masks = features["attention_mask"].bool()
-    return [vectors[mask] for vectors, mask in zip(features["token_embeddings"], masks, strict=True)]
 
 
 def pooled(vectors: Tensor, factor: float) -> Tensor:
@@ -192,8 +209,74 @@ def check_pooling(pooling: float) -> float:
     return pooling
 
 
-def _multiplies_float32(encoder: TokenEncoder) -> bool:
-    """Whether this is a torch encoder with float32 weights, as in training, where bfloat16 would be faster."""
+@dataclass(frozen=True)
+class ReadText:
+    """One text as a model read it.
+
+    Attributes:
+        vectors: [tokens that count, dim] float16, of unit length.
+        pieces: for each, its characters; ``▁`` for a piece of white space alone, the piece's name where it is none
+            of the text's own (``[CLS]``, a marker, ``[MASK]``).
+        words: for each, the white-space delimited word around it, as a reader would see it, or the same name.
+    """
+
+    vectors: NDArray[np.float16]
+    pieces: list[str]
+    words: list[str]
+
+
+def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None) -> ReadText:
+    """Encode one text and say of each token that counts what it is, from the very pieces and mask that were scored.
+
+    A model that pools tokens by itself is read without its pooling.
+    """
+    features = batch_features(encoder, [text], task, max_length=max_length, offsets=True)
+    offsets = features.pop("offset_mapping")[0].tolist()
+    ids = features["input_ids"][0].tolist()
+    with torch.inference_mode(), _in_bfloat16(encoder):
+        found = _without_pooling(encoder)(features, task=task)
+    kept = found["attention_mask"][0].bool().cpu()
+    vectors = found["token_embeddings"][0].float().cpu()[kept].numpy().astype(np.float16)
+    tokenizer, before = encoder.tokenizer, len(late_interaction.prompt_of(encoder, task))
+    specials = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    pieces, words = [], []
+    for number in kept.nonzero()[:, 0].tolist():
+        # Mask tokens after a query were put there without offsets.
+        begin, end = offsets[number] if number < len(offsets) else (0, 0)
+        if number >= len(offsets) or ids[number] in specials or end <= before > 0:
+            added = tokenizer.added_tokens_decoder.get(ids[number])
+            name = (added.content if added else tokenizer.convert_ids_to_tokens(ids[number])).strip()
+            pieces.append(name)
+            words.append(name)
+        else:
+            begin, end = max(0, begin - before), end - before
+            pieces.append(text[begin:end].strip(" \u200b") or "▁")
+            words.append(_word_around(text, begin, end))
+    return ReadText(vectors, pieces, words)
+
+
+def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
     if not isinstance(encoder, torch.nn.Module):
-        return False
-    return uses_bfloat16() and next(encoder.parameters()).dtype == torch.float32
+        return encoder
+    from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.multi_vector_encoder.modules import BaseTokenPooling
+
+    modules = [module for module in encoder if not isinstance(module, BaseTokenPooling)]
+    return encoder if len(modules) == len(encoder) else MultiVectorEncoder(modules=modules).eval()
+
+
+def _word_around(text: str, start: int, end: int) -> str:
+    while start < end and text[start].isspace():
+        start += 1
+    while start > 0 and not text[start - 1].isspace():
+        start -= 1
+    while end < len(text) and not text[end].isspace():
+        end += 1
+    return text[start:end]
+
+
+def _in_bfloat16(encoder: TokenEncoder) -> torch.autocast:
+    """What multiplies in bfloat16 a torch encoder with float32 weights, as in training, where that is faster."""
+    enabled = isinstance(encoder, torch.nn.Module) and uses_bfloat16()
+    enabled = enabled and next(encoder.parameters()).dtype == torch.float32
+    return torch.autocast(encoder.device.type, torch.bfloat16, enabled=enabled)

@@ -5,26 +5,29 @@ A name is a local folder, one of the catalogue, or an id of the hub, which may b
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
+from logging import ERROR, getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kivuko.artifact import is_complete, read_manifest
 from kivuko.errors import FetchError, InputError, MissingExtraError, UnknownNameError
 from kivuko.models.catalogue import catalogue, find
-from kivuko.models.convert import KIND, convert
+from kivuko.models.convert import convert
+from kivuko.models.layout import check_folder, read_json, transformer_root
 
 if TYPE_CHECKING:
     from sentence_transformers.base.modules import Transformer
 
 
-# Configuration, tokenizers and safetensors; no pickled weights and no code.
-_WANTED = ["*.json", "*.txt", "*.model", "*.spm", "*.safetensors"]
+# Configuration, tokenizers and safetensors, Stanford's settings; no pickled weights and no code. Of BGE-M3's head for
+# token vectors, which is only there pickled, nothing but numbers is read.
+_WANTED = ["*.json", "*.txt", "*.model", "*.spm", "*.safetensors", "artifact.metadata", "colbert_linear.pt"]
 _ANSWER_SECONDS = 10.0
+_MOST_PIECES = 1 << 20
+_AFTER_PADDING = {"roberta", "xlm-roberta", "xlm-roberta-xl", "xmod", "camembert", "mpnet"}
 
 
 def is_hub_id(name: str) -> bool:
@@ -89,18 +92,6 @@ def _without_hub(hub_id: str) -> str:
     return f"connect to the hub, give a local folder, or use one that needs no hub: {', '.join(names)}{hint}"
 
 
-#: What the manifest of an exported model tells of the graph.
-EXPORTED = "onnx"
-TOKENIZER_FILES = (
-    "tokenizer.json",
-    "vocab.txt",
-    "sentencepiece.bpe.model",
-    "spiece.model",
-    "source.spm",
-    "tokenizer.model",
-)
-
-
 def get(name: str | Path) -> Path:
     """Resolve a model name to an ordinary Hugging Face folder, fetching and converting it on first use.
 
@@ -133,41 +124,6 @@ def get(name: str | Path) -> Path:
     return folder
 
 
-def check_folder(folder: Path, *, exported: bool = False) -> None:
-    """Refuse a model folder that lacks something, before a library fails on it in its own words.
-
-    Args:
-        folder: the model's folder.
-        exported: whether one of ``kivuko models export`` will do, which has no weights to train.
-
-    Raises:
-        InputError: configuration, safetensors weights or tokenizer are missing.
-        ArtifactError: the folder is one of ours and a file of it is missing or cut short.
-    """
-    if is_complete(folder):
-        read_manifest(folder, KIND)
-    if is_exported(folder) and not exported:
-        raise InputError(
-            "an exported model cannot be trained or changed, it only reads texts",
-            where=folder,
-            expected="a model with weights (model.safetensors)",
-            remedy="train the model that it was exported from, and export that again",
-        )
-    root = transformer_root(folder)
-    names = sorted(file.name for file in root.iterdir()) if root.is_dir() else []
-    if "config.json" not in names:
-        raise _lacks("configuration", root, "config.json", names)
-    if not is_exported(folder) and not any(name.endswith(".safetensors") for name in names):
-        raise _lacks("weights", root, "model.safetensors (pickled weights are not opened)", names)
-    if not any(name in names for name in TOKENIZER_FILES):
-        raise _lacks("tokenizer", root, f"one of {', '.join(TOKENIZER_FILES)}", names)
-
-
-def is_exported(folder: Path) -> bool:
-    """Whether a folder is one of ``kivuko models export``: a graph for ONNX Runtime in place of weights."""
-    return is_complete(folder) and EXPORTED in read_manifest(folder, KIND).meta
-
-
 def load_transformer(path: Path, max_length: int) -> Transformer:
     """Token vectors: the folder's encoder and tokenizer as a sentence-transformers ``Transformer`` module.
 
@@ -181,8 +137,8 @@ def load_transformer(path: Path, max_length: int) -> Transformer:
     """
     check_folder(path)
     root = transformer_root(path)
-    positions = json.loads((root / "config.json").read_text(encoding="utf-8")).get("max_position_embeddings")
-    if max_length < 3 or (positions is not None and max_length > positions):
+    positions = most_pieces(read_json(root / "config.json"))
+    if max_length < 3 or max_length > positions:
         raise InputError(
             "this encoder cannot take inputs of that length",
             where=path,
@@ -204,9 +160,23 @@ def load_transformer(path: Path, max_length: int) -> Transformer:
     return module
 
 
+def most_pieces(config: Mapping[str, Any]) -> int:
+    """Pieces that an encoder has positions for; RoBERTa's kin number them from the padding's on.
+
+    Args:
+        config: its ``config.json``.
+    """
+    found = config.get("max_position_embeddings") or -1
+    if found < 0:  # relative positions, as of T5
+        return _MOST_PIECES
+    return int(
+        found - config.get("pad_token_id", 1) - 1 if config.get("model_type") in _AFTER_PADDING else found
+    )
+
+
 @contextmanager
 def quiet(*, warnings: bool = True) -> Iterator[None]:
-    """No library progress bars inside the block; without ``warnings``, only errors of transformers are shown.
+    """No library progress bars inside the block; without ``warnings``, only errors of the libraries are shown.
 
     Raises:
         MissingExtraError: sentence-transformers is not installed.
@@ -216,39 +186,16 @@ def quiet(*, warnings: bool = True) -> Iterator[None]:
     from transformers.utils import logging
 
     was_shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    other = getLogger("sentence_transformers")
+    level = other.level
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     if not warnings:
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        other.setLevel(ERROR)
     try:
         yield
     finally:
         logging.set_verbosity(verbosity)
+        other.setLevel(level)
         if was_shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def transformer_root(folder: Path) -> Path:
-    """Where configuration and weights lie: older sentence-transformers folders keep them in a subfolder."""
-    modules = folder / "modules.json"
-    if not modules.is_file():
-        return folder
-    try:
-        return folder / str(json.loads(modules.read_text(encoding="utf-8"))[0]["path"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise InputError(
-            "the model's list of modules cannot be read",
-            where=modules,
-            expected="a JSON list of modules, each with a path",
-            got=repr(error),
-            remedy="save the model again, or give another folder",
-        ) from error
-
-
-def _lacks(part: str, root: Path, expected: str, names: list[str]) -> InputError:
-    return InputError(
-        f"model folder without {part}",
-        where=root,
-        expected=expected,
-        got=", ".join(names) or "an empty folder",
-        remedy="save model and tokenizer into the same folder (save_pretrained), or give another folder",
-    )

@@ -20,27 +20,33 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from kivuko.artifact import MANIFEST, check_replaceable, folder_bytes, read_manifest, write_artifact
+from kivuko.artifact import (
+    MANIFEST,
+    check_replaceable,
+    folder_bytes,
+    is_complete,
+    read_manifest,
+    write_artifact,
+)
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
-from kivuko.models.encoding import batch_vectors
-from kivuko.models.late_interaction import KIND, length_limit, load, space_of
-from kivuko.models.loading import EXPORTED, TOKENIZER_FILES, quiet, transformer_root
+from kivuko.models.compared import sample_texts, vectors_of
+from kivuko.models.identity import model_hash, space_of
+from kivuko.models.late_interaction import KIND, length_limit, load
+from kivuko.models.layout import EXPORTED, TOKENIZER_FILES, modules_of, transformer_root
+from kivuko.models.loading import quiet
 from kivuko.models.token_vectors import Task
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
+    from sentence_transformers.base.modules import Transformer
 
-    from kivuko.models.token_vectors import TokenEncoder
 Precision = Literal["fp32", "int8"]
 GRAPH = "model.onnx"
+_SETTINGS = "config_sentence_transformers.json"
 _LEAST_COSINE = 0.9999
-#: Texts that both models encode; together, so that most have pads, and alone.
-_SENTENCES = "Open the file. Print 12 pages (in colour)! Fungua dirisha jipya? Gabatee bal'isuu; Leihoa itxi."
-_COMPARED = 8
 _COPIED = ("*.json", "*.md", "LICEN[CS]E*", "NOTICE*", *TOKENIZER_FILES)
 #: The first with attention as one operator.
 _OPSET = 23
@@ -55,8 +61,8 @@ class ExportReport:
     Attributes:
         precision: of the graph.
         max_length: pieces of a text that are read, special ones included.
-        cosine_mean, cosine_min: between the token vectors of the original in float32 and of the graph, over texts of
-            several lengths, each with others and alone.
+        cosine_mean, cosine_min: between the token vectors of the original in float32 and of the graph, over queries
+            and documents of several lengths, each with others and alone.
         bytes_before, bytes_after: of the folders' files.
         left_out: files of the original's folder that this one does not have.
     """
@@ -93,12 +99,12 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
     check_replaceable(output, KIND)
     encoder = load(model).cpu()
     _check_modules(encoder, model)
-    manifest = read_manifest(model, KIND)
-    meta: dict[str, Any] = {**manifest.meta, "space": space_of(model)}
+    own = read_manifest(model, KIND).meta if is_complete(model) else {}
+    meta: dict[str, Any] = {**own, "space": space_of(model)}
     limit = length_limit(encoder)
-    texts = _texts(encoder, limit)
-    expected = _vectors(encoder, texts)
-    with write_artifact(output, KIND, parents={"model": manifest.hash}, meta=meta) as building:
+    texts = sample_texts(encoder)
+    expected = vectors_of(encoder, texts)
+    with write_artifact(output, KIND, parents={"model": model_hash(model)}, meta=meta) as building:
         left_out = _copy(model, building)
         if precision == "fp32":
             write_graph(encoder, building / GRAPH)
@@ -106,7 +112,7 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
             with tempfile.TemporaryDirectory(prefix="kivuko-") as folder:
                 dense = write_graph(encoder, Path(folder) / GRAPH, rounded_embeddings=True)
                 quantise(Path(folder) / GRAPH, building / GRAPH, last_kept=dense)
-        cosines = (expected * _vectors(OnnxEncoder(building, limit), texts)).sum(axis=1)
+        cosines = (expected * vectors_of(OnnxEncoder(building, limit), texts)).sum(axis=1)
         if precision == "fp32" and not cosines.min() >= _LEAST_COSINE:
             raise InputError(
                 "the exported graph gives other vectors than this model",
@@ -131,31 +137,15 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
 def _check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
     """Refuse modules that the graph would not have."""
     names = [type(module).__name__ for module in encoder]
-    fits = names[0] == "Transformer" and names[-1] == "MultiVectorMask"
-    fits = fits and set(names[1:-1]) <= {"Normalize", "Dense"}
-    if not fits or encoder[0].query_expansion is not None:
+    fits = names[0] == "Transformer" and names.count("MultiVectorMask") == 1
+    if not fits or not set(names[1:]) <= {"Normalize", "Dense", "MultiVectorMask"}:
         raise InputError(
             "this model has parts that cannot be exported",
             where=model,
-            expected="Transformer, any of Normalize and Dense, MultiVectorMask, and queries that are not expanded",
-            got=", ".join(names) + (" with expanded queries" if encoder[0].query_expansion else ""),
+            expected="Transformer, then any of Normalize and Dense, and one MultiVectorMask",
+            got=", ".join(names),
             remedy="use the model as it is: it is encoded in torch",
         )
-
-
-def _texts(encoder: TokenEncoder, limit: int) -> list[str]:
-    """Of one word up to more than is read."""
-    words = _SENTENCES.split()
-    lengths = np.geomspace(1, limit, _COMPARED).astype(int)
-    return [" ".join((words * limit)[number : number + length]) for number, length in enumerate(lengths)]
-
-
-def _vectors(encoder: TokenEncoder, texts: list[str]) -> np.ndarray[Any, Any]:
-    """[tokens, dim] float64 of all texts encoded together, then of each alone."""
-    with torch.inference_mode():
-        groups = [texts, *([text] for text in texts)]
-        found = [own for group in groups for own in batch_vectors(encoder, group, "document")]
-    return torch.cat(found).double().numpy()
 
 
 def _copy(model: Path, target: Path) -> list[str]:
@@ -268,7 +258,8 @@ class _Graph(torch.nn.Module):
     def __init__(self, encoder: MultiVectorEncoder, rounded_embeddings: bool) -> None:
         super().__init__()
         self.transformer = copy.deepcopy(encoder[0].auto_model).float()
-        self.further = torch.nn.ModuleList(list(encoder)[1:-1])
+        further = [module for module in list(encoder)[1:] if type(module).__name__ != "MultiVectorMask"]
+        self.further = torch.nn.ModuleList(further)
         if getattr(self.transformer, "pooler", None) is not None:
             self.transformer.pooler = None  # of one vector a text
         if rounded_embeddings:
@@ -330,37 +321,65 @@ class OnnxEncoder:
     device = torch.device("cpu")
 
     def __init__(self, folder: Path, max_length: int) -> None:
-        self.max_seq_length: int | None = max_length
         self._session = _session(folder / GRAPH)
         self._mask = _mask(folder)
-        with quiet():
-            from transformers import AutoTokenizer
-
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(
-                transformer_root(folder), local_files_only=True
-            )
+        self._reader = _reader(folder)
+        self.max_seq_length = max_length
+        settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+        self.prompts: dict[str, str] = settings.get("prompts") or {}
+        self.default_prompt_name: str | None = settings.get("default_prompt_name")
         self._mask.resolve_with_tokenizer(self.tokenizer)
+
+    def __getitem__(self, number: Literal[0], /) -> Any:
+        """The module that cuts texts into pieces."""
+        return (self._reader,)[number]
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer of transformers."""
+        return self._reader.tokenizer
+
+    @property
+    def max_seq_length(self) -> int | None:
+        """Pieces of a text that are read where its side has no length of its own."""
+        return self._reader.max_seq_length
+
+    @max_seq_length.setter
+    def max_seq_length(self, pieces: int | None) -> None:
+        self._reader.max_seq_length = pieces
 
     def get_embedding_dimension(self) -> int:
         """Numbers in one token vector."""
         return int(self._session.get_outputs()[0].shape[-1])
 
-    def preprocess(self, inputs: list[str], *, task: Task) -> dict[str, Any]:
-        """Texts as features; both tasks read alike."""
-        return dict(
-            self.tokenizer(
-                inputs, padding=True, truncation=True, max_length=self.max_seq_length, return_tensors="pt"
-            )
-        )
+    def preprocess(self, inputs: list[str], prompt: str | None = None, **options: Any) -> dict[str, Any]:
+        """Texts as features, as the original makes them."""
+        return dict(self._reader.preprocess(inputs, prompt=prompt, **options))
 
     def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
-        """Token vectors, and which of them are of content."""
+        """Token vectors, and which of them count."""
         inputs = {name: features[name].numpy() for name in ("input_ids", "attention_mask")}
         (vectors,) = self._session.run(None, inputs)
         found: dict[str, Any] = self._mask(
             features | {"token_embeddings": torch.from_numpy(vectors)}, task=task
         )
         return found
+
+
+def _reader(folder: Path) -> Transformer:
+    """The original's Transformer without its weights: what it does with texts before they are encoded."""
+    with quiet():
+        from sentence_transformers.base.modules import Transformer
+
+        class Reader(Transformer):
+            def _load_model(self, _path: str, _task: Any, config: Any, *_: Any, **__: Any) -> Any:
+                model = torch.nn.Identity()
+                model.config = config
+                return model
+
+        path = transformer_root(folder).relative_to(folder).as_posix()
+        subfolder = "" if path == "." else path
+        return Reader.load(str(folder), subfolder=subfolder, local_files_only=True)
 
 
 def _session(graph: Path) -> Any:
@@ -387,9 +406,9 @@ def _session(graph: Path) -> Any:
 
 
 def _mask(folder: Path) -> Any:
-    """The module that says which tokens are of content, the last of the original's."""
+    """The module that says which tokens count."""
     with quiet():
         from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
 
-        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        return MultiVectorMask.load(str(folder), subfolder=modules[-1]["path"], local_files_only=True)
+        (path,) = [each["path"] for each in modules_of(folder) if each["type"].endswith("MultiVectorMask")]
+        return MultiVectorMask.load(str(folder), subfolder=path, local_files_only=True)

@@ -94,10 +94,17 @@ class TokenEncoder(Protocol):
     """A ``MultiVectorEncoder`` of sentence-transformers, or :class:`kivuko.models.onnx.OnnxEncoder`.
 
     Attributes:
-        max_seq_length: pieces of a text that are read, special ones included; can be set.
+        prompts: name → what is put before texts; see :func:`kivuko.models.late_interaction.prompt_of`.
+        default_prompt_name: the name of the one that is used where a side has none.
+        max_seq_length: pieces of a text that are read where its side has no length of its own; can be set.
     """
 
     max_seq_length: int | None
+    prompts: dict[str, str]
+    default_prompt_name: str | None
+
+    def __getitem__(self, number: Literal[0], /) -> Any:
+        """The module that cuts texts into pieces, a ``Transformer`` of sentence-transformers."""
 
     @property
     def tokenizer(self) -> Any:
@@ -110,9 +117,10 @@ class TokenEncoder(Protocol):
     def get_embedding_dimension(self) -> int | None:
         """Numbers in one token vector."""
 
-    def preprocess(self, inputs: list[str], *, task: Task) -> dict[str, Any]:
-        """Texts, cut at the limit, as features with ``input_ids`` and ``attention_mask`` [batch, length]."""
+    def preprocess(self, inputs: list[str], prompt: str | None = None, **options: Any) -> dict[str, Any]:
+        """Texts as features with ``input_ids`` and ``attention_mask`` [batch, length]; call
+        :func:`kivuko.models.late_interaction.features_of`, which knows prompt and length."""
 
     def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
         """Features with ``token_embeddings`` [batch, length, dim], unit vectors, and ``attention_mask``
-        [batch, length], which is true for content tokens alone."""
+        [batch, length], which is true for the tokens that count."""

@@ -15,7 +15,10 @@ The smaller one cuts given texts exactly as before. Why nothing changes for a te
   But a word that it cannot write to its end is one unknown piece: what it took on the way is kept too, lest the
   trimmed tokenizer find another way to the end.
 
-Byte-pair encoding is refused: what a merge makes of a text depends on merges that leave no trace in its pieces.
+- *Byte pairs* (GPT-2's and ModernBERT's of bytes, Gemma's and mmBERT's of characters): of the merges that a word
+  allows, the first in the list is done, again and again. With a piece all merges are kept that lead to it, and the
+  pieces on their way: so every merge that was done is there, none is there that was not before, and the first of the
+  fewer is the same one (Sennrich, Haddow & Birch, ACL 2016, arXiv 1508.07909).
 """
 
 from __future__ import annotations
@@ -212,15 +215,16 @@ def tokenizer_body(folder: Path) -> dict[str, Any]:
     """The ``tokenizer.json`` of a folder as plain data, its numbers as they were written.
 
     Raises:
-        InputError: the tokenizer is neither a Unigram nor a WordPiece model.
+        InputError: the tokenizer is no model of Unigram, WordPiece, or byte pairs that are always merged alike.
     """
     body: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    if body["model"].get("type") not in {"Unigram", "WordPiece"}:
+    kind, dropout = body["model"].get("type"), body["model"].get("dropout")
+    if kind not in {"Unigram", "WordPiece", "BPE"} or dropout:
         raise InputError(
             "this tokenizer cannot be trimmed",
             where=folder / FILE,
-            expected="a Unigram model (XLM-R, multilingual-e5) or WordPiece (BERT, MiniLM)",
-            got=body["model"].get("type"),
+            expected="a Unigram model (XLM-R, multilingual-e5), WordPiece (BERT, MiniLM) or byte pairs (ModernBERT)",
+            got=f"{kind}, merged at random" if dropout else kind,
             remedy="start from an encoder of one of these families",
         )
     return body
@@ -243,7 +247,7 @@ def kept_pieces(
     module's head says.
 
     Args:
-        tokenizer: a Unigram or WordPiece tokenizer.
+        tokenizer: one of Unigram, WordPiece or byte pairs.
         body: the same as :func:`tokenizer_body` gives it.
         used: piece id → how often the texts use it.
         texts: the texts that were counted.
@@ -259,6 +263,10 @@ def kept_pieces(
     }
     if model["type"] == "Unigram":
         kept.add(min(range(len(model["vocab"])), key=lambda piece: float(model["vocab"][piece][1])))
+    elif model["type"] == "BPE":
+        if _writes_bytes(body):
+            kept |= {piece for piece, surface in surfaces.items() if len(surface) == 1}
+        kept |= _merged_from(model, kept)
     else:
         unknown = model["vocab"].get(model["unk_token"])
         if used.get(unknown):
@@ -275,6 +283,10 @@ def trim_tokenizer(body: dict[str, Any], kept: Sequence[int]) -> dict[str, Any]:
         model["unk_id"] = new_ids.get(model["unk_id"])
     else:
         model["vocab"] = {piece: new_ids[old] for piece, old in model["vocab"].items() if old in new_ids}
+    if model["type"] == "BPE":
+        model["merges"] = [
+            merge for merge in model["merges"] if all(part in model["vocab"] for part in _merge(model, merge))
+        ]
     trimmed = {**body, "model": model}
     trimmed["added_tokens"] = [{**token, "id": new_ids[token["id"]]} for token in body["added_tokens"]]
     trimmed["post_processor"] = _renumbered(body.get("post_processor"), new_ids.__getitem__)
@@ -316,8 +328,12 @@ def _surfaces(body: dict[str, Any]) -> dict[int, str]:
             piece: surface.removeprefix(BORDER) or surface
             for piece, (surface, _) in enumerate(model["vocab"])
         }
-    prefix = model["continuing_subword_prefix"]
-    return {piece: surface.removeprefix(prefix) or surface for surface, piece in model["vocab"].items()}
+    prefix, suffix = model.get("continuing_subword_prefix") or "", model.get("end_of_word_suffix") or ""
+    starts = {"BPE": BORDER}.get(model["type"], "")
+    return {
+        piece: surface.removeprefix(prefix).removeprefix(starts).removesuffix(suffix) or surface
+        for surface, piece in model["vocab"].items()
+    }
 
 
 def _scripts(used: Mapping[int, int], surfaces: Mapping[int, str]) -> set[str]:
@@ -333,6 +349,34 @@ def _scripts(used: Mapping[int, int], surfaces: Mapping[int, str]) -> set[str]:
 def _script_of_one(surface: str) -> str | None:
     """Script of a piece of one character; None for longer ones."""
     return character_script(surface) if len(surface) == 1 else None
+
+
+def _writes_bytes(body: dict[str, Any]) -> bool:
+    """Whether the characters of the pieces stand for bytes, as GPT-2's do."""
+    return '"ByteLevel"' in json.dumps([body.get("pre_tokenizer"), body.get("decoder")])
+
+
+def _merge(model: dict[str, Any], merge: Any) -> tuple[str, str, str]:
+    """Both pieces of a merge and the one that it makes."""
+    first, second = merge.split(" ") if isinstance(merge, str) else merge
+    return first, second, first + second.removeprefix(model.get("continuing_subword_prefix") or "")
+
+
+def _merged_from(model: dict[str, Any], kept: Iterable[int]) -> set[int]:
+    """The pieces that the merges to some pieces go through, and theirs."""
+    vocabulary = model["vocab"]
+    parts: dict[int, list[int]] = {}
+    for merge in model["merges"]:
+        first, second, made = _merge(model, merge)
+        if made in vocabulary:
+            parts.setdefault(vocabulary[made], []).extend((vocabulary[first], vocabulary[second]))
+    found: set[int] = set()
+    open_ends = list(kept)
+    while open_ends:
+        new = set(parts.get(open_ends.pop(), ())) - found
+        found |= new
+        open_ends += new
+    return found
 
 
 def _on_the_way(tokenizer: Any, model: dict[str, Any], texts: Sequence[str], unknown: int) -> set[int]:

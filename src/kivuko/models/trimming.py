@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,9 +31,12 @@ from kivuko.artifact import (
     write_artifact,
 )
 from kivuko.errors import InputError
+from kivuko.models.compared import TASKS, vectors_of
 from kivuko.models.convert import KIND
-from kivuko.models.late_interaction import space_of
-from kivuko.models.loading import check_folder, load_transformer, quiet, transformer_root
+from kivuko.models.identity import model_hash, space_of
+from kivuko.models.late_interaction import load, pieces_of
+from kivuko.models.layout import LATE_INTERACTION, check_folder, layout_of, transformer_root
+from kivuko.models.loading import load_transformer, quiet
 from kivuko.models.tokenizer import (
     FILE,
     kept_pieces,
@@ -44,13 +47,18 @@ from kivuko.models.tokenizer import (
     trim_tokenizer,
 )
 
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
 WEIGHTS = "model.safetensors"
 HELD_OUT_EVERY = 10
 _COMPARED_TEXTS = 32
 _COMPARED_LENGTH = 128
+#: What adding the same numbers in another order makes of unit vectors, at most.
+_ROUNDING = 1e-4
 _MODULES = {"Transformer", "Pooling", "Normalize", "Dense", "LayerNorm", "Dropout", "MultiVectorMask"}
 """Modules that work on vectors, not on pieces by their numbers."""
-_TEXTS = ("*.json", "*.md", "LICEN[CS]E*", "NOTICE*")
+_TEXTS = ("*.json", "*.md", "LICEN[CS]E*", "NOTICE*", "artifact.metadata", "colbert_linear.*")
 _OF_PIECES = {
     FILE,
     "config.json",
@@ -104,8 +112,8 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
         texts: what shall keep its pieces; better too much than too little, of queries as of documents.
 
     Raises:
-        InputError: the tokenizer is neither Unigram nor WordPiece or not in one file; weights or modules are not of
-            the usual kind; no text has a piece; pieces or vectors of a text would change.
+        InputError: the tokenizer is of another kind than Unigram, WordPiece and byte pairs, or not in one file;
+            weights or modules are not of the usual kind; no text has a piece; pieces or vectors would change.
         ArtifactError: ``output`` holds something else, or ``model`` is ours and damaged.
         StorageError: the disk refused a write.
         MissingExtraError: tokenizers or sentence-transformers is not installed.
@@ -117,15 +125,18 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
     check_replaceable(output, KIND)
     root = transformer_root(model)
     tokenizer, body = open_tokenizer(root), tokenizer_body(root)
+    encoder = load(model) if layout_of(model) in LATE_INTERACTION else None
     texts = list(dict.fromkeys([*texts, *_prompts(model)]))
     before = list(piece_ids(tokenizer, texts))
     used = _counts(before)
     if not used:
         raise InputError("no text to count pieces on", expected="texts with words", got=f"{len(texts)} texts")
     kept = kept_pieces(tokenizer, body, used, texts)
+    if encoder is not None:
+        kept = sorted({*kept, *_pieces_of_reading(encoder)})
     held_out = _changed_when_held_out(tokenizer, body, used, texts)
     new_ids = {old: new for new, old in enumerate(kept)}
-    meta, parents = _descent(model)
+    meta, parents = _descent(model, late_interaction=encoder is not None)
     with write_artifact(output, KIND, parents=parents, meta=meta) as building:
         left_out = copy_parts(model, root, building, new_ids)
         target = building / root.relative_to(model)
@@ -138,7 +149,7 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
         config = renumbered(config, new_ids) | {"vocab_size": len(kept)}
         (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         _check_same_pieces(before, open_tokenizer(target), texts, kept, model)
-        difference = _check_same_vectors(model, building, texts)
+        difference = _check_same_vectors(model, encoder, building, texts)
         report = TrimReport(
             texts=len(texts),
             pieces_before=tokenizer.get_vocab_size(),
@@ -163,8 +174,22 @@ def _prompts(model: Path) -> list[str]:
     return [prompt for prompt in (settings.get("prompts") or {}).values() if prompt]
 
 
-def _descent(model: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def _pieces_of_reading(encoder: MultiVectorEncoder) -> set[int]:
+    """Pieces that a late-interaction model puts before texts or after them, or leaves out of the score."""
+    tokenizer = encoder.tokenizer
+    found = [piece for task in TASKS for piece in pieces_of(encoder, [""], task)[0]]
+    for module in encoder:
+        found += tokenizer.convert_tokens_to_ids(getattr(module, "skiplist_words", []))
+    expansion = encoder[0].query_expansion
+    if expansion is not None and expansion["token"] is not None:
+        found.append(tokenizer.convert_tokens_to_ids(expansion["token"]))
+    return set(found) - {None, tokenizer.unk_token_id}
+
+
+def _descent(model: Path, *, late_interaction: bool) -> tuple[dict[str, Any], dict[str, str]]:
     """Metadata and parents of the copy."""
+    if not is_complete(model) and late_interaction:
+        return {"space": space_of(model)}, {"model": model_hash(model)}
     if not is_complete(model):
         weights = hash_file(transformer_root(model) / WEIGHTS)
         return {"space": None}, {"weights": weights}
@@ -210,16 +235,22 @@ def _check_same_pieces(
             )
 
 
-def _check_same_vectors(model: Path, trimmed: Path, texts: Sequence[str]) -> float:
-    """Greatest difference between the two models' token vectors on some of the texts.
+def _check_same_vectors(
+    model: Path, encoder: MultiVectorEncoder | None, trimmed: Path, texts: Sequence[str]
+) -> float:
+    """Greatest difference between the two models' token vectors on some of the texts, as queries and documents.
 
     Raises:
         InputError: it is more than rounding.
     """
     some = texts[:: max(1, len(texts) // _COMPARED_TEXTS)][:_COMPARED_TEXTS]
-    old, new = (_token_vectors(folder, some) for folder in (model, trimmed))
-    difference = float((old - new).abs().max())
-    allowed = 64 * torch.finfo(old.dtype).eps * max(1.0, float(old.abs().max()))
+    if encoder is None:
+        old, new = (_token_vectors(folder, some) for folder in (model, trimmed))
+        allowed = 64 * torch.finfo(old.dtype).eps * max(1.0, float(old.abs().max()))
+    else:
+        old, new = (torch.from_numpy(vectors_of(each, some)) for each in (encoder, load(trimmed)))
+        allowed = _ROUNDING
+    difference = float((old - new).abs().max()) if old.shape == new.shape else float("inf")
     if not difference <= allowed:
         raise InputError(
             "this model gives texts other vectors when it has fewer pieces",
@@ -232,12 +263,12 @@ def _check_same_vectors(model: Path, trimmed: Path, texts: Sequence[str]) -> flo
 
 
 def _token_vectors(folder: Path, texts: Sequence[str]) -> torch.Tensor:
-    """[pieces of all texts, dim], what the Transformer gives, before other modules."""
+    """[pieces of all texts, dim], what the Transformer gives of each text without and with every prompt."""
     config = json.loads((transformer_root(folder) / "config.json").read_text(encoding="utf-8"))
     length = min(_COMPARED_LENGTH, config.get("max_position_embeddings", _COMPARED_LENGTH))
     with quiet(warnings=False), torch.inference_mode():
         module: Any = load_transformer(folder, length).eval()
-        features = module.preprocess(list(texts))
+        features = module.preprocess([before + text for before in ("", *_prompts(folder)) for text in texts])
         vectors: torch.Tensor = module.auto_model(
             input_ids=features["input_ids"], attention_mask=features["attention_mask"]
         )[0]

@@ -87,10 +87,11 @@ def build_index(
     if model is not None:
         from kivuko.models.encoder import folder_of, space_of
         from kivuko.models.encoding import check_pooling
+        from kivuko.models.identity import model_hash
 
         check_pooling(pooling)
         space = space_of(model)
-        parents["model"] = read_manifest(folder_of(model), "model").hash
+        parents["model"] = model_hash(folder_of(model))
     if is_complete(output):
         former = read_manifest(output, KIND)
         wanted = {"format": FORMAT, **settings}
@@ -165,11 +166,12 @@ def encoded(
     the block they are removed.
     """
     from kivuko.models.encoder import Encoder, folder_of
+    from kivuko.models.identity import model_hash
 
     folder = output.with_name(f".{output.name}.encoding")
     encoder = Encoder.open(model)
     limit = encoder.length
-    key = {"model": read_manifest(folder_of(model), "model").hash}
+    key = {"model": model_hash(folder_of(model))}
     facts = {"max_length": limit, "documents_without_content": 0, "documents_truncated": 0}
     shards = []
     for number, begin in enumerate(range(0, len(documents), DOCUMENTS_A_SHARD)):
@@ -203,7 +205,8 @@ def _texts(
     if split:
         from kivuko.retrieval.passages import passage_spans
 
-        spans = passage_spans(encoder.model, full, max_pieces=encoder.length, overlap=_OVERLAP)
+        overlap = min(_OVERLAP, encoder.length // 4)
+        spans = passage_spans(encoder.model, full, max_pieces=encoder.length, overlap=overlap)
     rows = [(number, *span) for number, own in enumerate(spans) for span in own]
     table = np.array(rows, dtype=np.int32).reshape(-1, 3)
     return [full[number][begin:end] for number, begin, end in rows], table

@@ -103,7 +103,8 @@ def _mean(vectors: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 def explain(index: Index, model: ModelLike, query: str, document_id: str) -> list[Match]:
     """For each content token of a query, the token that MaxSim counted in the document's best passage.
 
-    Where the index keeps pooled tokens, it is the passage's token, by ``model``, nearest to the vector that counted.
+    Where the index keeps pooled tokens, or tokens that ``model`` would cut otherwise, it is the passage's token, by
+    ``model``, nearest to the vector that counted.
 
     Raises:
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
@@ -111,21 +112,21 @@ def explain(index: Index, model: ModelLike, query: str, document_id: str) -> lis
     """
     index.require_space(model)
     encoder = Encoder.open(model)
-    asked = encoder.encode([query], task="query").vectors.astype(np.float32)
-    if not len(asked):
+    asked = encoder.read(query, task="query")
+    if not len(asked.vectors):
         return []
+    query_vectors = asked.vectors.astype(np.float32)
     span, vectors = max(
-        index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
+        index.vectors_of(document_id),
+        key=lambda passage: float((query_vectors @ passage[1].T).max(axis=1).sum()),
     )
     text = index.document(document_id).full_text[slice(*span)]
-    query_words = encoder.words_of_tokens(query)
-    limit = int(index.manifest.meta["max_length"])
-    document_words = encoder.words_of_tokens(text, limit)
-    if index.manifest.meta["pooling"] != 1:
-        tokens = encoder.encode([text], task="document", length=limit).vectors.astype(np.float32)
-        document_words = [document_words[j] for j in (vectors @ tokens.T).argmax(axis=1)]
-    similarity = asked @ vectors.T
+    read = encoder.read(text, task="document", length=int(index.manifest.meta["max_length"]))
+    words = read.words
+    if index.manifest.meta["pooling"] != 1 or encoder.has_own_tokenizer or len(words) != len(vectors):
+        words = [words[j] for j in (vectors @ read.vectors.astype(np.float32).T).argmax(axis=1)]
+    similarity = query_vectors @ vectors.T
     return [
-        Match(word, document_words[j], float(similarity[i, j]))
-        for i, (word, j) in enumerate(zip(query_words, similarity.argmax(axis=1), strict=True))
+        Match(word, words[j], float(similarity[i, j]))
+        for i, (word, j) in enumerate(zip(asked.words, similarity.argmax(axis=1), strict=True))
     ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from kivuko.errors import InputError
+from kivuko.models import late_interaction
 from kivuko.text.normal import WORD_BORDER
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def passage_spans(
     Args:
         encoder: whose tokenizer counts pieces.
         texts: any number.
-        max_pieces: pieces that a passage may have when it stands alone, special ones included; at least 8.
+        max_pieces: pieces that a passage may have when it stands alone, special ones and the model's prompt included;
+            at least 8.
         overlap: pieces that a passage repeats of the one before, at most; below half of ``max_pieces``.
 
     Returns:
@@ -55,15 +57,18 @@ def passage_spans(
         )
     if not texts:
         return []
-    tokenizer: Any = encoder.tokenizer
-    room = max_pieces - tokenizer.num_special_tokens_to_add(pair=False)
     options = {"add_special_tokens": False, "truncation": False, "padding": False, "verbose": False}
-    encoded = tokenizer(list(texts), return_offsets_mapping=True, **options)
+    encoded: Any = encoder.tokenizer(list(texts), return_offsets_mapping=True, **options)
+    # What is read beside a text: special pieces, and those of the model's prompt.
+    room = max_pieces - len(late_interaction.pieces_of(encoder, [""], "document")[0])
+    whole = [len(offsets) + max_pieces - room for offsets in encoded["offset_mapping"]]
+    if late_interaction.prompt_of(encoder, "document"):  # the pieces at its border can be others
+        whole = list(map(len, late_interaction.pieces_of(encoder, texts, "document")))
     found: list[list[Span]] = [[] for _ in texts]
     budgets: dict[int, int] = {}
     for number, offsets in enumerate(encoded["offset_mapping"]):
-        if len(offsets) > room:
-            budgets[number] = room
+        if whole[number] > max_pieces:
+            budgets[number] = max(1, room)
         elif any(end > begin for begin, end in offsets):
             found[number] = [(0, len(texts[number]))]
     # A passage that begins or ends inside a word can have other pieces when it stands alone: then it gets fewer.
@@ -74,12 +79,12 @@ def passage_spans(
         owners = [number for number in budgets for _ in found[number]]
         alone = [texts[number][begin:end] for number in budgets for begin, end in found[number]]
         longest = dict.fromkeys(budgets, 0)
-        for number, ids in zip(owners, tokenizer(alone, **options)["input_ids"], strict=True):
+        for number, ids in zip(owners, late_interaction.pieces_of(encoder, alone, "document"), strict=True):
             longest[number] = max(longest[number], len(ids))
         budgets = {
-            number: max(1, budgets[number] - (length - room))
+            number: max(1, budgets[number] - (length - max_pieces))
             for number, length in longest.items()
-            if length > room and budgets[number] > 1
+            if length > max_pieces and budgets[number] > 1
         }
     return found
 

@@ -11,15 +11,20 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, get_args
 
 import torch
 from datasets import Dataset
 from torch import Tensor, nn
 
+from kivuko.artifact import hash_file
 from kivuko.collections.bitext import Pair
-from kivuko.errors import InputError
+from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import late_interaction
+from kivuko.models.identity import space_of
+from kivuko.models.layout import transformer_root
+from kivuko.models.token_vectors import Task
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job
 from kivuko.training.regimes import Models, Trained
@@ -37,7 +42,7 @@ class AlignedBatch:
 
     Attributes:
         student: [batch, student_tokens, dim], unit vectors of the foreign sides; gradients flow through these.
-        student_mask: [batch, student_tokens], True = keep.
+        student_mask: [batch, student_tokens], True = keep; False for the mask tokens of an expanded query.
         target: [batch, teacher_tokens, dim], the teacher's unit vectors of the English sides.
         target_mask: [batch, teacher_tokens], True = keep.
         english: [batch], ids that are equal for equal English sides.
@@ -148,7 +153,10 @@ class AlignmentLoss(nn.Module, ABC):
         """
         (features,) = sentence_features
         output = self.model(dict(features), task="query")
-        student, student_mask = output["token_embeddings"].float(), output["attention_mask"].bool()
+        student, scored = output["token_embeddings"].float(), output["attention_mask"].bool()
+        # Mask tokens after a query help to score it, but no word of the English side is theirs.
+        expansion = output.get("query_expansion_positions")
+        student_mask = scored if expansion is None else scored & ~expansion.bool()
         target, target_mask = self.teacher.padded(labels.tolist())
         device = student.device
         self.tokens += int(student_mask.sum())
@@ -165,7 +173,7 @@ class AlignmentLoss(nn.Module, ABC):
             if self.contrast_weight:
                 losses["contrast"] = self.contrast_weight * in_batch_contrast(
                     batch.student,
-                    batch.student_mask,
+                    scored,
                     batch.target,
                     batch.target_mask,
                     batch.english,
@@ -182,6 +190,7 @@ class AlignSettings(FitSettings):
         contrast_weight: weight of an in-batch contrast with the teacher beside the regime's own loss.
         contrast_scale: inverse temperature in the contrast.
         english_share: share of every language's examples whose student side is the English text itself, in [0, 1).
+        teacher_side: what a teacher with different queries and documents reads the English side as.
     """
 
     steps: int = 2000
@@ -189,6 +198,7 @@ class AlignSettings(FitSettings):
     contrast_weight: float = 0.0
     contrast_scale: float = 20.0
     english_share: float = 0.0
+    teacher_side: Task = "document"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -196,6 +206,8 @@ class AlignSettings(FitSettings):
             raise InputError(
                 "english_share is out of range", expected="a number from 0 to below 1", got=self.english_share
             )
+        if self.teacher_side not in get_args(Task):
+            raise UnknownNameError("side", self.teacher_side, get_args(Task))
 
 
 def train_aligned(
@@ -219,6 +231,7 @@ def train_aligned(
         InputError: fewer usable pairs than one batch.
     """
     student = late_interaction.load(start.student)
+    _check_dimensions(student, start)
     drawn = draw(resources.bitext, settings.steps * settings.batch_size, settings.seed)
     pairs = [example.item for example in drawn]
     texts = student_texts(drawn, settings.english_share)
@@ -226,11 +239,12 @@ def train_aligned(
         start.teacher,
         [pair.english for pair in pairs],
         max_length=settings.max_length,
+        task=settings.teacher_side,
         progress=job.progress,
     )
-    pieces = [len(ids) for ids in late_interaction.pieces_of(student, texts)]
-    specials = student.tokenizer.num_special_tokens_to_add()
-    usable = [i for i, length in enumerate(cache.lengths) if length > 0 and pieces[i] > specials]
+    pieces = [len(ids) for ids in late_interaction.pieces_of(student, texts, "query")]
+    of_nothing = len(late_interaction.pieces_of(student, [""], "query")[0])
+    usable = [i for i, length in enumerate(cache.lengths) if length > 0 and pieces[i] > of_nothing]
     number = {text: i for i, text in enumerate(sorted({pair.english for pair in pairs}))}
     shared = Shared(
         english=[number[pair.english] for pair in pairs],
@@ -256,7 +270,32 @@ def train_aligned(
             if found
         },
     }
+    if _tokenizer_hash(start.student) != _tokenizer_hash(start.teacher):
+        facts["tokenizer"] = "own"
     return Trained(student, facts)
+
+
+def _check_dimensions(student: MultiVectorEncoder, start: Models) -> None:
+    """Refuse a student whose vectors cannot be compared with the teacher's, before anything is encoded."""
+    if start.student == start.teacher or space_of(start.student) == space_of(start.teacher):
+        return
+    own, other = (
+        late_interaction.dimension(each) for each in (student, late_interaction.load(start.teacher))
+    )
+    if own != other:
+        raise InputError(
+            "student and teacher have vectors of different sizes",
+            where=start.student,
+            expected=f"{other} numbers a token, as {start.teacher} has",
+            got=f"{own}",
+            remedy="give it a layer for the teacher's space: 'kivuko train optical --teacher … --student …' does",
+        )
+
+
+def _tokenizer_hash(model: Path) -> str | None:
+    """Which tokenizer a model has; None where it is in several files."""
+    file = transformer_root(model) / "tokenizer.json"
+    return hash_file(file) if file.is_file() else None
 
 
 def student_texts(drawn: Sequence[Drawn[Pair]], english_share: float) -> list[str]:

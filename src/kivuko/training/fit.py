@@ -25,8 +25,9 @@ from transformers import TrainerCallback
 
 from kivuko.artifact import hash_json, storage_errors, write_atomically
 from kivuko.errors import InputError
-from kivuko.models.late_interaction import device, uses_bfloat16
+from kivuko.models.late_interaction import device, prompt_of, uses_bfloat16
 from kivuko.models.loading import quiet
+from kivuko.models.token_vectors import Task
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -134,6 +135,7 @@ class Job:
             lr_scheduler_type="linear",
             weight_decay=0.01,
             max_length=settings.max_length,
+            prompts=_prompts(encoder, [name for name in dataset.column_names if name != "label"]),
             seed=settings.seed,
             optim="adamw_torch_fused",
             bf16=uses_bfloat16(),
@@ -298,11 +300,20 @@ def _flushed_denormals() -> Iterator[None]:
         torch.set_flush_denormal(not kept)
 
 
+def _prompts(encoder: MultiVectorEncoder, columns: Sequence[str]) -> dict[str, str] | None:
+    """What the model puts before the texts of each column, of which the trainer takes the first for queries."""
+    tasks: list[Task] = ["query" if number == 0 else "document" for number in range(len(columns))]
+    found = {name: prompt_of(encoder, task) for name, task in zip(columns, tasks, strict=True)}
+    return found if any(found.values()) else None
+
+
 def freeze(encoder: MultiVectorEncoder, *, train_word_embeddings: bool) -> None:
     """Train the transformer's layers; keep its embeddings unless asked; switch dropout off."""
     transformer: Any = encoder[0].auto_model
     transformer.requires_grad_(True)
-    transformer.embeddings.requires_grad_(train_word_embeddings)
+    # Most have a module of embeddings and their normalisation; others, word embeddings alone.
+    embeddings = getattr(transformer, "embeddings", None) or transformer.get_input_embeddings()
+    embeddings.requires_grad_(train_word_embeddings)
     # On CPUs scaled-dot-product attention has a slow bfloat16 backward pass; the plain form halves a step's time.
     transformer.set_attn_implementation("eager")
     for module in encoder.modules():

@@ -185,7 +185,7 @@ class MaskedLanguageModelLoss(nn.Module):
         # Sums over all pieces of the products of (1, vector) with (1, vector, word embedding).
         moments = torch.zeros(1 + dim, 1 + 2 * dim, dtype=torch.float64, device=self.words_mean.device)
         for start in range(0, len(chosen), HEAD_BATCH):
-            features = self.model.preprocess(list(chosen[start : start + HEAD_BATCH]), task="query")
+            features = late_interaction.features_of(self.model, chosen[start : start + HEAD_BATCH], "query")
             features = {
                 name: value.to(moments.device)
                 for name, value in features.items()
@@ -221,7 +221,9 @@ def train(start: Models, resources: Resources, settings: MlmSettings, job: Job) 
     centring.centring_layer(encoder)  # refused here what could not be centred after training
     drawn = draw(resources.monolingual, settings.steps * settings.batch_size, settings.seed)
     texts = [example.item for example in drawn]
-    lengths = [min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, texts)]
+    lengths = [
+        min(len(ids), settings.max_length) for ids in late_interaction.pieces_of(encoder, texts, "query")
+    ]
     loss = MaskedLanguageModelLoss(encoder, resources.english_texts)
     job.fit(
         encoder,

@@ -20,14 +20,19 @@ from rich.progress import Progress
 from torch import Tensor
 
 from kivuko import transport
+from kivuko.artifact import check_replaceable
 from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
+from kivuko.models.convert import KIND
+from kivuko.models.encoder import ModelLike, folder_of
+from kivuko.models.layout import check_folder, check_late_interaction
 from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import run_stage
+from kivuko.training.students import student_for
 from kivuko.training.teacher_vectors import TeacherVectors
 
 if TYPE_CHECKING:
@@ -147,22 +152,26 @@ REGIME = Regime(
 def train_optical(
     pairs: Sequence[Pair],
     language: Language,
-    teacher: Path,
+    teacher: ModelLike,
     output: Path,
     *,
+    student: ModelLike | None = None,
     settings: OpticalSettings | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Train a student for one language and write its model folder.
 
-    The student starts as a copy of the teacher; for queries it replaces it, while documents stay as the teacher
-    encoded them, so no index is rebuilt when a language is added.
+    The student starts as a copy of the teacher, or from another model (see :mod:`kivuko.training.students`); for
+    queries it replaces the teacher, while documents stay as that encoded them, so no index is rebuilt when a language
+    is added.
 
     Args:
         pairs: translation pairs, English and the language.
         language: the language of the foreign sides.
-        teacher: a late-interaction model folder of ours.
+        teacher: a late-interaction model: a folder, a name of the catalogue or hub.
         output: the model folder to write; checkpoints lie in the cache until training ends.
+        student: what the student starts from, of any architecture, tokenizer and dimension: a late-interaction model,
+            a dense one or a plain encoder; the teacher itself by default.
         settings: see :class:`OpticalSettings`.
         progress: a rich display for the bars.
 
@@ -171,17 +180,25 @@ def train_optical(
         used, cut and dropped.
 
     Raises:
-        InputError: too few pairs.
-        ArtifactError: ``teacher`` is not one of ours, or ``output`` holds something else.
+        InputError: too few pairs; ``teacher`` is no late-interaction model.
+        ArtifactError: a model is damaged, or ``output`` holds something else.
         StorageError: the disk is full; what was complete stays.
 
     Reference:
         Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566.
     """
+    check_replaceable(output, KIND)
+    taught_by = folder_of(teacher)
+    check_folder(taught_by, exported=student is not None)
+    check_late_interaction(taught_by)
+    begun = taught_by
+    if student is not None:
+        english = [pair.english for pair in pairs]
+        begun = student_for(folder_of(student), taught_by, english, progress=progress)
     models = run_stage(
         REGIME,
         settings or OpticalSettings(),
-        Models(teacher, teacher),
+        Models(begun, taught_by),
         Resources(bitext={language: pairs}),
         output=output,
         progress=progress,

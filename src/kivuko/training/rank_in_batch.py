@@ -150,7 +150,11 @@ def train_to_rank(
             "the pairs have different numbers of hard negatives", expected="one number", got=str(negatives)
         )
     encoder = late_interaction.load(start.student)
-    sides = (late_interaction.pieces_of(encoder, texts) for texts in zip(*pairs, strict=True))
+    queries_of_pairs, *documents_of_pairs = zip(*pairs, strict=True)
+    sides = [
+        late_interaction.pieces_of(encoder, queries_of_pairs, "query"),
+        *(late_interaction.pieces_of(encoder, texts, "document") for texts in documents_of_pairs),
+    ]
     pieces = list(zip(*sides, strict=True))
     # A side without a token to compare would make the loss, and with it every weight, not a number.
     specials = set(encoder.tokenizer.all_special_ids) - {encoder.tokenizer.unk_token_id}

@@ -220,9 +220,12 @@ class ScoreDistillationSettings(AlignSettings):
 def train(start: Models, resources: Resources, settings: ScoreDistillationSettings, job: Job) -> Trained:
     """Imitate the teacher's scores; a batch's candidates are the best document of each of its English sides."""
     encoder = encoding.open_encoder(start.teacher)
-    encoder.max_seq_length = settings.document_length
     pool = encoding.encode(
-        encoder, resources.documents[: settings.documents], task="document", progress=job.progress
+        encoder,
+        resources.documents[: settings.documents],
+        task="document",
+        max_length=settings.document_length,
+        progress=job.progress,
     )
 
     def make_loss(

@@ -28,6 +28,7 @@ from kivuko.artifact import (
 )
 from kivuko.errors import InputError, Interrupted
 from kivuko.models import late_interaction
+from kivuko.models.identity import model_hash
 from kivuko.training.fit import Job, newest_checkpoint
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Resources
@@ -77,6 +78,8 @@ def hashed_settings(stage: Stage) -> dict[str, Any]:
     values = asdict(stage.settings)
     if values.get("similarity") == _CALLED_MAXSIM.get(stage.regime.name, "sum-maxsim"):
         values["similarity"] = "maxsim"
+    if values.get("teacher_side") == "document":
+        del values["teacher_side"]  # there was no other
     return values
 
 
@@ -183,14 +186,14 @@ def run_stage(
 
     Raises:
         InputError: training data is missing or too little.
-        ArtifactError: a start model is not one of ours, or ``output`` holds something else.
+        ArtifactError: a start model is damaged, or ``output`` holds something else.
         StorageError: the disk is full; what was complete stays.
         Interrupted: Ctrl-C; the same call goes on from the newest checkpoint.
     """
     resources.require(regime.needs, regime.name)
     parents = {
-        "start": read_manifest(start.student, late_interaction.KIND).hash,
-        "teacher": read_manifest(start.teacher, late_interaction.KIND).hash,
+        "start": model_hash(start.student),
+        "teacher": model_hash(start.teacher),
         **resources.digest(regime.needs),
     }
     inputs = {"regime": regime.name, "settings": hashed_settings(Stage(regime, settings)), **parents}

@@ -16,12 +16,13 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder, hash_file, hash_json, is_complete, read_manifest
+from kivuko.artifact import cache_folder, hash_json, is_complete
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import InputError
 from kivuko.models import centring, encoding, get, late_interaction
+from kivuko.models.identity import model_hash
 from kivuko.public.collections import FEWEST_WORDS, page_documents, training_titles, unique_paragraphs
 from kivuko.public.help_pages import english_pages
 from kivuko.retrieval.lexical import LexicalIndex
@@ -178,7 +179,7 @@ def untrained_teacher(
         UnknownNameError, FetchError: see ``kivuko.models.get``.
     """
     folder = get(base)
-    base_hash = _hash(folder)
+    base_hash = model_hash(folder)
     inputs = {"base": base_hash, "texts": list(texts) if centred else None, "length": DOCUMENT_LENGTH}
     path = cache_folder() / "teachers" / hash_json(inputs)[:16]
     if is_complete(path):
@@ -226,12 +227,3 @@ def train_teacher(
         label="English teacher",
     )
     return models.student
-
-
-def _hash(folder: Path) -> str:
-    """A model folder's content hash: its manifest's, or that of its files' names and contents."""
-    if is_complete(folder):
-        return read_manifest(folder, late_interaction.KIND).hash
-    return hash_json(
-        sorted([str(f.relative_to(folder)), hash_file(f)] for f in folder.rglob("*") if f.is_file())
-    )

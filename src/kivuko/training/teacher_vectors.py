@@ -18,8 +18,9 @@ from rich.progress import Progress
 from torch import Tensor
 
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
-from kivuko.models import encoding, late_interaction
-from kivuko.models.token_vectors import TokenVectors, pad
+from kivuko.models import encoding
+from kivuko.models.identity import model_hash
+from kivuko.models.token_vectors import Task, TokenVectors, pad
 
 KIND = "teacher-cache"
 TEXTS_PER_SHARD = 4096
@@ -54,35 +55,44 @@ class TeacherVectors:
 
 
 def teacher_vectors(
-    teacher: Path, texts: Sequence[str], *, max_length: int, progress: Progress | None = None
+    teacher: Path,
+    texts: Sequence[str],
+    *,
+    max_length: int,
+    task: Task = "document",
+    progress: Progress | None = None,
 ) -> TeacherVectors:
     """Encode the texts that no shard holds yet, then open all that are needed.
 
     Args:
-        teacher: a late-interaction model folder with a manifest.
+        teacher: a late-interaction model folder.
         texts: English texts, repeats allowed.
         max_length: pieces read of each text, special ones included.
+        task: the side that the teacher reads them as. Queries are not expanded: mask tokens translate nothing.
         progress: a rich display for the bar.
 
     Raises:
-        ArtifactError: the teacher's folder is not a complete model.
+        InputError: the teacher is no late-interaction model.
+        ArtifactError: its folder is damaged.
         StorageError: the cache's disk is full; complete shards stay.
     """
-    space = read_manifest(teacher, late_interaction.KIND).hash
-    folder = cache_folder() / "teacher-cache" / f"{space[:16]}-{max_length}"
+    space = model_hash(teacher)
+    read_as = "" if task == "document" else f"-{task}"
+    folder = cache_folder() / "teacher-cache" / f"{space[:16]}-{max_length}{read_as}"
     keys = [_key(text) for text in texts]
     held = _held(folder)
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
     if missing:
         encoder = encoding.open_encoder(teacher)
-        encoder.max_seq_length = max_length
+        encoder[0].query_expansion = None
         wanted = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
         bar = progress.add_task("teacher vectors", total=len(wanted)) if progress else None
         for start in range(0, len(wanted), TEXTS_PER_SHARD):
             chunk = wanted[start : start + TEXTS_PER_SHARD]
             names = [key for key, _ in chunk]
             with write_artifact(folder / hash_json(names)[:16], KIND, parents={"teacher": space}) as shard:
-                encoding.encode(encoder, [text for _, text in chunk], task="document").save(shard)
+                texts_of_chunk = [text for _, text in chunk]
+                encoding.encode(encoder, texts_of_chunk, task=task, max_length=max_length).save(shard)
                 (shard / "texts.json").write_text(json.dumps(names), encoding="utf-8")
             if progress and bar is not None:
                 progress.advance(bar, len(chunk))

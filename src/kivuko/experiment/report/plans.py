@@ -15,6 +15,7 @@ from kivuko.experiment.report.cells import Measurements, Row, Values
 from kivuko.experiment.report.charts import INK, Chart, rendered
 from kivuko.experiment.scoring import TestBed
 from kivuko.models import encoding, late_interaction
+from kivuko.models.encoding import ReadText
 from kivuko.models.token_vectors import TokenEncoder
 
 #: Pairs of fewer tokens show little, of more cannot be read.
@@ -102,22 +103,17 @@ def plans(models: Mapping[str, tuple[Path, Path]], bed: TestBed, collection: str
 
 def _longest(language: str, readers: Sequence[TokenEncoder], pairs: Sequence[tuple[str, str]]) -> Plan | None:
     """The plan of the longest pair whose sides have between FEWEST and MOST tokens; None without one."""
-    best: tuple[tuple[str, str], list[tuple[str, ...]]] | None = None
+    best: list[ReadText] | None = None
     for pair in pairs:
-        pieces = [
-            tuple(late_interaction.pieces_of_tokens(reader, text))
-            for reader, text in zip(readers, pair, strict=True)
-        ]
-        longer = best is None or sum(map(len, pieces)) > sum(map(len, best[1]))
-        if longer and all(FEWEST <= len(side) <= MOST for side in pieces):
-            best = pair, pieces
+        sides = [encoding.read(reader, text, "query") for reader, text in zip(readers, pair, strict=True)]
+        length = sum(len(side.pieces) for side in sides)
+        longer = best is None or length > sum(len(side.pieces) for side in best)
+        if longer and all(FEWEST <= len(side.pieces) <= MOST for side in sides):
+            best = sides
     if best is None:
         return None
-    texts, (foreign, english) = best
-    vectors = [
-        torch.from_numpy(encoding.encode(reader, [text], task="query").vectors.astype(np.float32))[None]
-        for reader, text in zip(readers, texts, strict=True)
-    ]
+    vectors = [torch.from_numpy(side.vectors.astype(np.float32))[None] for side in best]
+    foreign, english = (tuple(side.pieces) for side in best)
     cost = transport.cosine_cost(*vectors)
     everything = [torch.ones(side.shape[:2], dtype=torch.bool) for side in vectors]
     solved = transport.solve(cost, *map(transport.uniform_marginal, everything), solver="exact")
