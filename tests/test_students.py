@@ -97,7 +97,7 @@ def test_regression_finds_the_layer_of_linear_spaces() -> None:
     x = TokenVectors.stack([text.astype(np.float16) for text in texts], 5)
     y = TokenVectors.stack([(text @ weight + bias).astype(np.float16) for text in texts], 3)
     found, offset = regression(x, y)
-    np.testing.assert_allclose(found.numpy(), weight.T, atol=0.01)
+    np.testing.assert_allclose(found.numpy(), weight.T, rtol=0.02, atol=0.01)
     np.testing.assert_allclose(offset.numpy(), bias, atol=0.01)
     with pytest.raises(InputError, match="no text to compare"):
         regression(TokenVectors.stack([], 5), TokenVectors.stack([], 3))
@@ -108,7 +108,7 @@ def test_sizes_are_compared_before_anything_is_encoded(
 ) -> None:
     from kivuko.training.teacher import untrained_teacher
 
-    wide = untrained_teacher(str(build_base(tmp_path / "base", "bert")), ["open"])
+    wide = untrained_teacher(str(build_base(tmp_path / "base", "bert", positions=192)), ["open"])
     monkeypatch.setattr(encoding, "encode", lambda *_, **__: pytest.fail("something was encoded"))
     with pytest.raises(InputError, match=r"different sizes[\s\S]*16 numbers a token[\s\S]*32"):
         optical.train(

@@ -99,7 +99,7 @@ def add_model(
     check_folder(model)
     layout = layout_of(model)
     if assembly is None:
-        encoder, space = late_interaction.load(model), None if adapter else space_of(model)
+        encoder, space = late_interaction.load(model), space_of(model)
     elif layout in LATE_INTERACTION:
         raise InputError(
             "this is a late-interaction model already",
@@ -171,7 +171,8 @@ def _projection(model: Path, name: str) -> torch.nn.Module:
 
         dense: Any = Dense.load(str(model), subfolder=name, local_files_only=True)
     dense.module_input_name = dense.module_output_name = "token_embeddings"
-    return dense.float()
+    layer: torch.nn.Module = dense.float()
+    return layer
 
 
 def _use_adapter(encoder: MultiVectorEncoder, adapter: str, model: Path) -> None:

@@ -50,8 +50,8 @@ def centring_layer(encoder: MultiVectorEncoder) -> torch.nn.Linear:
         InputError: the encoder has none.
     """
     layer = getattr(encoder[2], "linear", None) if len(encoder) > 2 else None
-    centres = isinstance(layer, torch.nn.Linear) and layer.bias is not None
-    if not centres or layer.in_features != layer.out_features:
+    square = isinstance(layer, torch.nn.Linear) and layer.in_features == layer.out_features
+    if not isinstance(layer, torch.nn.Linear) or not square or layer.bias is None:
         raise InputError(
             "this encoder cannot be centred",
             expected="one assembled with a mean to subtract",

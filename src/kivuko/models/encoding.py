@@ -256,11 +256,11 @@ def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None
 
 
 def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
-    if not isinstance(encoder, torch.nn.Module):
-        return encoder
     from sentence_transformers import MultiVectorEncoder
     from sentence_transformers.multi_vector_encoder.modules import BaseTokenPooling
 
+    if not isinstance(encoder, MultiVectorEncoder):
+        return encoder
     modules = [module for module in encoder if not isinstance(module, BaseTokenPooling)]
     return encoder if len(modules) == len(encoder) else MultiVectorEncoder(modules=modules).eval()
 
@@ -277,6 +277,9 @@ def _word_around(text: str, start: int, end: int) -> str:
 
 def _in_bfloat16(encoder: TokenEncoder) -> torch.autocast:
     """What multiplies in bfloat16 a torch encoder with float32 weights, as in training, where that is faster."""
-    enabled = isinstance(encoder, torch.nn.Module) and uses_bfloat16()
-    enabled = enabled and next(encoder.parameters()).dtype == torch.float32
+    enabled = isinstance(encoder, torch.nn.Module) and uses_bfloat16() and _has_float32_weights(encoder)
     return torch.autocast(encoder.device.type, torch.bfloat16, enabled=enabled)
+
+
+def _has_float32_weights(module: torch.nn.Module) -> bool:
+    return next(module.parameters()).dtype == torch.float32

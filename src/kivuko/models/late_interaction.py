@@ -265,9 +265,9 @@ def length_limit(encoder: TokenEncoder, task: Task = "document", max_length: int
         max_length: what a caller wants read instead; queries that are always expanded to one length keep that.
     """
     reader = encoder[0]
-    expansion = reader.query_expansion if task == "query" else None
     if _has_one_length(encoder, task):
-        return int(expansion["length"])
+        return int(reader.query_expansion["length"])
+    expansion = reader.query_expansion if task == "query" else None
     limit = reader.processing_kwargs.get("text", {}).get("max_length")
     if limit is None:
         own = reader.query_length if task == "query" else reader.document_length

@@ -196,9 +196,9 @@ def _check_code(folder: Path) -> None:
 @names_missing_extra()
 def _has_transformers(model_type: object) -> bool:
     """Whether the installed transformers knows an architecture by itself."""
-    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+    from transformers import CONFIG_MAPPING
 
-    return model_type in CONFIG_MAPPING_NAMES
+    return model_type in CONFIG_MAPPING
 
 
 def _check_shards(root: Path) -> None:

@@ -35,13 +35,12 @@ from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models.compared import sample_texts, vectors_of
 from kivuko.models.identity import model_hash, space_of
 from kivuko.models.late_interaction import KIND, length_limit, load
-from kivuko.models.layout import EXPORTED, TOKENIZER_FILES, modules_of, transformer_root
+from kivuko.models.layout import EXPORTED, TOKENIZER_FILES, layout_of, modules_of, transformer_root
 from kivuko.models.loading import quiet
 from kivuko.models.token_vectors import Task
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
-    from sentence_transformers.base.modules import Transformer
 
 Precision = Literal["fp32", "int8"]
 GRAPH = "model.onnx"
@@ -60,7 +59,7 @@ class ExportReport:
 
     Attributes:
         precision: of the graph.
-        max_length: pieces of a text that are read, special ones included.
+        max_length: pieces of a text that are read where its side has no length of its own, special ones included.
         cosine_mean, cosine_min: between the token vectors of the original in float32 and of the graph, over queries
             and documents of several lengths, each with others and alone.
         bytes_before, bytes_after: of the folders' files.
@@ -82,14 +81,14 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
     Its space is the original's, so that either can search what the other encoded.
 
     Args:
-        model: a model folder of ours.
+        model: a late-interaction model folder.
         output: the folder to write.
         precision: ``"fp32"`` for the original's vectors, ``"int8"`` for a fraction of the time and size on processors
             without instructions for bfloat16. The README of docs/results/encoding has what int8 costs.
 
     Raises:
         InputError: the model has parts that no graph is made of, or the graph gives other vectors in float32.
-        ArtifactError: ``model`` is damaged or does not name its space, or ``output`` holds something else.
+        ArtifactError: ``model`` is damaged, or ``output`` holds something else.
         StorageError: the disk refused a write.
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
     """
@@ -101,17 +100,20 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
     _check_modules(encoder, model)
     own = read_manifest(model, KIND).meta if is_complete(model) else {}
     meta: dict[str, Any] = {**own, "space": space_of(model)}
-    limit = length_limit(encoder)
+    limit = encoder.max_seq_length or length_limit(encoder)
     texts = sample_texts(encoder)
     expected = vectors_of(encoder, texts)
-    with write_artifact(output, KIND, parents={"model": model_hash(model)}, meta=meta) as building:
-        left_out = _copy(model, building)
+    with (
+        tempfile.TemporaryDirectory(prefix="kivuko-") as temporary,
+        write_artifact(output, KIND, parents={"model": model_hash(model)}, meta=meta) as building,
+    ):
+        scratch = Path(temporary)
+        left_out = _copy(_in_own_layout(model, encoder, scratch), building)
         if precision == "fp32":
             write_graph(encoder, building / GRAPH)
         else:
-            with tempfile.TemporaryDirectory(prefix="kivuko-") as folder:
-                dense = write_graph(encoder, Path(folder) / GRAPH, rounded_embeddings=True)
-                quantise(Path(folder) / GRAPH, building / GRAPH, last_kept=dense)
+            dense = write_graph(encoder, scratch / GRAPH, rounded_embeddings=True)
+            quantise(scratch / GRAPH, building / GRAPH, last_kept=dense)
         cosines = (expected * vectors_of(OnnxEncoder(building, limit), texts)).sum(axis=1)
         if precision == "fp32" and not cosines.min() >= _LEAST_COSINE:
             raise InputError(
@@ -132,6 +134,15 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
         )
         meta[EXPORTED] = asdict(report)
     return report
+
+
+def _in_own_layout(model: Path, encoder: MultiVectorEncoder, scratch: Path) -> Path:
+    """The folder itself, or for another layout than sentence-transformers' a copy in that."""
+    if layout_of(model) == "sentence-transformers":
+        return model
+    with quiet():
+        encoder.save_pretrained(str(scratch / "model"), create_model_card=False)
+    return scratch / "model"
 
 
 def _check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
@@ -166,7 +177,7 @@ def write_graph(encoder: MultiVectorEncoder, file: Path, *, rounded_embeddings: 
     """Write an encoder's graph, all of it but the mask, for batches of any size and length.
 
     Args:
-        encoder: with a Transformer first and a MultiVectorMask last.
+        encoder: with a Transformer first, and a MultiVectorMask after it.
         file: what to write.
         rounded_embeddings: whether the word embeddings are kept as int8, with a scale for each row.
 
@@ -311,7 +322,7 @@ class OnnxEncoder:
 
     Args:
         folder: the exported model.
-        max_length: pieces of a text that are read, special ones included.
+        max_length: pieces of a text that are read where its side has no length of its own, special ones included.
 
     Raises:
         ArtifactError: ONNX Runtime cannot read the graph.
@@ -326,7 +337,7 @@ class OnnxEncoder:
         self._reader = _reader(folder)
         self.max_seq_length = max_length
         settings = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
-        self.prompts: dict[str, str] = settings.get("prompts") or {}
+        self.prompts: dict[str, str | None] = settings.get("prompts") or {}
         self.default_prompt_name: str | None = settings.get("default_prompt_name")
         self._mask.resolve_with_tokenizer(self.tokenizer)
 
@@ -342,7 +353,8 @@ class OnnxEncoder:
     @property
     def max_seq_length(self) -> int | None:
         """Pieces of a text that are read where its side has no length of its own."""
-        return self._reader.max_seq_length
+        pieces: int | None = self._reader.max_seq_length
+        return pieces
 
     @max_seq_length.setter
     def max_seq_length(self, pieces: int | None) -> None:
@@ -366,14 +378,14 @@ class OnnxEncoder:
         return found
 
 
-def _reader(folder: Path) -> Transformer:
+def _reader(folder: Path) -> Any:
     """The original's Transformer without its weights: what it does with texts before they are encoded."""
     with quiet():
         from sentence_transformers.base.modules import Transformer
 
         class Reader(Transformer):
-            def _load_model(self, _path: str, _task: Any, config: Any, *_: Any, **__: Any) -> Any:
-                model = torch.nn.Identity()
+            def _load_model(self, _path: str, _task: Any, config: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+                model: Any = torch.nn.Identity()
                 model.config = config
                 return model
 

@@ -100,7 +100,7 @@ class TokenEncoder(Protocol):
     """
 
     max_seq_length: int | None
-    prompts: dict[str, str]
+    prompts: dict[str, str | None]
     default_prompt_name: str | None
 
     def __getitem__(self, number: Literal[0], /) -> Any:

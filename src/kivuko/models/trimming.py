@@ -34,7 +34,7 @@ from kivuko.errors import InputError
 from kivuko.models.compared import TASKS, vectors_of
 from kivuko.models.convert import KIND
 from kivuko.models.identity import model_hash, space_of
-from kivuko.models.late_interaction import load, pieces_of
+from kivuko.models.late_interaction import load, pieces_of, prompt_of
 from kivuko.models.layout import LATE_INTERACTION, check_folder, layout_of, transformer_root
 from kivuko.models.loading import load_transformer, quiet
 from kivuko.models.tokenizer import (
@@ -126,7 +126,11 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
     root = transformer_root(model)
     tokenizer, body = open_tokenizer(root), tokenizer_body(root)
     encoder = load(model) if layout_of(model) in LATE_INTERACTION else None
-    texts = list(dict.fromkeys([*texts, *_prompts(model)]))
+    own = [prompt_of(encoder, task) for task in TASKS] if encoder is not None else _prompts(model)
+    prompts = list(dict.fromkeys(prompt for prompt in own if prompt))
+    different = list(dict.fromkeys([*texts, *prompts]))
+    # A piece at the border of prompt and text can be another one than where the text begins.
+    texts = list(dict.fromkeys([*different, *(prompt + text for prompt in prompts for text in texts)]))
     before = list(piece_ids(tokenizer, texts))
     used = _counts(before)
     if not used:
@@ -149,9 +153,9 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
         config = renumbered(config, new_ids) | {"vocab_size": len(kept)}
         (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         _check_same_pieces(before, open_tokenizer(target), texts, kept, model)
-        difference = _check_same_vectors(model, encoder, building, texts)
+        difference = _check_same_vectors(model, encoder, building, different)
         report = TrimReport(
-            texts=len(texts),
+            texts=len(different),
             pieces_before=tokenizer.get_vocab_size(),
             pieces_kept=len(kept),
             pieces_used=len(used),
@@ -180,7 +184,8 @@ def _pieces_of_reading(encoder: MultiVectorEncoder) -> set[int]:
     found = [piece for task in TASKS for piece in pieces_of(encoder, [""], task)[0]]
     for module in encoder:
         found += tokenizer.convert_tokens_to_ids(getattr(module, "skiplist_words", []))
-    expansion = encoder[0].query_expansion
+    reader: Any = encoder[0]
+    expansion = reader.query_expansion
     if expansion is not None and expansion["token"] is not None:
         found.append(tokenizer.convert_tokens_to_ids(expansion["token"]))
     return set(found) - {None, tokenizer.unk_token_id}

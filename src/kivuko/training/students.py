@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: English texts that the layer is fitted on, at most.
 _TEXTS = 2000
 #: Weight of the ridge, as a share of the mean variance.
-_RIDGE = 0.1
+_RIDGE = 0.01
 #: Pieces read of a text by a student that is made of an encoder.
 _LENGTH = 160
 
@@ -120,7 +120,7 @@ def _with_layer(encoder: MultiVectorEncoder, weight: Tensor, bias: Tensor) -> Mu
         layer = late_interaction.linear_layer(weight, bias)
         return MultiVectorEncoder(
             modules=[*encoder, layer, Normalize(module_input_name="token_embeddings")],
-            prompts=encoder.prompts,
+            prompts={name: text for name, text in encoder.prompts.items() if text},
             default_prompt_name=encoder.default_prompt_name,
             device=late_interaction.device(),
         ).eval()

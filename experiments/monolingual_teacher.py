@@ -1,0 +1,185 @@
+"""The paper's teacher, a monolingual English model with a multilingual student of another kind, beside the usual one.
+
+    python experiments/monolingual_teacher.py [--threads N]
+
+OPTICAL's teacher knows English alone. Here it is all-MiniLM-L6, whose token vectors are assembled and trained to find
+English help pages as the usual teacher's are; its student is multilingual-e5-small with a layer for its space. A
+second question is answered beside it: whether a teacher that marks queries and documents by prompts should read the
+English side of a pair as a query or as a document. Results: docs/results/monolingual-teacher/.
+
+About two hours and a half on one core; students, teachers and indexes are kept in the cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress
+
+from kivuko.artifact import cache_folder, is_complete
+from kivuko.cli.display import bars
+from kivuko.cli.resources import chosen_pairs
+from kivuko.collections.collection import Collection
+from kivuko.evaluation.measures import evaluate
+from kivuko.evaluation.results import write_results
+from kivuko.experiment.scoring import collection_index
+from kivuko.languages import Language, resolve
+from kivuko.models import get, late_interaction
+from kivuko.models.identity import model_hash
+from kivuko.models.token_vectors import Task
+from kivuko.public.collections import build_collection, collections_for
+from kivuko.retrieval.index import Index
+from kivuko.retrieval.late_interaction import search_late_interaction
+from kivuko.training.optical import OpticalSettings, train_optical
+from kivuko.training.teacher import (
+    BASE,
+    DOCUMENT_LENGTH,
+    SETTINGS,
+    centred_encoder,
+    centring_texts,
+    help_pairs,
+    train_teacher,
+    untrained_teacher,
+    with_hard_negatives,
+)
+
+MONOLINGUAL = "all-minilm-l6-v2"
+PROMPTS = {"query": "query: ", "document": "passage: "}
+MEASURE = "nDCG@10"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A teacher, and how its students are trained.
+
+    Attributes:
+        teacher: its model folder.
+        student: what students start from; the teacher itself where it is None.
+        side: what the teacher reads the English side as.
+    """
+
+    teacher: Path
+    student: str | None = None
+    side: Task = "document"
+
+
+def main() -> None:
+    """Train teachers and students, ask test queries, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--languages", nargs="+", default=["om", "sw"])
+    parser.add_argument("--steps", type=int, default=1000, help="of each student")
+    parser.add_argument("--teacher-steps", type=int, default=SETTINGS.steps)
+    parser.add_argument("--queries", type=int, default=150, help="of each kind, at most")
+    parser.add_argument("--output", type=Path, default=Path("docs/results/monolingual-teacher"))
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    languages = [resolve(name) for name in arguments.languages]
+    settings = OpticalSettings(steps=arguments.steps)
+    rows: list[dict[str, Any]] = []
+    with bars() as progress:
+        chosen = lines(arguments.teacher_steps, progress)
+        for language in languages:
+            pairs = chosen_pairs(None, language)
+            for name, line in chosen.items():
+                student = (
+                    cache_folder() / "monolingual-teacher" / f"{language.tag}-{_slug(name)}-{settings.steps}"
+                )
+                train_optical(
+                    pairs,
+                    language,
+                    line.teacher,
+                    student,
+                    student=line.student,
+                    settings=replace(settings, teacher_side=line.side),
+                    progress=progress,
+                )
+                rows += scores(language, name, line.teacher, student, arguments.queries, progress)
+    write_results(
+        arguments.output,
+        "A monolingual English teacher, and what it reads the English side as",
+        rows,
+        command="python experiments/monolingual_teacher.py",
+        notes=f"""Test queries, at most {arguments.queries} of each kind, asked of students of {settings.steps} steps
+on all public bitext of their language; one seed. The teacher encodes documents, and is asked the English queries.
+
+`e5` is the usual teacher, whose students start as copies of it. `MiniLM` is {MONOLINGUAL}, which knows English alone:
+content tokens, centred, trained on the same English pairs; its student is {BASE} with a layer for its space, which
+starts as a regression between mean token vectors. `MiniLM, untrained` is the same without that training.
+
+`e5 with prompts` marks queries and documents by the prompts that e5 was trained with, as ColBERT does by markers, so
+that the two sides differ; its last words say what it read the English sides of the pairs as.""",
+    )
+
+
+def lines(teacher_steps: int, progress: Progress) -> dict[str, Line]:
+    """Every teacher, trained on the same English pairs, by the name it has in the tables."""
+    pairs = with_hard_negatives(help_pairs())
+    settings = replace(SETTINGS, steps=teacher_steps)
+    plain = untrained_teacher(MONOLINGUAL, centring_texts(), progress=progress)
+    trained = {
+        start: train_teacher(start, pairs, settings=settings, progress=progress)
+        for start in (centred_encoder(progress), plain, with_prompts(progress))
+    }
+    usual, monolingual, prompted = trained.values()
+    return {
+        "e5": Line(usual),
+        "MiniLM": Line(monolingual, BASE),
+        "MiniLM, untrained": Line(plain, BASE),
+        "e5 with prompts, as a document": Line(prompted),
+        "e5 with prompts, as a query": Line(prompted, side="query"),
+    }
+
+
+def with_prompts(progress: Progress) -> Path:
+    """The centred encoder with the prompts of e5."""
+    start = centred_encoder(progress)
+    path = cache_folder() / "monolingual-teacher" / f"prompts-{model_hash(start)[:16]}"
+    if is_complete(path):
+        return path
+    encoder = late_interaction.load(start)
+    encoder.prompts.update(PROMPTS)
+    meta = {
+        "regime": "zero-shot",
+        "base": BASE,
+        "centred": True,
+        "prompts": PROMPTS,
+        "length": DOCUMENT_LENGTH,
+    }
+    return late_interaction.save(
+        encoder, path, space=None, parents={"base": model_hash(get(BASE))}, meta=meta
+    )
+
+
+def scores(
+    language: Language, name: str, teacher: Path, student: Path, most: int, progress: Progress
+) -> list[dict[str, Any]]:
+    """A student's scores on every collection of its language, and its teacher's on the same queries in English."""
+    rows = []
+    for collection_name in collections_for(language):
+        collection = Collection.open(build_collection(language, collection_name))
+        index = Index.open(collection_index(collection, teacher, progress))
+        for kind in collection.query_kinds:
+            queries = dict(sorted(collection.queries(kind, "test").items())[:most])
+            if not queries:
+                continue
+            reader = teacher if kind.startswith("english") else student
+            run = search_late_interaction(index, reader, queries, progress=progress)
+            judged = collection.qrels(kind, "test")
+            qrels = {query: judged[query] for query in queries}
+            summary = evaluate(run, qrels, [MEASURE]).summary(MEASURE)
+            facts = {"collection": collection_name, "language": language.tag, "queries": kind, "system": name}
+            rows.append({**facts, "measure": MEASURE, **vars(summary), "seed": 0})
+    return rows
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(",", "").replace(" ", "-")
+
+
+if __name__ == "__main__":
+    main()
