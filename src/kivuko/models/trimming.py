@@ -128,14 +128,14 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
     encoder = load(model) if layout_of(model) in LATE_INTERACTION else None
     own = [prompt_of(encoder, task) for task in TASKS] if encoder is not None else _prompts(model)
     prompts = list(dict.fromkeys(prompt for prompt in own if prompt))
-    different = list(dict.fromkeys([*texts, *prompts]))
+    texts = list(dict.fromkeys([*texts, *prompts]))
     # A piece at the border of prompt and text can be another one than where the text begins.
-    texts = list(dict.fromkeys([*different, *(prompt + text for prompt in prompts for text in texts)]))
-    before = list(piece_ids(tokenizer, texts))
+    prompted = [prompt + text for prompt in prompts for text in texts]
+    before, before_prompted = (list(piece_ids(tokenizer, each)) for each in (texts, prompted))
     used = _counts(before)
     if not used:
         raise InputError("no text to count pieces on", expected="texts with words", got=f"{len(texts)} texts")
-    kept = kept_pieces(tokenizer, body, used, texts)
+    kept = kept_pieces(tokenizer, body, used + _counts(before_prompted), [*texts, *prompted])
     if encoder is not None:
         kept = sorted({*kept, *_pieces_of_reading(encoder)})
     held_out = _changed_when_held_out(tokenizer, body, used, texts)
@@ -153,9 +153,10 @@ def trim_vocabulary(model: Path, output: Path, texts: Sequence[str]) -> TrimRepo
         config = renumbered(config, new_ids) | {"vocab_size": len(kept)}
         (target / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         _check_same_pieces(before, open_tokenizer(target), texts, kept, model)
-        difference = _check_same_vectors(model, encoder, building, different)
+        _check_same_pieces(before_prompted, open_tokenizer(target), prompted, kept, model)
+        difference = _check_same_vectors(model, encoder, building, texts)
         report = TrimReport(
-            texts=len(different),
+            texts=len(texts),
             pieces_before=tokenizer.get_vocab_size(),
             pieces_kept=len(kept),
             pieces_used=len(used),
