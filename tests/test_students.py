@@ -24,9 +24,11 @@ from kivuko.retrieval.late_interaction import explain, search_late_interaction
 from kivuko.training import optical
 from kivuko.training.fit import Job
 from kivuko.training.optical import OpticalLoss, OpticalSettings, train_optical
+from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
 from kivuko.training.regimes import Models
 from kivuko.training.resources import Resources
 from kivuko.training.students import regression, student_for
+from kivuko.training.teacher import train_teacher
 from kivuko.training.teacher_vectors import teacher_vectors
 from test_checkpoints import assert_same, by_library, in_float32
 from tiny import made_up_pairs
@@ -154,3 +156,29 @@ def test_the_teacher_s_side_is_a_setting(tmp_path: Path) -> None:
     assert not torch.equal(as_documents.padded([0])[0], as_queries.padded([0])[0])
     with pytest.raises(UnknownNameError, match="side"):
         OpticalSettings(teacher_side="both")  # type: ignore[arg-type]
+
+
+def test_regimes_start_from_checkpoints_and_train_with_their_markers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = build_stanford(tmp_path / "model")
+    seen: list[list[int]] = []
+    forward = RankingLoss.forward
+
+    def recorded(self: RankingLoss, features: Any, labels: Tensor) -> Any:
+        features = list(features)
+        seen.extend(each["input_ids"][0, :2].tolist() for each in features)
+        return forward(self, features, labels)
+
+    monkeypatch.setattr(RankingLoss, "forward", recorded)
+    settings = RankingSettings(steps=2, batch_size=4, max_length=24)
+    pairs = [(pair.english, pair.english) for pair in PAIRS]
+    trained = train_teacher(model, pairs, tmp_path / "trained", settings=settings)
+    tokenizer = late_interaction.load(model).tokenizer
+    markers = [tokenizer.convert_tokens_to_ids(["[CLS]", each]) for each in ("[unused0]", "[unused1]")]
+    assert seen == markers * 2
+    texts = [pair.english for pair in PAIRS[:4]]
+    for task in ("query", "document"):
+        found = Encoder.open(trained).encode(texts, task=task)  # type: ignore[arg-type]
+        assert_same(found, by_library(trained, texts, task))  # type: ignore[arg-type]
+    assert late_interaction.space_of(trained) != late_interaction.space_of(model)
