@@ -7,7 +7,7 @@ English help pages as the usual teacher's are; its student is multilingual-e5-sm
 second question is answered beside it: whether a teacher that marks queries and documents by prompts should read the
 English side of a pair as a query or as a document. Results: docs/results/monolingual-teacher/.
 
-About two hours and a half on one core; students, teachers and indexes are kept in the cache.
+About three hours on one core; students, teachers and indexes are kept in the cache.
 """
 
 from __future__ import annotations

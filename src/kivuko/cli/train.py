@@ -88,6 +88,7 @@ def optical(
     from kivuko.languages import resolve
 
     spoken = resolve(language)
+    from kivuko.models.encoder import folder_of, late_interaction_folder
     from kivuko.training.optical import OpticalSettings, train_optical
     from kivuko.training.teacher import default_teacher
 
@@ -103,6 +104,10 @@ def optical(
         "teacher_side": teacher_side,
     }
     settings = OpticalSettings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    if teacher is not None:
+        late_interaction_folder(teacher)
+    if student is not None:
+        folder_of(student)
     pairs = chosen_pairs(bitext, spoken, lowest_score)
     with bars() as progress:
         train_optical(
@@ -229,7 +234,7 @@ def recipe(
     """Train with one or several regimes; `kivuko train list` shows them and what each needs."""
     from kivuko.cli.display import bars, reading_bars, say
     from kivuko.languages import resolve
-    from kivuko.models.encoder import folder_of
+    from kivuko.models.encoder import late_interaction_folder
     from kivuko.training.materials import Draw, EnglishSources, Materials, Sources, most_drawn, needs_of
     from kivuko.training.regimes import Models
     from kivuko.training.stages import check_recipe, run_stages
@@ -237,6 +242,7 @@ def recipe(
 
     spoken = resolve(language)
     set_threads(threads)
+    begun = None if start is None else late_interaction_folder(start)
     chosen = _stages(stages, settings or [])
     _check_marco(chosen, mmarco, msmarco, negatives, negatives_by)
     given = Sources(
@@ -267,7 +273,7 @@ def recipe(
         )
     check_recipe(chosen, resources)
     with bars() as progress:
-        first = folder_of(start or default_teacher(progress))
+        first = begun or default_teacher(progress)
         models = run_stages(chosen, Models(first, first), resources, output=output, progress=progress)
     say(f"Model for {spoken.name}: {output}")
     say(

@@ -152,9 +152,9 @@ def place_model(model: ModelLike, output: Path) -> Path:
         InputError, UnknownNameError: there is no such model, or it is no late-interaction model.
         StorageError: the disk is full.
     """
-    from kivuko.models.encoder import folder_of
+    from kivuko.models.encoder import late_interaction_folder
 
-    folder = folder_of(model)
+    folder = late_interaction_folder(model)
     if is_complete(folder):
         return place(folder, output, "model")
     from kivuko.models.adding import add_model
@@ -249,13 +249,18 @@ def _inputs(engine: Engine, parts: LanguageParts) -> str:
         from kivuko.models.identity import model_hash
 
         student = model_hash(folder_of(parts.student))
+    settings = None
+    if parts.settings is not None:
+        from kivuko.training.regimes import without_later_defaults
+
+        settings = without_later_defaults(asdict(parts.settings))
     return hash_json(
         [
             engine.index.space,
             [[pair.english, pair.foreign] for pair in parts.pairs],
             student,
             None if parts.lexicon is None else {word: dict(of) for word, of in parts.lexicon.entries.items()},
-            None if parts.settings is None else asdict(parts.settings),
+            settings,
         ]
     )
 

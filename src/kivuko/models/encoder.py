@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from kivuko.artifact import is_complete, read_manifest
 from kivuko.models import encoding, late_interaction
 from kivuko.models.convert import KIND
+from kivuko.models.layout import check_folder, check_late_interaction
 from kivuko.models.loading import get
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
@@ -137,6 +138,19 @@ def folder_of(model: ModelLike) -> Path:
         return model.path
     # Folders are checked when they are opened; one of `kivuko models export` has no weights, and reads all the same.
     return Path(model) if Path(model).is_dir() else get(model)
+
+
+def late_interaction_folder(model: ModelLike) -> Path:
+    """Where a model's files are, refused if it is no late-interaction model: to ask before long work, not after it.
+
+    Raises:
+        InputError: it gives one vector a text, or lacks something.
+        UnknownNameError: there is no such model.
+    """
+    folder = folder_of(model)
+    check_folder(folder, exported=True)
+    check_late_interaction(folder)
+    return folder
 
 
 def space_of(model: ModelLike) -> str:

@@ -25,8 +25,7 @@ from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.models.convert import KIND
-from kivuko.models.encoder import ModelLike, folder_of
-from kivuko.models.layout import check_folder, check_late_interaction
+from kivuko.models.encoder import ModelLike, folder_of, late_interaction_folder
 from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
@@ -188,9 +187,7 @@ def train_optical(
         Huang, Yu, Allan, WSDM 2023, arXiv 2301.12566.
     """
     check_replaceable(output, KIND)
-    taught_by = folder_of(teacher)
-    check_folder(taught_by, exported=student is not None)
-    check_late_interaction(taught_by)
+    taught_by = late_interaction_folder(teacher)
     begun = taught_by
     if student is not None:
         english = [pair.english for pair in pairs]

@@ -94,6 +94,11 @@ class Regime:
     reference: str = ""
 
 
+def without_later_defaults(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings without those that once could not be chosen and are as they were then: what was made then counts."""
+    return {name: value for name, value in settings.items() if (name, value) != ("teacher_side", "document")}
+
+
 def find_regime(name: str) -> Regime:
     """The regime called ``name``.
 

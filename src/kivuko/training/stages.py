@@ -30,7 +30,7 @@ from kivuko.errors import InputError, Interrupted
 from kivuko.models import late_interaction
 from kivuko.models.identity import model_hash
 from kivuko.training.fit import Job, newest_checkpoint
-from kivuko.training.regimes import Models, Regime, Slot, Trained
+from kivuko.training.regimes import Models, Regime, Slot, Trained, without_later_defaults
 from kivuko.training.resources import Resources
 
 ORDER = (Slot.ADAPT, Slot.SUPERVISE, Slot.ALIGN)
@@ -75,11 +75,9 @@ _CALLED_MAXSIM = {"bitext-contrastive": "mean-maxsim"}
 
 def hashed_settings(stage: Stage) -> dict[str, Any]:
     """A stage's settings as hashes have them: spelled as they first were, so that what was made then counts."""
-    values = asdict(stage.settings)
+    values = without_later_defaults(asdict(stage.settings))
     if values.get("similarity") == _CALLED_MAXSIM.get(stage.regime.name, "sum-maxsim"):
         values["similarity"] = "maxsim"
-    if values.get("teacher_side") == "document":
-        del values["teacher_side"]  # there was no other
     return values
 
 
