@@ -218,7 +218,7 @@ def test_search_refuses_what_it_cannot_answer(
     stranger = untrained_teacher(str(other_tiny_encoder), ["open"])
     refused = {
         ("search", index, "open", "--model", stranger): "another model's vector space",
-        ("search", index, "open", "--model", tiny_encoder): "which vector space",
+        ("search", index, "open", "--model", tiny_encoder): "not a late-interaction model",
         ("search", index, "open", "--method", "lexicon-bm25", "--model", tiny_teacher): "needs a lexicon",
         ("search", index, "open", "--method", "late-interaction"): "needs a model",
         ("search", index, "open", "--method", "bm26"): "bm25",

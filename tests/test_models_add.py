@@ -11,7 +11,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from checkpoints import WIDTH, build_base, build_dense, build_multi_vector, build_pylate, build_stanford
+from checkpoints import (
+    WIDTH,
+    build_base,
+    build_dense,
+    build_multi_vector,
+    build_pylate,
+    build_stanford,
+    change_config,
+)
 from kivuko.artifact import read_manifest
 from kivuko.cli.main import app
 from kivuko.collections.document import Document
@@ -77,6 +85,29 @@ def test_dense_models_are_assembled_on_demand_alone(tmp_path: Path) -> None:
         add_model(dense, tmp_path / "other", assembly=Assembly(projection="1_Dense"))
     spaces = {late_interaction.space_of(tmp_path / name) for name in ("plain", "centred", "projected")}
     assert len(spaces) == 3
+
+
+def test_a_dense_model_in_half_precision_or_without_all_weights(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    dense = build_dense(tmp_path / "dense")
+    texts = ["open the file", "print a table"]
+    file = dense / "model.safetensors"
+    weights = load_file(file)
+    save_file({name: each.half() for name, each in weights.items()}, file, metadata={"format": "pt"})
+    change_config(dense, dtype="float16")
+    add_model(dense, tmp_path / "half", assembly=Assembly(texts))
+    save_file({name: each.half().float() for name, each in weights.items()}, file, metadata={"format": "pt"})
+    change_config(dense, dtype="float32")
+    add_model(dense, tmp_path / "full", assembly=Assembly(texts))
+    half, full = (
+        Encoder.open(tmp_path / name).encode(texts, task="query").vectors for name in ("half", "full")
+    )
+    np.testing.assert_allclose(half.astype(np.float32), full.astype(np.float32), atol=5e-4)
+    few = {name: each for name, each in weights.items() if "layer.1.output" not in name}
+    save_file(few, file, metadata={"format": "pt"})
+    with pytest.raises(InputError, match="lacks weights of its own architecture"):
+        add_model(dense, tmp_path / "few", assembly=Assembly())
 
 
 def test_a_late_interaction_model_is_not_assembled(tmp_path: Path) -> None:

@@ -54,11 +54,7 @@ class Encoder:
 
     @functools.cached_property
     def space(self) -> str:
-        """The vector space it writes into, see :func:`kivuko.models.late_interaction.space_of`.
-
-        Raises:
-            ArtifactError: the folder does not say.
-        """
+        """The vector space it writes into, see :func:`kivuko.models.identity.space_of`."""
         return late_interaction.space_of(self.path)
 
     @functools.cached_property
@@ -157,6 +153,7 @@ def space_of(model: ModelLike) -> str:
     """The vector space of a model, without opening it.
 
     Raises:
-        ArtifactError: the folder does not say.
+        InputError: it is no late-interaction model.
+        ArtifactError: the folder is ours and damaged.
     """
-    return model.space if isinstance(model, Encoder) else late_interaction.space_of(folder_of(model))
+    return model.space if isinstance(model, Encoder) else late_interaction.space_of(late_interaction_folder(model))

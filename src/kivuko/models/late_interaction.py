@@ -65,7 +65,9 @@ def assemble(
     Raises:
         InputError: the folder lacks something, or ``max_length`` is beyond the encoder's positions.
     """
-    transformer = load_transformer(base, max_length)
+    transformer = load_transformer(base, max_length).float()
+    if not is_complete(base):
+        _complete_weights(transformer.auto_model, transformer_root(base))
     with quiet():
         from sentence_transformers import MultiVectorEncoder
         from sentence_transformers.base.modules import Normalize
@@ -134,9 +136,9 @@ def load(path: Path) -> MultiVectorEncoder:
                 expected="a Transformer with a tokenizer",
                 got=type(encoder[0]).__name__,
             )
-        encoder = encoder.float().eval()
-        if not is_complete(path):
-            _complete_weights(encoder, path)
+    encoder = encoder.float().eval()
+    if not is_complete(path):
+        _complete_weights(encoder[0].auto_model, transformer_root(path))
     _check_lengths(encoder, path)
     return encoder
 
@@ -171,21 +173,21 @@ def _with_head(path: Path, head: Path) -> MultiVectorEncoder:
     return assemble(path, mean=None, max_length=length, head=linear_layer(weight, bias), left_out=[first])
 
 
-def _complete_weights(encoder: MultiVectorEncoder, path: Path) -> None:
+def _complete_weights(transformer: Any, root: Path) -> None:
     """Refuse a checkpoint whose Transformer lacks weights, which the library would draw at random at every load.
 
     Those of the pooler, which token vectors do not need, become 0.
     """
-    transformer: Any = encoder[0].auto_model
-    _, facts = type(transformer).from_pretrained(
-        transformer_root(path), config=transformer.config, local_files_only=True, output_loading_info=True
-    )
+    with quiet(warnings=False):
+        _, facts = type(transformer).from_pretrained(
+            root, config=transformer.config, local_files_only=True, output_loading_info=True
+        )
     missing = sorted(facts["missing_keys"])
     needed = [name for name in missing if "pooler" not in name]
     if needed:
         raise InputError(
             "this checkpoint lacks weights of its own architecture",
-            where=path,
+            where=root,
             expected=f"weights of {type(transformer).__name__}",
             got=f"none for {', '.join(needed[:3])}" + (f" and {len(needed) - 3} more" * (len(needed) > 3)),
             remedy="it may need code of its own, which Kivuko does not run; give another checkpoint",

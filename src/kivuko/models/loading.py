@@ -147,7 +147,7 @@ def load_transformer(path: Path, max_length: int) -> Transformer:
             remedy="choose a max_length in this range",
         )
     offline = {"local_files_only": True}
-    with quiet():
+    with quiet(warnings=False):
         from sentence_transformers.base.modules import Transformer
 
         module: Transformer = Transformer(

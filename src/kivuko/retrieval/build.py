@@ -63,8 +63,9 @@ def build_index(
 
     Raises:
         InputError: no document, or a repeated id; a model that is missing, or that the kind has no use for;
-            ``pooling`` is out of range, or there is no model whose vectors it could pool.
-        ArtifactError: ``model`` does not name its space, or ``output`` holds something else.
+            ``pooling`` is out of range, or there is no model whose vectors it could pool; a model that gives one
+            vector a text.
+        ArtifactError: ``model`` is damaged, or ``output`` holds something else.
         StorageError: the disk is full; a former index at ``output`` stays.
         MissingExtraError: there is a model, and no torch to run it.
     """

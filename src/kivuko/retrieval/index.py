@@ -104,8 +104,8 @@ class Index:
         """Refuse queries of a model whose vectors do not live in this index's space.
 
         Raises:
-            ArtifactError: the index has no vectors, or the model writes into another space or does not say into
-                which.
+            InputError: the model gives one vector a text.
+            ArtifactError: the index has no vectors, or the model writes into another space.
             MissingExtraError: torch is not installed.
         """
         from kivuko.models.encoder import folder_of, space_of
