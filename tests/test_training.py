@@ -219,8 +219,10 @@ def test_folder_of_somebody_else_is_refused_before_training(
     assert batches_seen == []
 
 
-def test_teacher_that_is_not_ours_is_refused(own_cache: Path, tiny_encoder: Path, tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="no complete model"):
+def test_teacher_without_token_vectors_is_refused(
+    own_cache: Path, tiny_encoder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="not a late-interaction model"):
         train_optical(PAIRS, OROMO, tiny_encoder, tmp_path / "om", settings=SHORT)
 
 
