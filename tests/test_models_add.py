@@ -165,7 +165,7 @@ def test_an_engine_takes_a_checkpoint_of_others(tmp_path: Path) -> None:
     assert engine.index.space == late_interaction.space_of(model)
 
 
-@pytest.mark.parametrize("name", ["stanford", "multi-vector"])
+@pytest.mark.parametrize("name", ["stanford", "multi-vector", "multi-vector-modernbert"])
 def test_exported_checkpoints_read_queries_and_documents_as_the_original(tmp_path: Path, name: str) -> None:
     pytest.importorskip("onnxruntime")
     from kivuko.models.onnx import OnnxEncoder, export

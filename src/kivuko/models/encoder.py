@@ -156,4 +156,8 @@ def space_of(model: ModelLike) -> str:
         InputError: it is no late-interaction model.
         ArtifactError: the folder is ours and damaged.
     """
-    return model.space if isinstance(model, Encoder) else late_interaction.space_of(late_interaction_folder(model))
+    return (
+        model.space
+        if isinstance(model, Encoder)
+        else late_interaction.space_of(late_interaction_folder(model))
+    )

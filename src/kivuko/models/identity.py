@@ -92,7 +92,7 @@ def _hashes(folder: Path, names: list[str]) -> dict[str, str]:
             kept[name] = [stamp, digest]
     if kept != known:
         # It is remembered for speed alone.
-        with suppress(StorageError), write_atomically(memory) as temporary:
+        with suppress(StorageError, OSError), write_atomically(memory) as temporary:
             temporary.write_text(json.dumps(kept), encoding="utf-8")
     return found
 

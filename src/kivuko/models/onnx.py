@@ -278,7 +278,12 @@ class _Graph(torch.nn.Module):
             self.transformer.set_input_embeddings(_RoundedRows(rows))
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        found = self.transformer(input_ids=input_ids, attention_mask=attention_mask)
+        places = {}
+        if hasattr(
+            self.transformer, "rotary_emb"
+        ):  # ONNX's operator wants the angles of every text of a batch
+            places["position_ids"] = torch.arange(input_ids.shape[1]).expand(input_ids.shape)
+        found = self.transformer(input_ids=input_ids, attention_mask=attention_mask, **places)
         features: dict[str, Tensor] = {"token_embeddings": found.last_hidden_state}
         for module in self.further:
             features = module(features)
@@ -371,7 +376,14 @@ class OnnxEncoder:
     def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
         """Token vectors, and which of them count."""
         inputs = {name: features[name].numpy() for name in ("input_ids", "attention_mask")}
-        (vectors,) = self._session.run(None, inputs)
+        try:
+            (vectors,) = self._session.run(None, inputs)
+        except Exception as error:  # ONNX Runtime's own have no common base
+            raise InputError(
+                "ONNX Runtime cannot run this model's graph",
+                got=str(error).strip().splitlines()[-1],
+                remedy="use the model that it was exported from: it is encoded in torch",
+            ) from error
         found: dict[str, Any] = self._mask(
             features | {"token_embeddings": torch.from_numpy(vectors)}, task=task
         )
