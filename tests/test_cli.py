@@ -498,6 +498,32 @@ def test_brackets_in_paths_stay(kivuko: Kivuko, documents_file: Path, tmp_path: 
     assert f"{lexicon}: 1 entries" in done.out
 
 
+def test_brackets_in_documents_runs_and_names_stay(kivuko: Kivuko, tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    row = {"id": "[a]", "title": "red [/b] file :smile: \\", "text": "green [/i] :+1:", "[x]": "[/y]"}
+    documents.write_text(json.dumps(row), encoding="utf-8")
+    index = tmp_path / "i[red]"
+    assert kivuko("index", "build", documents, "--output", index, "--kind", "lexical").code == 0
+    found = kivuko("search", index, "green [/i]", "--where", "[x]=[/y]")
+    assert found.code == 0, found.err
+    assert "1. red [/b] file :smile: \\  " in found.out
+    assert "  [a]\n   green [/i] :+1:\n" in found.out
+    assert kivuko("search", index, "green", "--where", "[/z]=1").err.startswith(
+        "error: unknown metadata field '[/z]'"
+    )
+    qrels = tmp_path / "[q].qrels"
+    qrels.write_text("q 0 [a] 1\n", encoding="utf-8")
+    runs = [tmp_path / "run[1].run", tmp_path / "run[red].run"]
+    for run in runs:
+        run.write_text("q Q0 [a] 1 1.0 t\n", encoding="utf-8")
+    scored = kivuko("evaluate", runs[0], qrels, "--against", runs[1])
+    assert scored.code == 0, scored.err
+    assert {line.split()[0] for line in scored.out.splitlines()} >= {"run[1].run", "run[red].run"}
+    # What is being done is said with what was asked for, before that is found to be wrong.
+    built = kivuko("data", "build", "om", "--collection", "[/b]")
+    assert (built.code, built.err.splitlines()[-2]) == (2, "error: unknown collection '[/b]'")
+
+
 @pytest.mark.parametrize(
     ("verb", "where", "expected"),
     [

@@ -73,9 +73,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
-    from rich.markup import escape
-
-    from kivuko.cli.display import console, print_json, say, show_matches
+    from kivuko.cli.display import print_json, say, say_styled, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
     from kivuko.retrieval.filters import parse_filter
@@ -121,17 +119,13 @@ def search(
         return
     if spoken is not None:
         guessed = " (guessed; --language names another)" if language is None else ""
-        console.print(
-            f"[dim]in {spoken.name}{guessed}, by {escape(searcher.described)}[/dim]", highlight=False
-        )
+        say_styled((f"in {spoken.name}{guessed}, by {searcher.described}", "dim"))
     if not hits:
         say("Nothing found: no word of the query leads to a document.")
     for rank, hit in enumerate(hits, start=1):
-        console.print(
-            f"{rank}. [bold]{escape(hit.title)}[/bold]  {hit.score:.3f}  {escape(hit.id)}", highlight=False
-        )
+        say_styled(f"{rank}. ", (hit.title, "bold"), f"  {hit.score:.3f}  {hit.id}")
         if hit.snippet:
-            console.print(f"   [dim]{escape(hit.snippet)}[/dim]", highlight=False)
+            say_styled("   ", (hit.snippet, "dim"))
         if explain:
             show_matches([(match.query_word, match.document_word, match.similarity) for match in hit.matches])
 
