@@ -73,13 +73,14 @@ def _short(value: float) -> str:
 def _show_queries(job: MainJob) -> None:
     """Three test queries, spread over the list, with their best documents and matched tokens."""
     from kivuko.cli.display import say_styled, show_matches
+    from kivuko.models.encoder import Encoder
     from kivuko.ranking import ranked
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.late_interaction import explain
 
     queries = job.collection.queries("title", "test")
     english = job.collection.queries("english-title", "test")
-    run, index = job.run("fusion"), Index.open(job.index)
+    run, index, student = job.run("fusion"), Index.open(job.index), Encoder.open(job.student)
     titles = {document.id: document.title for document in job.collection.documents}
     names = sorted(queries)
     for name in names[len(names) // 6 :: max(1, len(names) // 3)][:3]:
@@ -87,7 +88,7 @@ def _show_queries(job: MainJob) -> None:
         for rank, document in enumerate(ranked(run[name])[:3], start=1):
             mark = "✓" if document == name else " "
             say_styled(f" {mark} {rank}. {titles[document]}")
-        matches = explain(index, job.student, queries[name], ranked(run[name])[0])
+        matches = explain(index, student, queries[name], ranked(run[name])[0])
         show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
 
 
