@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from kivuko.benchmarks.layouts import read_beir, read_documents, read_topics, read_trec, read_tsv_topics
+from kivuko.benchmarks.layouts import read_beir, read_trec, read_tsv_topics
+from kivuko.benchmarks.trec_markup import read_documents, read_topics
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 
@@ -159,7 +161,7 @@ def test_odd_topics_are_refused_by_line(tmp_path: Path, change: Callable[[str], 
 def test_odd_topics_in_columns_are_refused_by_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "topics.tsv").write_text(text)
     with pytest.raises(InputError) as told:
-        list(read_tsv_topics(tmp_path / "topics.tsv"))
+        list(read_tsv_topics(tmp_path / "topics.tsv", DropReport()))
     assert str(told.value.where).endswith("topics.tsv:2")
 
 

@@ -165,7 +165,7 @@ def test_duplicate_ids_name_both_lines(tmp_path: Path) -> None:
 
 
 def test_bad_json_lines_are_refused(tmp_path: Path) -> None:
-    for line in ('{"id": "a", "title": "x"}', '{"id": 1, "title": "x", "text": "y"}', "[1]", "{"):
+    for line in ('{"id": "a", "title": "x"}', '{"id": true, "title": "x", "text": "y"}', "[1]", "{"):
         with pytest.raises(InputError) as caught:
             read_documents(write(tmp_path / "d.jsonl", line + "\n"))
         assert str(caught.value.where).endswith("d.jsonl:1")
