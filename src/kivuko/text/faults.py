@@ -115,8 +115,9 @@ def _no_text(head: bytes, where: str, encoding: str, column: int, byte: int | No
             got=f"U+0000 (a control character) at column {column}",
             remedy=r"is the file damaged? If not, take the NULs out: tr -d '\000' < FILE > NEW",
         )
-    got = f"{other}, as Excel's Unicode text and some programs of Windows are" if other else None
-    got = got or f"byte 0x{byte:02x} at column {column}"
+    got = other or f"byte 0x{byte:02x} at column {column}"
+    if got.startswith("UTF-16"):
+        got += ", which Excel and some programs of Windows call Unicode"
     utf8 = encoding.startswith("utf-8")
     if other is None and not utf8:
         return InputError(
