@@ -5,7 +5,6 @@ from __future__ import annotations
 import bz2
 import json
 import re
-import re
 from pathlib import Path
 
 import pytest

@@ -153,7 +153,10 @@ def test_control_characters_are_refused_or_counted(tmp_path: Path, character: st
     assert len(list(read_monolingual(text, "om", report, unit="line"))) == 1
     assert report.reasons == {"control character": 1}
     jsonl = tmp_path / "d.jsonl"
-    for body in ('{"id": "1", "title": "a%s", "text": ""}', '{"id": "1", "title": "a", "text": "", "m": "%s"}'):
+    for body in (
+        '{"id": "1", "title": "a%s", "text": ""}',
+        '{"id": "1", "title": "a", "text": "", "m": "%s"}',
+    ):
         jsonl.write_text(body % f"\\u{ord(character):04x}", "utf-8")
         with pytest.raises(InputError, match=f"U\\+{ord(character):04X}") as caught:
             read_documents(jsonl)

@@ -102,7 +102,9 @@ def test_half_a_character_anywhere_in_a_document_is_refused_by_line(tmp_path: Pa
 
 def test_whole_numbers_as_ids_are_their_digits(tmp_path: Path) -> None:
     path = tmp_path / "a.ndjson"
-    rows: list[dict[str, Any]] = [{"id": number, "title": "", "text": "x", "year": 2020} for number in (0, -7, 10**20)]
+    rows: list[dict[str, Any]] = [
+        {"id": number, "title": "", "text": "x", "year": 2020} for number in (0, -7, 10**20)
+    ]
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert [document.id for document in read_documents(path)] == ["0", "-7", str(10**20)]
     assert read_documents(path)[0].metadata == {"year": 2020}
@@ -139,7 +141,10 @@ def test_metadata_that_no_json_can_hold_again(tmp_path: Path) -> None:
 
 def test_the_first_field_that_is_there_counts() -> None:
     record = {"id": None, "docid": 7, "text": None, "contents": "x"}
-    assert (id_field(record, ("id", "docid"), "here"), text_field(record, ("text", "contents"), "here")) == ("7", "x")
+    assert (id_field(record, ("id", "docid"), "here"), text_field(record, ("text", "contents"), "here")) == (
+        "7",
+        "x",
+    )
     with pytest.raises(InputError, match="missing"):
         text_field(record, ("body",), "here")
     with pytest.raises(InputError, match="no text"):

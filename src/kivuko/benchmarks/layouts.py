@@ -99,9 +99,9 @@ def read_trec(
 ) -> Parts:
     """A folder with documents, topics and qrels.
 
-    Documents: ``documents.jsonl`` (or ``.ndjson``), ``documents.trec``, or a folder ``documents`` of such files. Topics:
-    ``topics.tsv`` (id, tab, text) or ``topics.txt`` (``<top>``). Judgments: ``qrels.txt``. All
-    may be compressed but the last.
+    Documents: ``documents.jsonl`` or ``.ndjson``, ``documents.trec``, or a folder ``documents`` of such files.
+    Topics: ``topics.tsv`` (id, tab, text) or ``topics.txt`` (``<top>``). Judgments: ``qrels.txt``. All may be
+    compressed but the last.
 
     Args:
         folder: where they are.

@@ -136,7 +136,9 @@ def read_xquad(asked: Iterable[Record], held: Iterable[Record], document_languag
     Raises:
         InputError: a record lacks a field.
     """
-    queries = {id_field(record, ("id",), where): text_field(record, ("question",), where) for where, record in asked}
+    queries = {
+        id_field(record, ("id",), where): text_field(record, ("question",), where) for where, record in asked
+    }
     paragraphs: dict[str, list[str]] = {}
     for where, record in held:
         found = paragraphs.setdefault(text_field(record, ("context",), where), [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -34,8 +34,8 @@ _TOPIC_IDS = ("num", "number", "id", "qid")
 def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[Document]:
     """Documents between ``<DOC>`` and ``</DOC>``; headlines become the title, other fields the text.
 
-    The id is in ``<DOCNO>``, or else in an attribute ``docno``, ``docid`` or ``id`` of ``<DOC>``. Dates, addresses and
-    second numbers are left out; ids, tags and line ends are not text.
+    The id is in ``<DOCNO>``, or else in an attribute ``docno``, ``docid`` or ``id`` of ``<DOC>``. Dates, addresses
+    and second numbers are left out; ids, tags and line ends are not text.
 
     Raises:
         InputError: a document has no id or is not closed, there is none, there is text outside of them, or a line is
@@ -169,19 +169,29 @@ def _plain(text: str) -> str:
     return unescaped(html.unescape(text))
 
 
+def _ends(tags: Sequence[re.Match[str]]) -> list[int | None]:
+    """For each tag the place of the one that closes it; None if none does before another one of its name."""
+    ends: list[int | None] = []
+    following: dict[str, int | None] = {}
+    for place, tag in reversed(list(enumerate(tags))):
+        name = tag[2].lower()
+        ends.append(None if tag[1] else following.get(name))
+        following[name] = place if tag[1] else None
+    return ends[::-1]
+
+
 def _document(element: _Element, language: Language) -> Document:
     kept: dict[str, list[str]] = {"id": [], "title": [], "text": []}
     tags = list(_TAG.finditer(element.content))
-    closed = {tag[2].upper(): place for place, tag in enumerate(tags) if tag[1]}
     inside: list[str] = []
     unclosed, begin = "", 0
-    for place, tag in enumerate(tags):
+    for tag, end in zip(tags, _ends(tags), strict=True):
         _keep(kept, {*inside, unclosed}, element.content[begin : tag.start()])
         name, unclosed, begin = tag[2].upper(), "", tag.end()
         if tag[1] and name in inside:
             del inside[len(inside) - 1 - inside[::-1].index(name) :]
         elif not tag[1] and not tag[0].endswith("/>"):
-            if closed.get(name, -1) > place:
+            if end is not None:
                 inside.append(name)
             else:  # as <P> is written; the next tag ends it
                 unclosed = name
@@ -213,7 +223,7 @@ def _topic_fields(element: _Element) -> dict[str, str]:
     """``num`` and ``title`` of a topic: from their tag to the next tag of any kind."""
     content = f"{element.content}</top>"
     tags = list(_TAG.finditer(content))
-    closed = {tag[2].lower(): place for place, tag in enumerate(tags) if tag[1]}
+    ends = _ends(tags)
     fields: dict[str, str] = {}
     open_until: list[int] = []  # places of the closing tags of the elements around
     _refuse(element, "text before its first field", content[: tags[0].start()])
@@ -227,11 +237,11 @@ def _topic_fields(element: _Element) -> dict[str, str]:
         if name in ("num", "title"):
             if name in fields:
                 _refuse(element, f"<{name}> twice", tag[0])
-            if closed.get(name, -1) > place + 1:
+            if ends[place] not in (None, place + 1):
                 _refuse(element, f"a tag inside of <{name}>", following[0])
             fields[name] = text
-        if closed.get(name, -1) > place:
-            open_until.append(closed[name])
+        if (end := ends[place]) is not None:
+            open_until.append(end)
     return fields
 
 

@@ -28,8 +28,8 @@ def stored_texts(path: Path, report: DropReport) -> Iterator[str]:
     A text that normalisation changes comes as it is and normalised, for Kivuko reads it so and others do not.
 
     Args:
-        path: plain text, tab-separated fields or JSON lines (``.txt``, ``.tsv``, ``.jsonl``, ``.ndjson``, ``.json``), plain or
-            compressed, or an artefact's folder.
+        path: plain text, tab-separated fields or JSON lines (``.txt``, ``.tsv``, ``.jsonl``, ``.ndjson``,
+            ``.json``), plain or compressed, or an artefact's folder.
         report: counts records and lines with text, and what is dropped: those without, and those with a control
             character or half a character.
 
@@ -40,7 +40,9 @@ def stored_texts(path: Path, report: DropReport) -> Iterator[str]:
     for file in _files(path):
         is_json = is_json_lines(file)
         for number, line in lines(file):
-            strings = list(_strings(json_value(line, f"{file}:{number}"))) if is_json and line.strip() else [line]
+            strings = (
+                list(_strings(json_value(line, f"{file}:{number}"))) if is_json and line.strip() else [line]
+            )
             strings = [string for string in strings if string.strip()]
             if not strings:
                 report.drop("no text")

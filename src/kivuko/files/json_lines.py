@@ -90,7 +90,7 @@ def text_field(record: Mapping[str, Any], names: Sequence[str], where: str) -> s
 
 
 def id_field(record: Mapping[str, Any], names: Sequence[str], where: str) -> str:
-    """The first of these fields that a record has and that is not null: text, or a whole number, which stands for its decimal digits.
+    """The first of these fields that a record has and that is not null: text, or a whole number, in decimal digits.
 
     Raises:
         InputError: it has none of them, or something else in it.

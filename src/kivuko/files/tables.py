@@ -13,9 +13,25 @@ from kivuko.languages import resolve
 
 HEADER = "line that names the columns"
 _HEADER_WORDS = frozenset(
-    "id ids docid docno doc document passage pid qid corpus query queries question topic title headline text texts "
-    "content contents body url source src target tgt trg original translation translated sentence sent word term "
-    "phrase language lang foreign score scores margin laser weight probability".split()
+    {
+        *("id", "ids", "docid", "docno", "doc", "document", "passage", "pid", "qid", "corpus", "url"),
+        *(
+            "query",
+            "queries",
+            "question",
+            "topic",
+            "title",
+            "headline",
+            "text",
+            "texts",
+            "content",
+            "contents",
+            "body",
+        ),
+        *("source", "src", "target", "tgt", "trg", "original", "translation", "translated", "foreign"),
+        *("sentence", "sent", "word", "term", "phrase", "language", "lang"),
+        *("score", "scores", "margin", "laser", "weight", "probability"),
+    }
 )
 _BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 # What else separates fields in files that people have, and what it is called.

@@ -48,7 +48,8 @@ def read_bitext_file(
     """The pairs of a file in any of the formats, plain or compressed, one at a time and as they are.
 
     The name decides where it ends in ``.tsv``, ``.tmx``, ``.jsonl``, ``.ndjson`` or ``.json`` (before ``.gz`` and its
-    like), or in one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line does.
+    like), or in one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line
+    does.
 
     Character references are resolved, ``&amp;amp;`` too; how many pairs that changed is counted. Pairs with a control
     character, a NUL or half a character are dropped.
@@ -216,10 +217,11 @@ def stream_pairs(
 ) -> Iterator[Pair]:
     """Pairs from a file in any usual format, one at a time.
 
-    The formats are ``English<TAB>translation``, perhaps with a score before (WikiMatrix, CCMatrix) or behind; TMX; JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs, ``PREFIX.en`` with ``PREFIX.xx``. All may
-    be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a format is told. No file of a
-    publisher could be had while this was written: the readers were tested on small files of our own wording in the
-    documented layouts.
+    The formats are ``English<TAB>translation``, perhaps with a score before (WikiMatrix, CCMatrix) or behind;
+    ``English ||| translation``; TMX; JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs,
+    ``PREFIX.en`` with ``PREFIX.xx``. All may be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a
+    format is told. No file of a publisher could be had while this was written: the readers were tested on small files
+    of our own wording in the documented layouts.
 
     Dropped and counted by reason: empty lines and sides, translations equal to the English, mostly English or
     in the wrong script, lengths that differ by more than a factor of four, and repeated pairs. Of each pair some

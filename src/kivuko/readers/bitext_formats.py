@@ -29,8 +29,8 @@ from rich.progress import Progress
 
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.files.streams import lines, plain_name
 from kivuko.files.json_lines import json_objects
+from kivuko.files.streams import lines, plain_name
 from kivuko.files.tables import HEADER, names_columns, ragged
 from kivuko.languages import Language, resolve
 
@@ -153,11 +153,15 @@ def read_bitext_tsv(
             fields = line.split(separator)
             named = [each for each in map(language_of, map(str.strip, fields)) if each in {ENGLISH, language}]
             both = named in ([ENGLISH, language], [language, ENGLISH])
-            if (both and not any(map(_is_number, fields))) or names_columns(fields, ENGLISH.tag, language.tag):
+            if (both and not any(map(_is_number, fields))) or names_columns(
+                fields, ENGLISH.tag, language.tag
+            ):
                 english_first = named[0] == ENGLISH if both else english_first
                 report.drop(HEADER)
                 continue
-        values = line.split(separator) if separator == "\t" else [each.strip() for each in line.split(separator)]
+        values = (
+            line.split(separator) if separator == "\t" else [each.strip() for each in line.split(separator)]
+        )
         if columns is None:
             columns = _columns(values)
             if columns is not None and columns.score is None and lowest_score is not None:

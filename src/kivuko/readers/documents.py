@@ -84,7 +84,9 @@ def _rows(
 
 
 def _metadata(name: str, value: object, where: str) -> str | int | float | bool:
-    if not isinstance(value, str | int | float | bool) or (isinstance(value, float) and not math.isfinite(value)):
+    if not isinstance(value, str | int | float | bool) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
         raise InputError(
             "this field cannot be metadata",
             where=where,
@@ -123,7 +125,7 @@ def _distinct(
             raise InputError(
                 f"this {kind} has no usable id",
                 where=where,
-                expected="an id without spaces (runs and qrels separate their fields by them) and invisible characters",
+                expected="an id without spaces (runs and qrels separate fields by them) or invisible characters",
                 got=repr(fields[0]),
                 remedy="give each line an id of its own",
             )

@@ -108,8 +108,8 @@ def read_monolingual(
     """Texts of one language from a file or a folder, one at a time.
 
     Args:
-        path: JSON lines (``.jsonl``, ``.ndjson`` or ``.json``; the text in ``text`` or ``content``), a plain-text file
-            (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
+        path: JSON lines (``.jsonl``, ``.ndjson`` or ``.json``; the text in ``text`` or ``content``), a plain-text
+            file (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
             depth, read in the order of their paths. Files with other endings are counted as dropped. A folder of
             ``kivuko data import-text`` is read too.
         language: what the texts should be in.

@@ -38,7 +38,8 @@ def read_tmx(
 
     Text in ``<hi>`` is text; the content of native codes (``bpt ept it ph ut``) is not, and ``<ph>`` becomes a
     space. So do the other codes, and tags that TMX does not have (``<x/>``, ``<g>``), where letters or digits would
-    else be joined to one word. Units without both languages are counted, and those with a ``<tuv>`` without ``<seg>``.
+    else be joined to one word. Units without both languages are counted, and those with a ``<tuv>`` without
+    ``<seg>``.
 
     Raises:
         InputError: not TMX, not well-formed or cut short, an entity is declared or unknown (names
@@ -60,12 +61,14 @@ def read_tmx(
         languages = ", ".join(
             f"{code or 'no code'} ({count:,})" for code, count in units.codes.most_common(12)
         )
+        bare = report.reasons[NO_SEGMENT]
         raise InputError(
             f"no unit has English and {language.name}",
             where=path,
             expected=f"<tuv xml:lang> that mean English and {language.name}, such as en-US and {language.short}",
-            got=f"{languages or 'no text in a <seg>'}; {report.reasons_text}" if report.dropped else languages or "no units",
-            remedy="put the texts into <tuv><seg>…</seg></tuv>" if report.reasons[NO_SEGMENT]
+            got=", ".join(filter(None, (languages, bare and f"{bare:,} × {NO_SEGMENT}"))) or "no units",
+            remedy="put each text into <tuv><seg>…</seg></tuv>"
+            if bare
             else "name the language the file is in",
         )
 
@@ -77,7 +80,9 @@ def _side(sides: dict[str, str | None], language: Language) -> str | None:
 
 def _joined(parts: list[str]) -> str:
     """Text in which codes do not join words: a space where there are letters, marks or digits on both sides."""
-    return _JOINTS.sub(lambda found: found[1] + (" " if all(map(_in_word, found.groups())) else ""), "".join(parts))
+    return _JOINTS.sub(
+        lambda found: found[1] + (" " if all(map(_in_word, found.groups())) else ""), "".join(parts)
+    )
 
 
 def _in_word(character: str) -> bool:

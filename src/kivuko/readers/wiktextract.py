@@ -134,4 +134,3 @@ def _add(reading: Reading, english: str, foreign: str, language: Language, weigh
     reading.rows.append(Translation(english, foreign, weight))
     if weight == GLOSS_WEIGHT:
         reading.changed["of them from glosses"] += 1
-

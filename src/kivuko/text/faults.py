@@ -17,10 +17,15 @@ _CONTROL = re.compile("[\x01-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 HALF, NUL, CONTROL = "half a character", "NUL character", "control character"
 
 # Unicode Standard, section 23.8; that of UTF-32 in little-endian order begins as that of UTF-16.
-_MARKS = ((b"\xff\xfe\0\0", "UTF-32"), (b"\0\0\xfe\xff", "UTF-32"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+_MARKS = (
+    (b"\xff\xfe\0\0", "UTF-32"),
+    (b"\0\0\xfe\xff", "UTF-32"),
+    (b"\xff\xfe", "UTF-16"),
+    (b"\xfe\xff", "UTF-16"),
+)
 _UNMARKED = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
 _PACKED = (
-    (b"PK\x03\x04", "a ZIP archive, an Excel workbook or an OpenDocument file", "unpack it, or save it as text with tabs"),
+    (b"PK\x03\x04", "a ZIP archive, an Excel or OpenDocument file", "unpack it, or save it as text with tabs"),
     (b"\x1f\x8b", "a gzip archive", "unpack it, or let its name end in .gz"),
     (b"BZh", "a bzip2 archive", "unpack it, or let its name end in .bz2"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it, or let its name end in .xz"),
@@ -141,14 +146,16 @@ def _wide_encoding(head: bytes) -> str | None:
     """Which of the encodings with two or four bytes a character this is the beginning of, if one.
 
     Without a byte-order mark it is the one in which most characters are ASCII: text of any script has spaces and line
-    ends. Where the bytes without the NULs are text, they are ASCII characters if every second byte or so is a NUL, and
-    else that text with the odd NUL.
+    ends. Where the bytes without the NULs are text, they are ASCII characters if every second byte or so is a NUL,
+    and else that text with the odd NUL.
     """
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
     try:
-        odd = fault(head.replace(b"\0", b"").decode("utf-8", "strict")) is None and head.count(0) * 3 < len(head)
+        odd = fault(head.replace(b"\0", b"").decode("utf-8", "strict")) is None and head.count(0) * 3 < len(
+            head
+        )
     except UnicodeDecodeError:
         odd = False
     if odd:

@@ -569,8 +569,8 @@ def read_linked(
     """Documents in a language with English ones that are linked to them, though not parallel.
 
     Args:
-        path: ``text<TAB>English text`` lines, or JSON lines (``.jsonl``, ``.ndjson``) of ``{"foreign": …, "english": …}``,
-            plain or compressed.
+        path: ``text<TAB>English text`` lines, or JSON lines (``.jsonl``, ``.ndjson``) of
+            ``{"foreign": …, "english": …}``, plain or compressed.
         report: counts what is kept, lines without text on a side or with a control character, and a first line that
             names the columns.
         language: of the first texts, by whose name their column may be called.
