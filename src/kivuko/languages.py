@@ -109,13 +109,15 @@ def _in_force(spelled: str) -> str:
     A code that CLDR replaces by a language of a region (``prs``, Dari, by ``fa-AF``) is not withdrawn: it stands for
     that variety.
     """
-    import langcodes  # a tenth of a second, for names that the table does not have
+    # They take a tenth of a second, for names that the table does not have.
+    from langcodes import Language as Tag
+    from langcodes.tag_parser import LanguageTagError
 
     try:
-        found = langcodes.Language.get(spelled)
-    except langcodes.LanguageTagError:
+        found = Tag.get(spelled)
+    except LanguageTagError:
         return spelled
-    if found.territory and not langcodes.Language.get(spelled, normalize=False).territory:
+    if found.territory and not Tag.get(spelled, normalize=False).territory:
         return spelled
     return "-".join(filter(None, (found.language, found.script))).casefold() or spelled
 

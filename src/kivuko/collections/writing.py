@@ -206,8 +206,11 @@ def _usable_queries(contents: Contents) -> dict[QuerySet, dict[str, str]]:
         for query, text in queries.items():
             _check_id(query, "query")
             line = " ".join(without_controls(text).split())
-            if not line or (reason := fault(line)):
-                contents.report.drop(f"query with {_a(reason)}" if line else "query without text")
+            if not line:
+                contents.report.drop("query without text")
+                continue
+            if reason := fault(line):
+                contents.report.drop(f"query with {_a(reason)}")
                 continue
             if line != " ".join(text.split()):
                 contents.report.changed["query with control characters, which became spaces"] += 1

@@ -166,7 +166,7 @@ def read_bitext_tsv(
             columns = _columns(values)
             if columns is not None and columns.score is None and lowest_score is not None:
                 raise without_scores(path)
-        if columns is None or len(values) != columns.count:
+        if columns is None or len(values) != columns.fields:
             raise ragged(path, number, line, expected)
         if columns.score is not None and scores_too_low(
             parse_score(values[columns.score], f"{path}:{number}"), lowest_score, report
@@ -179,7 +179,7 @@ def read_bitext_tsv(
 class _Columns(NamedTuple):
     """How many fields a line has, where its two texts begin, and where its score is."""
 
-    count: int
+    fields: int
     first: int
     score: int | None
 

@@ -280,8 +280,11 @@ def _plain(path: Path, report: DropReport, progress: Progress | None) -> Iterato
         texts = [field.strip() for field in line.split("\t")]
         if len(texts) != 3:
             raise malformed(path, number, "three texts: query, positive, negative", line.encode())
-        if not all(texts) or (reason := fault("".join(texts))):
-            report.drop(reason if all(texts) else "empty text")
+        if not all(texts):
+            report.drop("empty text")
+            continue
+        if reason := fault("".join(texts)):
+            report.drop(reason)
             continue
         report.kept += 1
         yield Triple(*texts)
