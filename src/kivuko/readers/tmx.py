@@ -66,7 +66,8 @@ def read_tmx(
             f"no unit has English and {language.name}",
             where=path,
             expected=f"<tuv xml:lang> that mean English and {language.name}, such as en-US and {language.short}",
-            got=", ".join(filter(None, (languages, f"{bare:,} × {NO_SEGMENT}" if bare else ""))) or "no units",
+            got=", ".join(filter(None, (languages, f"{bare:,} × {NO_SEGMENT}" if bare else "")))
+            or "no units",
             remedy="put each text into <tuv><seg>…</seg></tuv>"
             if bare
             else "name the language the file is in",
