@@ -293,6 +293,9 @@ def test_documents_with_attributes_and_ids_there(tmp_path: Path) -> None:
     (tmp_path / "d.trec").write_text(text)
     found = [(each.id, each.title, each.text) for each in read_documents(tmp_path / "d.trec", ENGLISH)]
     assert found == [("AFP_1", "A headline", "here\nFirst."), ("A&2", "", "Second."), ("A3", "", "Third.")]
+    (tmp_path / "d.trec").write_text("<DOC id='x'><DOCID> A4 </DOCID>Fourth.</DOC>")
+    (fourth,) = read_documents(tmp_path / "d.trec", ENGLISH)
+    assert (fourth.id, fourth.text) == ("A4", "Fourth.")
     (tmp_path / "d.trec").write_text(DOCUMENTS.replace("<DOC>", '<DOC id="other">', 1))
     assert next(read_documents(tmp_path / "d.trec", ENGLISH)).id == "LA-1"
 

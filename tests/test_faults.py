@@ -7,6 +7,7 @@ import codecs
 import gzip
 import io
 import lzma
+import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,13 @@ def test_other_files_that_are_no_text(tmp_path: Path) -> None:
     with zipfile.ZipFile(archive, "w") as packed:
         packed.writestr("a.tsv", LATIN)
     raw = LATIN.encode()
+    tape = io.BytesIO()
+    with tarfile.open(fileobj=tape, mode="w") as packed_too:
+        packed_too.addfile(tarfile.TarInfo("a.tsv"), None)
     cases = [
         (archive.getvalue(), "ZIP archive"),
         (gzip.compress(raw), "gzip"),
+        (tape.getvalue(), "tar archive"),
         (bz2.compress(raw), "bzip2"),
         (lzma.compress(raw), "xz"),
         (b"%PDF-1.7\n\xe2\xe3\n", "PDF"),

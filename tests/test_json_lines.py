@@ -78,9 +78,15 @@ def test_counting_takes_any_json_but_nothing_odd(tmp_path: Path) -> None:
 
 def test_a_list_over_the_whole_file_is_told_how_to_become_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    path.write_text('[{"id": "1", "title": "a", "text": "x"}]\n')
-    with pytest.raises(InputError, match="jq -c"):
-        read_documents(path)
+    for text, remedy in [
+        ('[{"id": "1", "title": "a", "text": "x"}]\n', "jq -c '.[]'"),
+        ('[\n {"id": "1", "title": "a", "text": "x"}\n]\n', "jq -c '.[]'"),
+        ('{\n "id": "1", "title": "a", "text": "x"\n}\n', "jq -c . "),
+    ]:
+        path.write_text(text)
+        with pytest.raises(InputError) as caught:
+            read_documents(path)
+        assert remedy in (caught.value.remedy or "")
 
 
 def test_half_a_character_anywhere_in_a_document_is_refused_by_line(tmp_path: Path) -> None:

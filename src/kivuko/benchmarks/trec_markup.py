@@ -21,7 +21,7 @@ from kivuko.languages import Language
 from kivuko.text.normal import unescaped
 
 _TITLES = frozenset({"TITLE", "HEADLINE", "HEAD", "HL"})
-_UNSEEN = frozenset({"DOCNO", "DOCID", "DATE", "DOCTYPE", "LANG", "URL"})
+_UNSEEN = frozenset({"DATE", "DOCTYPE", "LANG", "URL"})
 _TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)[^<>]*>")
 _ATTRIBUTE = re.compile(r"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>]+))""")
 # MS-DOS marks the end of a file with Control-Z.
@@ -34,8 +34,8 @@ _TOPIC_IDS = ("num", "number", "id", "qid")
 def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[Document]:
     """Documents between ``<DOC>`` and ``</DOC>``; headlines become the title, other fields the text.
 
-    The id is in ``<DOCNO>``, or else in an attribute ``docno``, ``docid`` or ``id`` of ``<DOC>``. Dates, addresses
-    and second numbers are left out; ids, tags and line ends are not text.
+    The id is in ``<DOCNO>``, or else in ``<DOCID>``, or else in an attribute ``docno``, ``docid`` or ``id`` of
+    ``<DOC>``. Dates, addresses and second numbers are left out; ids, tags and line ends are not text.
 
     Raises:
         InputError: a document has no id or is not closed, there is none, there is text outside of them, or a line is
@@ -91,6 +91,9 @@ def _elements(path: Path, name: str, encoding: str) -> Iterator[_Element]:
     start, attributes, held = 0, "", ""
     content: list[str] | None = None
     for number, line in encoded_lines(path, encoding):
+        if content is not None and "<" not in line:
+            content.append(line)
+            continue
         rest = held + line
         if content is not None and opening.match(rest.lstrip()):
             break
@@ -181,7 +184,7 @@ def _ends(tags: Sequence[re.Match[str]]) -> list[int | None]:
 
 
 def _document(element: _Element, language: Language) -> Document:
-    kept: dict[str, list[str]] = {"id": [], "title": [], "text": []}
+    kept: dict[str, list[str]] = {"DOCNO": [], "DOCID": [], "title": [], "text": []}
     tags = list(_TAG.finditer(element.content))
     inside: list[str] = []
     unclosed, begin = "", 0
@@ -196,7 +199,7 @@ def _document(element: _Element, language: Language) -> Document:
             else:  # as <P> is written; the next tag ends it
                 unclosed = name
     _keep(kept, {*inside, unclosed}, element.content[begin:])
-    document_id = " ".join(kept["id"]) or _first(element.attributes, _DOCUMENT_IDS)
+    document_id = " ".join(kept["DOCNO"] or kept["DOCID"]) or _first(element.attributes, _DOCUMENT_IDS)
     if not document_id or document_id.split() != [document_id]:
         raise InputError(
             "a document has no number",
@@ -211,8 +214,8 @@ def _keep(kept: dict[str, list[str]], inside: set[str], text: str) -> None:
     text = " ".join(_plain(text).split())
     if not text:
         return
-    if "DOCNO" in inside:
-        kept["id"].append(text)
+    if name := next((name for name in ("DOCNO", "DOCID") if name in inside), None):
+        kept[name].append(text)
     elif _TITLES & inside:
         kept["title"].append(text)
     elif not _UNSEEN & inside:

@@ -19,6 +19,7 @@ from kivuko.files.streams import lines, plain_name
 
 #: Endings of names that are read as JSON lines, before that of a compression.
 JSON_LINES = (".jsonl", ".ndjson", ".json")
+_ELEMENTS = "'.[]'"
 
 
 def is_json_lines(path: Path) -> bool:
@@ -50,7 +51,7 @@ def json_object(line: str, where: str) -> dict[str, Any]:
             where=where,
             expected="one object a line: {…}",
             got=type(value).__name__,
-            remedy="write each element of the list on a line of its own: jq -c '.[]' FILE > NEW"
+            remedy=f"put each object on a line of its own: jq -c {_ELEMENTS} FILE > NEW"
             if isinstance(value, list)
             else None,
         )
@@ -71,12 +72,11 @@ def json_value(line: str, where: str) -> Any:
         got = "hundreds of lists or objects inside each other"
     except ValueError as error:
         got = str(error)
+    remedy = "mend or remove the line; a download that broke off ends in half a line"
+    if line.strip() in ("[", "{", "[{"):
+        remedy = f"put each object on a line of its own: jq -c {'.' if line.strip() == '{' else _ELEMENTS} FILE > NEW"
     raise InputError(
-        "this line is not JSON",
-        where=where,
-        expected="one JSON object a line",
-        got=got,
-        remedy="mend or remove the line; a download that broke off ends in half a line",
+        "this line is not JSON", where=where, expected="one JSON object a line", got=got, remedy=remedy
     )
 
 

@@ -29,6 +29,18 @@ _HEADER_WORDS = frozenset(
             "body",
         ),
         *("source", "src", "target", "tgt", "trg", "original", "translation", "translated", "foreign"),
+        *(
+            "name",
+            "heading",
+            "number",
+            "num",
+            "description",
+            "abstract",
+            "summary",
+            "article",
+            "page",
+            "answer",
+        ),
         *("sentence", "sent", "word", "term", "phrase", "language", "lang"),
         *("score", "scores", "margin", "laser", "weight", "probability"),
     }

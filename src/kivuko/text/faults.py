@@ -108,7 +108,11 @@ def head_of(path: Path) -> bytes:
 
 def _no_text(head: bytes, where: str, encoding: str, column: int, byte: int | None = None) -> InputError:
     """The error of a line with a byte that is not in the encoding, or with a NUL in this column."""
-    for mark, name, remedy in _PACKED:
+    packed = [
+        *_PACKED,
+        (head[:257] + b"ustar", "a tar archive", "unpack it"),
+    ]  # POSIX.1, pax, "ustar interchange"
+    for mark, name, remedy in packed:
         if head.startswith(mark):
             return InputError("the file is no text", where=where, expected="text", got=name, remedy=remedy)
     other = _wide_encoding(head)
