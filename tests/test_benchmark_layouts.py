@@ -300,6 +300,13 @@ def test_documents_with_attributes_and_ids_there(tmp_path: Path) -> None:
     assert next(read_documents(tmp_path / "d.trec", ENGLISH)).id == "LA-1"
 
 
+def test_comments_inside_of_documents_swallow_nothing(tmp_path: Path) -> None:
+    first = "<!-- <DOC>\n--><!-- x --><DOC><DOCNO>1</DOCNO>a <!-- b\nc</DOC>"
+    (tmp_path / "d.trec").write_text(f"{first} <!-- <DOC> -->\n<DOC><DOCNO>2</DOCNO>d</DOC>")
+    found = {each.id: each.text for each in read_documents(tmp_path / "d.trec", ENGLISH)}
+    assert found == {"1": "a <!-- b c", "2": "d"}
+
+
 def test_fields_of_documents_that_are_not_closed(tmp_path: Path) -> None:
     text = "<DOC><DOCNO>1</DOCNO><DATE/><URL>x\n<HEADLINE>A title\n<TEXT>One.<DATE>1990\n<P>Two.</TEXT>Three.</DOC>"
     (tmp_path / "d.trec").write_text(text)

@@ -99,7 +99,7 @@ def _elements(path: Path, name: str, encoding: str) -> Iterator[_Element]:
             break
         while True:
             if content is None:
-                rest = outside.without_comments(rest)
+                rest = outside.without_comments(rest, opening)
                 opened = opening.search(rest) or begun.search(rest)
                 outside.check(rest[: opened.start()] if opened else rest, f"{path}:{number}")
                 if opened is None:
@@ -136,14 +136,15 @@ class _Outside:
         # Also the document type, and instructions such as <?xml …?>; an empty element's attributes may be a text.
         self._harmless = re.compile(rf"<[!?][^<>]*>|<(?!/?{name}\b)/?[a-z](?:[^<>]*[^<>/])?>", re.IGNORECASE)
 
-    def without_comments(self, text: str) -> str:
-        """A line without comments, which may go over several lines."""
-        kept = ""
-        while text:
-            before, mark, text = text.partition("-->" if self._in_comment else "<!--")
-            kept += "" if self._in_comment else before
-            self._in_comment = self._in_comment != bool(mark)
-        return kept
+    def without_comments(self, text: str, opening: re.Pattern[str]) -> str:
+        """A line without the comments before its first element; a comment may go over several lines."""
+        if self._in_comment:
+            _, end, text = text.partition("-->")
+            self._in_comment = not end
+        while (begin := text.find("<!--")) >= 0 and not opening.search(text, 0, begin):
+            _, end, rest = text[begin:].partition("-->")
+            text, self._in_comment = text[:begin] + rest, not end
+        return text
 
     def check(self, text: str, where: str) -> None:
         if self._harmless.sub("", text).strip(_BLANK):
