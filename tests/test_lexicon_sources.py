@@ -243,6 +243,7 @@ REAL = [
 ]
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("short", ["om", "sw", "am"])
 def test_the_real_dictionaries(short: str) -> None:
     language = resolve(short)
@@ -268,6 +269,7 @@ def test_the_real_dictionaries(short: str) -> None:
     assert read_manifest(again.path, "lexicon").hash == hash_before
 
 
+@pytest.mark.network
 def test_real_swahili_by_hand() -> None:
     found = public_lexicon("sw", without=["cldr", "cldr-names"])
     assert found is not None
