@@ -332,6 +332,9 @@ def test_character_references_are_resolved_and_counted(tmp_path: Path) -> None:
         assert texts(pairs)[0] == ("Fish & tea", "Qurxummii & shaayii")
         assert sum(report.changed.values()) == 1
         assert report.as_json()["changed"] == report.changed
+    # HTML Standard, section 13.2.5.80: numbers of a few control characters stay what they are.
+    pairs, report = read_pairs(write(tmp_path / "a.tsv", "Tea &#129;\tShaayii\nMilk\tAannan\n"), "om")
+    assert (len(pairs), report.reasons) == (1, {"control character": 1})
 
 
 def test_what_directs_bidirectional_text_hides_no_duplicate(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def read_bitext_file(
     lowest_score: float | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Row]:
-    """The pairs of a file in any of the formats, plain or compressed, one at a time and as they are.
+    """The pairs of a file in any of the formats, plain or compressed, one at a time and not normalised.
 
     The name decides where it ends in ``.tsv``, ``.tmx``, ``.jsonl``, ``.ndjson`` or ``.json`` (before ``.gz`` and its
     like), or in one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line
@@ -71,12 +71,12 @@ def read_bitext_file(
 def _texts(rows: Iterator[Row], language: Language, report: DropReport) -> Iterator[Row]:
     """Rows of text, without what escaping has left of character references."""
     for place, row in enumerate(rows):
-        if reason := fault(row.english + row.foreign):
+        resolved = Row(row.number, unescaped(row.english), unescaped(row.foreign))
+        if reason := fault(resolved.english + resolved.foreign):
             report.drop(reason)
         elif place == 0 and names_columns(row[1:], ENGLISH.tag, language.tag):
             report.drop(HEADER)
         else:
-            resolved = Row(row.number, unescaped(row.english), unescaped(row.foreign))
             if resolved != row:
                 report.changed["with character references, such as &amp;, which were resolved"] += 1
             yield resolved
