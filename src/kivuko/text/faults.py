@@ -142,7 +142,8 @@ def _no_text(head: bytes, where: str, encoding: str, column: int, byte: int | No
         expected="UTF-8" if utf8 else encoding,
         got=got,
         remedy=f"convert it first{'' if other else ', for example'}: "
-        f"iconv -f {other or 'WINDOWS-1252'} -t UTF-8 FILE > NEW",
+        f"iconv -f {other or 'WINDOWS-1252'} -t UTF-8 FILE > NEW"
+        f"{'' if utf8 else ', and name no other encoding'}",
     )
 
 
