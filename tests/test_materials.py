@@ -358,6 +358,14 @@ def test_all_files_that_are_not_there_are_named_before_anything_is_read(tmp_path
         assert name in str(caught.value)
 
 
+def test_linked_documents_that_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "linked.tsv"
+    file.write_text("oromo\tenglish\nfuula dima\tthe red page\nfuu\x07la\tthe page\n", encoding="utf-8")
+    report = DropReport()
+    assert list(read_linked(file, report, resolve("om"))) == [("fuula dima", "the red page")]
+    assert report.reasons == {"line that names the columns": 1, "control character": 1}
+
+
 def test_linked_documents_in_json_lines(tmp_path: Path) -> None:
     file = tmp_path / "linked.jsonl"
     file.write_text('{"foreign": "fuula  dima", "english": "the red page"}\n', encoding="utf-8")

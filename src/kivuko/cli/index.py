@@ -22,7 +22,8 @@ INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
 MODEL = Annotated[
     str | None,
     typer.Option(
-        help="Model that encodes documents: folder, catalogue name or hub id; the English teacher by default."
+        help="Model that encodes documents: folder, catalogue name or hub id; by default the English teacher, "
+        "trained on help pages."
     ),
 ]
 

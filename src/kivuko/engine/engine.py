@@ -39,12 +39,14 @@ class Results(Sequence[Hit]):
         language: what the query was taken to be in.
         guessed: whether nobody said so.
         way: by which models and words.
+        truncated: whether the query is longer than the model reads, so that it searched by the query's beginning.
     """
 
     hits: tuple[Hit, ...]
     language: Language
     guessed: bool
     way: Way
+    truncated: bool = False
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -237,9 +239,10 @@ class Engine:
         """
         spoken = self.language(language) if language is not None else self.guess(query)
         searcher = self.searcher(spoken, way)
-        found = searcher.search(query, top=top, where=as_filter(where or {}), explain=explain)
+        found = searcher.find({"query": query}, depth=top, where=as_filter(where or {}))
+        hits = searcher.hits(query, found, top=top, explain=explain)
         used = way or self._current.languages[spoken.tag].way
-        return Results(tuple(found), spoken, language is None, used)
+        return Results(tuple(hits), spoken, language is None, used, bool(found.truncated))
 
     def guess(self, query: str) -> Language:
         """Which of the engine's languages a query is in, by its script, the lexicons' words and CLD2."""

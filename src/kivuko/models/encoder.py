@@ -109,6 +109,16 @@ class Encoder:
         """How many texts are longer than it reads of this side."""
         return late_interaction.truncated(self.model, texts, task)
 
+    def words_of_tokens(self, text: str, length: int | None = None, *, task: Task = "query") -> list[str]:
+        """For each token of a text that counts, the word around it; see :func:`kivuko.models.encoding.read`.
+
+        Args:
+            text: as it was encoded.
+            length: pieces read of it; as many as the model reads of this side by default.
+            task: the side it stands on.
+        """
+        return encoding.words_of_tokens(self.model, text, task, max_length=length)
+
     def read(self, text: str, *, task: Task, length: int | None = None) -> encoding.ReadText:
         """One text encoded, with what each of its tokens is; see :func:`kivuko.models.encoding.read`.
 

@@ -232,11 +232,30 @@ def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None
     """
     features = batch_features(encoder, [text], task, max_length=max_length, offsets=True)
     offsets = features.pop("offset_mapping")[0].tolist()
-    ids = features["input_ids"][0].tolist()
     with torch.inference_mode(), _in_bfloat16(encoder):
         found = _without_pooling(encoder)(features, task=task)
     kept = found["attention_mask"][0].bool().cpu()
     vectors = found["token_embeddings"][0].float().cpu()[kept].numpy().astype(np.float16)
+    pieces, words = _named(encoder, text, task, found, offsets)
+    return ReadText(vectors, pieces, words)
+
+
+def words_of_tokens(
+    encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None
+) -> list[str]:
+    """The words of :func:`read`, without encoding: pieces and mask are those that a search scores."""
+    features = batch_features(encoder, [text], task, max_length=max_length, offsets=True)
+    offsets = features.pop("offset_mapping")[0].tolist()
+    for module in late_interaction.masks_of(encoder):
+        features = module(features, task=task)
+    return _named(encoder, text, task, features, offsets)[1]
+
+
+def _named(
+    encoder: TokenEncoder, text: str, task: Task, features: dict[str, Any], offsets: list[tuple[int, int]]
+) -> tuple[list[str], list[str]]:
+    """Pieces and words of the tokens that count."""
+    ids, kept = features["input_ids"][0].tolist(), features["attention_mask"][0].bool()
     tokenizer, before = encoder.tokenizer, len(late_interaction.prompt_of(encoder, task))
     specials = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
     pieces, words = [], []
@@ -252,7 +271,7 @@ def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None
             begin, end = max(0, begin - before), end - before
             pieces.append(text[begin:end].strip(" \u200b") or "▁")
             words.append(_word_around(text, begin, end))
-    return ReadText(vectors, pieces, words)
+    return pieces, words
 
 
 def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:

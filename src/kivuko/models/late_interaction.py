@@ -333,6 +333,13 @@ def pieces_of(encoder: TokenEncoder, texts: Sequence[str], task: Task = "documen
     return [list(row) for row in ids]
 
 
+def masks_of(encoder: TokenEncoder) -> list[Any]:
+    """The modules that say which tokens count."""
+    from sentence_transformers.multi_vector_encoder.modules import MultiVectorMask
+
+    return [module for module in encoder if isinstance(module, MultiVectorMask)]
+
+
 def truncated(encoder: TokenEncoder, texts: Sequence[str], task: Task = "document") -> int:
     """How many texts are longer than the encoder reads of this side."""
     limit = length_limit(encoder, task)

@@ -350,6 +350,10 @@ class OnnxEncoder:
         """The module that cuts texts into pieces."""
         return (self._reader,)[number]
 
+    def __iter__(self) -> Iterator[Any]:
+        """That module, and the one that says which tokens count."""
+        return iter((self._reader, self._mask))
+
     @property
     def tokenizer(self) -> Any:
         """The tokenizer of transformers."""

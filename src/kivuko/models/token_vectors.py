@@ -7,7 +7,7 @@ whatever reads texts as :class:`TokenEncoder` says, whichever library computes i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -105,6 +105,9 @@ class TokenEncoder(Protocol):
 
     def __getitem__(self, number: Literal[0], /) -> Any:
         """The module that cuts texts into pieces, a ``Transformer`` of sentence-transformers."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """That module, and those after it."""
 
     @property
     def tokenizer(self) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
+from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index, PassageHit
@@ -41,23 +42,28 @@ def search_late_interaction(
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
         UnknownNameError: no document has a field that ``where`` names.
     """
-    hits = hits_by_model(index, model, queries, depth=depth, where=where, progress=progress)
+    index.require_space(model)
+    vectors = query_vectors(Encoder.open(model), queries)
+    hits = hits_by_vectors(index, vectors, depth=depth, where=where, progress=progress)
     return {query: {hit.id: hit.score for hit in found} for query, found in hits.items()}
 
 
-def hits_by_model(
+def query_vectors(encoder: Encoder, queries: Mapping[str, str]) -> dict[str, npt.NDArray[np.float32]]:
+    """Query id → [tokens, dim], all encoded at once; of a text longer than the model reads only its beginning."""
+    encoded = encoder.encode(list(queries.values()), task="query")
+    return {query: encoded[number].astype(np.float32) for number, query in enumerate(queries)}
+
+
+def hits_by_vectors(
     index: Index,
-    model: ModelLike,
-    queries: Mapping[str, str],
+    queries: Mapping[str, npt.NDArray[np.float32]],
     *,
     depth: int = 100,
     where: Filter | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
-    index.require_space(model)
-    encoded = Encoder.open(model).encode(list(queries.values()), task="query")
-    vectors = [encoded[number].astype(np.float32) for number in range(len(encoded))]
+    vectors = list(queries.values())
     bar = progress.add_task("searching", total=len(queries)) if progress else None
     found: list[list[PassageHit]] = []
     for begin in range(0, len(vectors), _QUERIES_AT_ONCE):
@@ -110,23 +116,69 @@ def explain(index: Index, model: ModelLike, query: str, document_id: str) -> lis
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
         KeyError: the index has no such document.
     """
+    (found,) = explanations(index, model, query, [document_id])
+    return found
+
+
+def explanations(
+    index: Index,
+    model: ModelLike,
+    query: str,
+    document_ids: Sequence[str],
+    *,
+    vectors: npt.NDArray[np.float32] | None = None,
+) -> Iterator[list[Match]]:
+    """What :func:`explain` says of each of several documents, in order.
+
+    Args:
+        index: where they are.
+        model: encoded the query.
+        query: its text.
+        document_ids: of what was found.
+        vectors: [tokens, dim], what the model made of the query; encoded here, once, by default.
+    """
     index.require_space(model)
     encoder = Encoder.open(model)
-    asked = encoder.read(query, task="query")
-    if not len(asked.vectors):
-        return []
-    query_vectors = asked.vectors.astype(np.float32)
+    asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
+    query_words = _words(encoder, query, "query", asked)
+    for name in document_ids:
+        yield _matches(index, encoder, query_words, asked, name) if len(asked) else []
+
+
+def _matches(
+    index: Index,
+    encoder: Encoder,
+    query_words: Sequence[str],
+    asked: npt.NDArray[np.float32],
+    document_id: str,
+) -> list[Match]:
     span, vectors = max(
-        index.vectors_of(document_id),
-        key=lambda passage: float((query_vectors @ passage[1].T).max(axis=1).sum()),
+        index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
     )
-    text = index.document(document_id).full_text[slice(*span)]
-    read = encoder.read(text, task="document", length=int(index.manifest.meta["max_length"]))
-    words = read.words
-    if index.manifest.meta["pooling"] != 1 or encoder.has_own_tokenizer or len(words) != len(vectors):
-        words = [words[j] for j in (vectors @ read.vectors.astype(np.float32).T).argmax(axis=1)]
-    similarity = query_vectors @ vectors.T
+    text, meta = index.document(document_id).full_text[slice(*span)], index.manifest.meta
+    of_others = meta["pooling"] != 1 or encoder.has_own_tokenizer
+    document_words = _words(
+        encoder, text, "document", vectors, length=int(meta["max_length"]), of_others=of_others
+    )
+    similarity = asked @ vectors.T
     return [
-        Match(word, words[j], float(similarity[i, j]))
-        for i, (word, j) in enumerate(zip(asked.words, similarity.argmax(axis=1), strict=True))
+        Match(word, document_words[j], float(similarity[i, j]))
+        for i, (word, j) in enumerate(zip(query_words, similarity.argmax(axis=1), strict=True))
     ]
+
+
+def _words(
+    encoder: Encoder,
+    text: str,
+    task: Task,
+    vectors: npt.NDArray[np.float32],
+    *,
+    length: int | None = None,
+    of_others: bool = False,
+) -> list[str]:
+    """The word of each of a text's vectors; of vectors of other tokens than the model's, that of the nearest one."""
+    words = encoder.words_of_tokens(text, length, task=task)
+    if len(words) == len(vectors) and not of_others:
+        return words
+    read = encoder.read(text, task=task, length=length)
+    return [read.words[j] for j in (vectors @ read.vectors.astype(np.float32).T).argmax(axis=1)]
