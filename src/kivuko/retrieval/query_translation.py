@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from kivuko.codeswitch import Lexicon
 from kivuko.ranking import Run
@@ -17,9 +17,13 @@ STEM_WEIGHT = 0.5
 class QueryTranslator:
     """Queries in a language, made into structured queries over the words of an English index.
 
-    A word becomes its translations with their probabilities; each of them brings along the index's words of
-    the same stem (Snowball English), at ``stem_weight`` of its probability. A word without translations
-    stands for itself where the index knows it (names, function names, numbers); elsewhere it is dropped.
+    A word or phrase that the lexicon has becomes its translations with their probabilities; each of them brings along
+    the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at ``stem_weight`` of its
+    probability. Phrases of the query are found longest first, see :meth:`kivuko.codeswitch.Lexicon.look_up`; one that
+    leads to nothing in the index gives way to its words. A translation of several words is searched as a phrase: its
+    words in a row. One that the index does not have leaves its probability to the word's other translations. A word
+    without translations stands for itself where the index knows it (names, function names, numbers); elsewhere it is
+    dropped.
 
     Args:
         lexicon: the translations.
@@ -32,16 +36,24 @@ class QueryTranslator:
         self.index = index
         self._stem_weight = stem_weight
 
+    def look_up(self, query: str) -> list[tuple[str, dict[str, float]]]:
+        """Words and phrases of a query that can be translated or passed through, in order.
+
+        Returns:
+            Each with the English words and phrases that are searched in its place → weight; may be empty.
+        """
+        found = []
+        for asked in self._lexicon.look_up(query, serves=self._is_in_index):
+            senses = asked.senses
+            if not senses and asked.text in self.index.vocabulary:
+                senses = {asked.text: 1.0}
+            if searched := self._searched(senses):
+                found.append((asked.text, searched))
+        return found
+
     def translate(self, query: str) -> list[dict[str, float]]:
-        """For each word that can be translated or passed through, English word → weight; may be empty."""
-        structured = []
-        for word in words(query):
-            translations = self._lexicon.translations(word)
-            if not translations and word in self.index.vocabulary:
-                translations = {word: 1.0}
-            if translations:
-                structured.append(self._with_relatives(translations))
-        return structured
+        """The English words and phrases of :meth:`look_up`, with their weights."""
+        return [searched for _, searched in self.look_up(query)]
 
     def search(self, query: str, depth: int = 1000) -> dict[str, float]:
         """The best documents for a query; none when none of its words leads to a word of the index."""
@@ -51,15 +63,33 @@ class QueryTranslator:
         """Search each query; one that finds nothing has no documents in the run."""
         return {query: self.search(text, depth) for query, text in queries.items()}
 
-    def _with_relatives(self, translations: Mapping[str, float]) -> dict[str, float]:
+    def _is_in_index(self, senses: Mapping[str, float]) -> bool:
+        return any(" " in english or english in self.index.vocabulary for english in self._searched(senses))
+
+    def _searched(self, senses: Mapping[str, float]) -> dict[str, float]:
+        """English words, and those phrases that the index has → weight."""
         weights: dict[str, float] = {}
-        for english, probability in translations.items():
-            weights[english] = weights.get(english, 0.0) + probability
-            if self._stem_weight:
-                for relative in self._families.get(self._stem(english), ()):
-                    if relative != english:
-                        weights[relative] = weights.get(relative, 0.0) + self._stem_weight * probability
+        missing = 0.0
+        for english, probability in senses.items():
+            term = words(english)
+            related = self._related_phrases(term) if len(term) > 1 else self._related_words("".join(term))
+            missing += 0.0 if related else probability
+            for relative, weight in related.items():
+                weights[relative] = weights.get(relative, 0.0) + weight * probability
+        if missing and weights:
+            total = sum(senses.values())
+            weights = {english: weight * total / (total - missing) for english, weight in weights.items()}
         return weights
+
+    def _related_words(self, word: str) -> dict[str, float]:
+        """The word itself, and the index's words of the same stem → weight beside it."""
+        relatives = self._families.get(self._stem(word), ()) if self._stem_weight else ()
+        return {word: 1.0} | {each: self._stem_weight for each in relatives if each != word}
+
+    def _related_phrases(self, phrase: Sequence[str]) -> dict[str, float]:
+        """The index's phrases of these words and of words of the same stems → weight beside it."""
+        found = self.index.phrases([list(self._related_words(word)) for word in phrase])
+        return {each: 1.0 if each == " ".join(phrase) else self._stem_weight for each in found}
 
     @functools.cached_property
     def _stem(self) -> Callable[[str], str]:

@@ -1,0 +1,138 @@
+"""Entries of a lexicon: the one form in which they are kept, and how they are found in a text.
+
+Whatever way an entry came in (a dictionary, a person's table, alignment, merging), its foreign side is a term's
+:func:`~kivuko.text.terms.spelling` and its English side words with single spaces, both in lower case.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kivuko.text import words
+from kivuko.text.segmentation import is_plain_word, lowered
+from kivuko.text.terms import Piece, pieces, spelling, term_key
+
+#: Ends an entry that stands for every word beginning so. No word of ``kivuko.text.words`` contains it.
+PREFIX_MARK = "*"
+NO_WORDS = "a side without words"
+Senses = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Found:
+    """A word or phrase of a text, looked up.
+
+    Attributes:
+        text: as :func:`kivuko.text.words` has it, a space between the words of a phrase; what a script without
+            spaces writes as one is one.
+        senses: English word or phrase → probability; empty where the lexicon has none.
+        own: whether it has an entry of its own, and not only one for its beginning.
+    """
+
+    text: str
+    senses: Senses
+    own: bool
+
+
+def entry_key(foreign: str) -> str:
+    """What foreign sides that are the same entry have in common; empty if there is no word in it."""
+    if is_plain_word(foreign):
+        return foreign
+    if foreign.endswith(PREFIX_MARK):
+        beginning = lowered(foreign[: -len(PREFIX_MARK)])
+        return beginning and beginning + PREFIX_MARK
+    found = pieces(foreign)
+    return term_key(found) if found else ""
+
+
+def spelled(foreign: str) -> str:
+    """A foreign side with a word in it, in the form in which entries are kept."""
+    if is_plain_word(foreign):
+        return foreign
+    return entry_key(foreign) if foreign.endswith(PREFIX_MARK) else spelling(pieces(foreign))
+
+
+def plainest(spellings: Iterable[str]) -> str:
+    """One of several spellings of an entry: the shortest, which does without zero-width spaces."""
+    return min(spellings, key=lambda each: (len(each), each))
+
+
+def in_normal_form(entries: Mapping[str, Senses]) -> tuple[dict[str, dict[str, float]], Counter[str]]:
+    """Entries by their normal forms; those that become the same are added up, and scaled to 1 where above it.
+
+    Returns:
+        The entries, in the order of the first that became each, and how many translations were left out, by reason.
+    """
+    spellings: dict[str, set[str]] = {}
+    senses: dict[str, dict[str, float]] = {}
+    joined: set[str] = set()
+    left_out: Counter[str] = Counter()
+    for foreign, translations in entries.items():
+        key = entry_key(foreign)
+        if not key:
+            left_out[NO_WORDS] += len(translations)
+            continue
+        if key in senses:
+            joined.add(key)
+        spellings.setdefault(key, set()).add(spelled(foreign))
+        own = senses.setdefault(key, {})
+        for english, probability in translations.items():
+            phrase = english if is_plain_word(english) else " ".join(words(english))
+            if not phrase:
+                left_out[NO_WORDS] += 1
+                continue
+            if phrase in own:
+                joined.add(key)
+            own[phrase] = own.get(phrase, 0.0) + probability
+    for key in joined:
+        total = sum(senses[key].values())
+        if total > 1:
+            senses[key] = {english: probability / total for english, probability in senses[key].items()}
+    found = {plainest(spellings[key]): own for key, own in senses.items() if own}
+    return found, left_out
+
+
+class EntryIndex:
+    """Finds the entries of a lexicon in texts, longest first.
+
+    Args:
+        entries: foreign word or phrase → its translations.
+    """
+
+    def __init__(self, entries: Mapping[str, Senses]) -> None:
+        self._entries = entries
+        #: Form in which an entry is asked for → its key, where that is another.
+        self._keys: dict[str, str] = {}
+        #: First piece → pieces of the longest entry that begins so, where that is more than one.
+        self._longest: dict[str, int] = {}
+        for foreign in entries:
+            if foreign.endswith(PREFIX_MARK) or is_plain_word(foreign):
+                continue
+            term = pieces(foreign)
+            if term:
+                for key in (term_key(term), term_key(term, closed=True)):
+                    if key not in entries:
+                        self._keys.setdefault(key, foreign)
+                self._longest[term[0].text] = max(len(term), self._longest.get(term[0].text, 1))
+
+    def entry(self, key: str) -> Senses | None:
+        """The entry of a word or phrase; None if it has none of its own."""
+        return self._entries.get(self._keys.get(key, key))
+
+    def at(
+        self, text: Sequence[Piece], place: int, serves: Callable[[Senses], bool]
+    ) -> tuple[int, Senses] | None:
+        """How many pieces the longest entry has that begins at one, and its translations; None without any.
+
+        A phrase that does not serve gives way to shorter ones; what a script without spaces writes as one does not,
+        for what else is found inside it would be no words.
+        """
+        first = text[place]
+        for size in range(min(self._longest.get(first.text, 1), len(text) - place), 0, -1):
+            part = text[place : place + size]
+            senses = self.entry(term_key(part))
+            if senses and (size == 1 or first.unspaced or serves(senses)):
+                return size, senses
+        return None
