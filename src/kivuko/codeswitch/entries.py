@@ -6,13 +6,15 @@ Whatever way an entry came in (a dictionary, a person's table, alignment, mergin
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kivuko.text import words
-from kivuko.text.segmentation import is_plain_word, lowered
-from kivuko.text.terms import Piece, pieces, spelling, term_key
+from kivuko.text.segmentation import is_plain_run, lowered
+from kivuko.text.terms import Piece, keys_of_beginnings, pieces, spelling, term_key
 
 #: Ends an entry that stands for every word beginning so. No word of ``kivuko.text.words`` contains it.
 PREFIX_MARK = "*"
@@ -38,20 +40,7 @@ class Found:
 
 def entry_key(foreign: str) -> str:
     """What foreign sides that are the same entry have in common; empty if there is no word in it."""
-    if is_plain_word(foreign):
-        return foreign
-    if foreign.endswith(PREFIX_MARK):
-        beginning = lowered(foreign[: -len(PREFIX_MARK)])
-        return beginning and beginning + PREFIX_MARK
-    found = pieces(foreign)
-    return term_key(found) if found else ""
-
-
-def spelled(foreign: str) -> str:
-    """A foreign side with a word in it, in the form in which entries are kept."""
-    if is_plain_word(foreign):
-        return foreign
-    return entry_key(foreign) if foreign.endswith(PREFIX_MARK) else spelling(pieces(foreign))
+    return _key_and_spelling(foreign)[0]
 
 
 def plainest(spellings: Iterable[str]) -> str:
@@ -69,22 +58,20 @@ def in_normal_form(entries: Mapping[str, Senses]) -> tuple[dict[str, dict[str, f
     senses: dict[str, dict[str, float]] = {}
     joined: set[str] = set()
     left_out: Counter[str] = Counter()
+    phrase_of = functools.cache(_phrase)
     for foreign, translations in entries.items():
-        key = entry_key(foreign)
-        if not key:
-            left_out[NO_WORDS] += len(translations)
-            continue
+        key, written = _key_and_spelling(foreign)
         if key in senses:
             joined.add(key)
-        spellings.setdefault(key, set()).add(spelled(foreign))
         own = senses.setdefault(key, {})
         for english, probability in translations.items():
-            phrase = english if is_plain_word(english) else " ".join(words(english))
-            if not phrase:
+            phrase = phrase_of(english)
+            if not key or not phrase:
                 left_out[NO_WORDS] += 1
                 continue
             if phrase in own:
                 joined.add(key)
+            spellings.setdefault(key, set()).add(written)
             own[phrase] = own.get(phrase, 0.0) + probability
     for key in joined:
         total = sum(senses[key].values())
@@ -92,6 +79,22 @@ def in_normal_form(entries: Mapping[str, Senses]) -> tuple[dict[str, dict[str, f
             senses[key] = {english: probability / total for english, probability in senses[key].items()}
     found = {plainest(spellings[key]): own for key, own in senses.items() if own}
     return found, left_out
+
+
+def _key_and_spelling(foreign: str) -> tuple[str, str]:
+    """See :func:`entry_key` and :func:`kivuko.text.terms.spelling`; a beginning is not taken apart."""
+    if is_plain_run(foreign):
+        return foreign, foreign
+    if foreign.endswith(PREFIX_MARK):
+        beginning = lowered(foreign[: -len(PREFIX_MARK)])
+        key = beginning and beginning + PREFIX_MARK
+        return key, key
+    term = pieces(foreign)
+    return (term_key(term), spelling(term)) if term else ("", "")
+
+
+def _phrase(english: str) -> str:
+    return english if is_plain_run(english) else " ".join(words(english))
 
 
 class EntryIndex:
@@ -105,17 +108,15 @@ class EntryIndex:
         self._entries = entries
         #: Form in which an entry is asked for → its key, where that is another.
         self._keys: dict[str, str] = {}
-        #: First piece → pieces of the longest entry that begins so, where that is more than one.
-        self._longest: dict[str, int] = {}
         for foreign in entries:
-            if foreign.endswith(PREFIX_MARK) or is_plain_word(foreign):
-                continue
-            term = pieces(foreign)
-            if term:
+            if not is_plain_run(foreign) and not foreign.endswith(PREFIX_MARK) and (term := pieces(foreign)):
                 for key in (term_key(term), term_key(term, closed=True)):
                     if key not in entries:
                         self._keys.setdefault(key, foreign)
-                self._longest[term[0].text] = max(len(term), self._longest.get(term[0].text, 1))
+        #: First character → characters of the longest entry that begins so.
+        self._longest: dict[str, int] = {}
+        for key in itertools.chain(entries, self._keys):
+            self._longest[key[:1]] = max(len(key), self._longest.get(key[:1], 0))
 
     def entry(self, key: str) -> Senses | None:
         """The entry of a word or phrase; None if it has none of its own."""
@@ -123,16 +124,18 @@ class EntryIndex:
 
     def at(
         self, text: Sequence[Piece], place: int, serves: Callable[[Senses], bool]
-    ) -> tuple[int, Senses] | None:
-        """How many pieces the longest entry has that begins at one, and its translations; None without any.
+    ) -> tuple[str, int, Senses] | None:
+        """The longest entry that begins at a piece: what is found, of how many pieces, and its translations.
 
         A phrase that does not serve gives way to shorter ones; what a script without spaces writes as one does not,
-        for what else is found inside it would be no words.
+        for what else is found inside it would be no words. None where no entry begins.
         """
         first = text[place]
-        for size in range(min(self._longest.get(first.text, 1), len(text) - place), 0, -1):
-            part = text[place : place + size]
-            senses = self.entry(term_key(part))
+        longest = self._longest.get(first.text[0], 0)
+        beginnings = keys_of_beginnings(text[place : place + max(1, longest)])
+        short = itertools.takewhile(lambda key: len(key) <= longest, beginnings)
+        for size, key in reversed(list(enumerate(short, start=1))):
+            senses = self.entry(key)
             if senses and (size == 1 or first.unspaced or serves(senses)):
-                return size, senses
+                return key, size, senses
         return None

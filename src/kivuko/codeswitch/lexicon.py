@@ -100,8 +100,8 @@ class Lexicon:
                 found.append(Found(word, self.translations(word), own=False))
                 place += 1
             else:
-                size, senses = match
-                found.append(Found(term_key(asked[place : place + size]), senses, own=True))
+                key, size, senses = match
+                found.append(Found(key, senses, own=True))
                 place += size
         return [*found, *self._without_entry(between)]
 

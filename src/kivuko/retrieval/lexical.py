@@ -121,9 +121,7 @@ class WordCounts:
     def open(cls, folder: Path) -> WordCounts:
         """Read what :meth:`save` wrote."""
         vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
-        return cls(
-            vocabulary, np.load(folder / _COUNTS), np.load(folder / _OFFSETS), WordOrder.open(folder)
-        )
+        return cls(vocabulary, np.load(folder / _COUNTS), np.load(folder / _OFFSETS), WordOrder.open(folder))
 
 
 class LexicalIndex:
@@ -222,9 +220,10 @@ class LexicalIndex:
     ) -> dict[str, float]:
         """The best documents for a query each of whose words is a weighted set of the documents' words and phrases.
 
-        A phrase counts where its words follow one another in a title or a text. The set is treated as one word: its frequency in a document, and its document frequency, are the
+        The set is treated as one word: its frequency in a document, and its document frequency, are the
         expected ones, Σ weight · frequency, and enter BM25 once (probabilistic structured queries: Darwish,
         Oard, SIGIR 2003, doi:10.1145/860435.860497). A set of one word of weight 1 scores as that word does.
+        A phrase occurs where its words follow one another in a title or a text.
 
         Args:
             query: for each query word, word or phrase (a space between its words) → weight ≥ 0; those unknown to the
@@ -293,6 +292,8 @@ class LexicalIndex:
             columns = [self.vocabulary[word] for word in allowed if word in self.vocabulary]
             here = np.zeros(len(self.ids), dtype=bool)
             for column in columns:
-                here[self._counts.indices[self._counts.indptr[column] : self._counts.indptr[column + 1]]] = True
+                here[self._counts.indices[self._counts.indptr[column] : self._counts.indptr[column + 1]]] = (
+                    True
+                )
             having &= here
         return having

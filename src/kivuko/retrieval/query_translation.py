@@ -17,13 +17,13 @@ STEM_WEIGHT = 0.5
 class QueryTranslator:
     """Queries in a language, made into structured queries over the words of an English index.
 
-    A word or phrase that the lexicon has becomes its translations with their probabilities; each of them brings along
-    the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at ``stem_weight`` of its
-    probability. Phrases of the query are found longest first, see :meth:`kivuko.codeswitch.Lexicon.look_up`; one that
-    leads to nothing in the index gives way to its words. A translation of several words is searched as a phrase: its
-    words in a row. One that the index does not have leaves its probability to the word's other translations. A word
-    without translations stands for itself where the index knows it (names, function names, numbers); elsewhere it is
-    dropped.
+    A word or phrase that the lexicon has becomes its translations with their probabilities; each of them brings
+    along the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at
+    ``stem_weight`` of its probability. Phrases of the query are found longest first, see
+    :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
+    translation of several words is searched as a phrase, its words in a row; one that the index does not have leaves
+    its probability to the other translations. A word without translations stands for itself where the index knows it
+    (names, function names, numbers); elsewhere it is dropped.
 
     Args:
         lexicon: the translations.

@@ -9,7 +9,7 @@ Japanese middle dot and the apostrophe that was typed make no difference.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from kivuko.text.normal import WORD_BORDER
@@ -21,8 +21,8 @@ _TIBETAN, _TSHEG = "Tibt", "\u0f0b"
 _WITHIN_WORDS = frozenset({"", WORD_BORDER, "\u30fb", "\uff65"})
 #: What is kept of a spelling in scripts without spaces.
 _WITHIN_TERMS = _WITHIN_WORDS | {" ", "-", "\u2010", _TSHEG}
-# How long a word can be, as the shares of it that a written character makes up: five characters of Chinese, ten of kana,
-# four syllables of Tibetan, sixteen code points elsewhere (what Khmer text with borders has at most).
+# How long a word can be, as the shares of it that a written character makes up: five characters of Chinese, ten of
+# kana, four syllables of Tibetan, sixteen code points elsewhere (what Khmer text with borders has at most).
 _SHARES = {"Hani": 16, "Hira": 8, "Kana": 8, _TIBETAN: 20}
 _SHARE_OF_CODE_POINT, _WHOLE = 5, 80
 
@@ -63,11 +63,17 @@ def term_key(term: Sequence[Piece], *, closed: bool = False) -> str:
         term: its pieces, at least one.
         closed: leave out the spaces that a term has inside a run without borders of words.
     """
+    return list(keys_of_beginnings(term, closed=closed))[-1]
+
+
+def keys_of_beginnings(term: Sequence[Piece], *, closed: bool = False) -> Iterator[str]:
+    """The :func:`term_key` of the first piece, of the first two, and so on."""
     key = term[0].text
+    yield key
     for before, piece in itertools.pairwise(term):
         inside = before.unspaced and piece.unspaced and (closed or piece.gap in _WITHIN_WORDS)
         key += piece.text if inside else f" {piece.text}"
-    return key
+        yield key
 
 
 def spelling(term: Sequence[Piece]) -> str:
