@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from kivuko.text import words
 from kivuko.text.segmentation import is_plain_run, lowered
-from kivuko.text.terms import Piece, keys_of_beginnings, pieces, spelling, term_key
+from kivuko.text.terms import Piece, is_spaceless, keys_of_beginnings, pieces, spelling, term_key
 
 #: Ends an entry that stands for every word beginning so. No word of ``kivuko.text.words`` contains it.
 PREFIX_MARK = "*"
@@ -136,6 +136,6 @@ class EntryIndex:
         short = itertools.takewhile(lambda key: len(key) <= longest, beginnings)
         for size, key in reversed(list(enumerate(short, start=1))):
             senses = self.entry(key)
-            if senses and (size == 1 or first.unspaced or serves(senses)):
+            if senses and (size == 1 or is_spaceless(first) or serves(senses)):
                 return key, size, senses
         return None

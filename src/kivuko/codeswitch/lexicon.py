@@ -105,6 +105,14 @@ class Lexicon:
                 place += size
         return [*found, *self._without_entry(between)]
 
+    def running_words(self, text: str) -> list[str]:
+        """The words of a text; where the script does without spaces those that are found, and what is left between."""
+        return [each.text for each in self.look_up(text)] if self.language.spaceless else words(text)
+
+    def has(self, word: str) -> bool:
+        """Whether a word or phrase has an entry of its own."""
+        return self._index.entry(word) is not None
+
     def _without_entry(self, characters: Sequence[Piece]) -> Iterator[Found]:
         for word in words("".join(piece.gap + piece.text for piece in characters)):
             yield Found(word, self.translations(word), own=False)
@@ -510,17 +518,18 @@ def info(lexicon: Lexicon) -> LexiconInfo:
 def coverage(lexicon: Lexicon, texts: Iterable[str]) -> Coverage:
     """How many words of texts in the lexicon's language it translates; a number is a word too.
 
-    Only entries of single words count: a word inside a known phrase is known if it has an entry.
+    Only entries of single words count: a word inside a known phrase is known if it has an entry. In scripts without
+    spaces the words are those that the lexicon finds, and what is left between them.
 
     Raises:
         InputError: the texts have no word.
     """
-    counts = Counter(word for text in texts for word in words(text))
+    counts = Counter(word for text in texts for word in lexicon.running_words(text))
     if not counts:
         raise InputError(
             "no coverage without words", expected=f"texts in {lexicon.language.name}", got="none with a word"
         )
-    known = [word for word in counts if word in lexicon.entries]
+    known = [word for word in counts if lexicon.has(word)]
     reached = [word for word in counts if lexicon.translations(word)]
     tokens, types = counts.total(), len(counts)
     return Coverage(

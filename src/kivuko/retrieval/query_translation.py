@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from kivuko.codeswitch import Lexicon
 from kivuko.ranking import Run
@@ -21,8 +21,8 @@ class QueryTranslator:
     along the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at
     ``stem_weight`` of its probability. Phrases of the query are found longest first, see
     :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
-    translation of several words is searched as a phrase, its words in a row; one that the index does not have leaves
-    its probability to the other translations. A word without translations stands for itself where the index knows it
+    translation of several words is searched as a phrase, its words in a row or written as one; one that the index
+    does not have leaves its probability to the other translations. A word without translations stands for itself where the index knows it
     (names, function names, numbers); elsewhere it is dropped.
 
     Args:
@@ -35,6 +35,7 @@ class QueryTranslator:
         self._lexicon = lexicon
         self.index = index
         self._stem_weight = stem_weight
+        self._related = functools.cache(self._find_related)
 
     def look_up(self, query: str) -> list[tuple[str, dict[str, float]]]:
         """Words and phrases of a query that can be translated or passed through, in order.
@@ -71,8 +72,7 @@ class QueryTranslator:
         weights: dict[str, float] = {}
         missing = 0.0
         for english, probability in senses.items():
-            term = words(english)
-            related = self._related_phrases(term) if len(term) > 1 else self._related_words("".join(term))
+            related = self._related(english)
             missing += 0.0 if related else probability
             for relative, weight in related.items():
                 weights[relative] = weights.get(relative, 0.0) + weight * probability
@@ -81,15 +81,21 @@ class QueryTranslator:
             weights = {english: weight * total / (total - missing) for english, weight in weights.items()}
         return weights
 
-    def _related_words(self, word: str) -> dict[str, float]:
-        """The word itself, and the index's words of the same stem → weight beside it."""
+    def _find_related(self, english: str) -> Mapping[str, float]:
+        """What is searched for a translation → weight beside it; nothing for a phrase that the index does not have."""
+        term = words(english)
+        if len(term) < 2:
+            return self._with_relatives("".join(term))
+        found = self.index.phrases([list(self._with_relatives(word)) for word in term])
+        related = {each: 1.0 if each == " ".join(term) else self._stem_weight for each in found}
+        # What a dictionary spells "e-mail" or "web site", documents write "email" and "website".
+        joined = "".join(term)
+        return related | {joined: 1.0} if joined in self.index.vocabulary else related
+
+    def _with_relatives(self, word: str) -> dict[str, float]:
+        """A word, and the index's words of the same stem → weight beside it."""
         relatives = self._families.get(self._stem(word), ()) if self._stem_weight else ()
         return {word: 1.0} | {each: self._stem_weight for each in relatives if each != word}
-
-    def _related_phrases(self, phrase: Sequence[str]) -> dict[str, float]:
-        """The index's phrases of these words and of words of the same stems → weight beside it."""
-        found = self.index.phrases([list(self._related_words(word)) for word in phrase])
-        return {each: 1.0 if each == " ".join(phrase) else self._stem_weight for each in found}
 
     @functools.cached_property
     def _stem(self) -> Callable[[str], str]:

@@ -80,7 +80,7 @@ def spelling(term: Sequence[Piece]) -> str:
     """How a term is written: words with single spaces; in scripts without spaces as it was."""
     written = term[0].text
     for before, piece in itertools.pairwise(term):
-        as_it_was = (_spaceless(before) or _spaceless(piece)) and piece.gap in _WITHIN_TERMS
+        as_it_was = (is_spaceless(before) or is_spaceless(piece)) and piece.gap in _WITHIN_TERMS
         written += (piece.gap if as_it_was else " ") + piece.text
     return written
 
@@ -90,9 +90,9 @@ def word_count(term: Sequence[Piece]) -> int:
     count = shares = 0
     for number, piece in enumerate(term):
         goes_on = number and piece.gap in (_WITHIN_WORDS if piece.unspaced else {_TSHEG})
-        if not (goes_on and _spaceless(piece) and shares):
+        if not (goes_on and is_spaceless(piece) and shares):
             count, shares = count + -(-shares // _WHOLE), 0
-        if _spaceless(piece):
+        if is_spaceless(piece):
             script = character_script(piece.text[0])
             shares += _SHARES.get(script, _SHARE_OF_CODE_POINT * len(piece.text))
         else:
@@ -100,5 +100,6 @@ def word_count(term: Sequence[Piece]) -> int:
     return count + -(-shares // _WHOLE)
 
 
-def _spaceless(piece: Piece) -> bool:
+def is_spaceless(piece: Piece) -> bool:
+    """Whether its script does without spaces between words."""
     return piece.unspaced or character_script(piece.text[0]) == _TIBETAN
