@@ -49,8 +49,8 @@ def test_what_is_told_to_be_a_plain_run_is_its_own_spelling(text: str) -> None:
         assert spelling(pieces(text)) == term_key(pieces(text)) == text
 
 
-# What each script writes between or inside words: docs/lexicons.md; The Unicode Standard, chapters 16 (Thai, Lao, Khmer,
-# Burmese) and 18 (Han, kana), 13.4 (the tsheg ends a syllable, not a word).
+# What each script writes between or inside words: The Unicode Standard, chapters 16 (Thai, Lao, Khmer, Burmese) and
+# 18 (Han, kana), 13.4 (the tsheg ends a syllable, not a word).
 @pytest.mark.parametrize(
     ("text", "written", "count"),
     [
@@ -180,8 +180,8 @@ def test_every_route_gives_entries_one_form(tmp_path: Path) -> None:
 
 def test_entries_that_become_the_same_are_added_up_and_stay_probabilities() -> None:
     entries, left_out = in_normal_form({
-        "Mana": {"house": 0.6, "home": 0.4}, "mana": {"House": 1.0}, "laga": {"river": 0.9, "brook": 0.9}, "?": {"what": 1.0},
-        "muka": {"tree": 0.5, "!": 0.5}, "Mukaa": {"x": 0.2}, "mukaa": {"y": 0.3},
+        "Mana": {"house": 0.6, "home": 0.4}, "mana": {"House": 1.0}, "laga": {"river": 0.9, "brook": 0.9},
+        "?": {"what": 1.0}, "muka": {"tree": 0.5, "!": 0.5}, "Mukaa": {"x": 0.2}, "mukaa": {"y": 0.3},
     })  # fmt: skip
     assert entries["mana"] == pytest.approx({"house": 0.8, "home": 0.2})
     assert entries["laga"] == {"river": 0.9, "brook": 0.9}, "as the person gave it"

@@ -106,7 +106,7 @@ class Lexicon:
         return [*found, *self._without_entry(between)]
 
     def running_words(self, text: str) -> list[str]:
-        """The words of a text; where the script does without spaces those that are found, and what is left between."""
+        """The words of a text; in scripts without spaces those that are found, and what is left between them."""
         return [each.text for each in self.look_up(text)] if self.language.spaceless else words(text)
 
     def has(self, word: str) -> bool:

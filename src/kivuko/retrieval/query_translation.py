@@ -21,9 +21,9 @@ class QueryTranslator:
     along the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at
     ``stem_weight`` of its probability. Phrases of the query are found longest first, see
     :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
-    translation of several words is searched as a phrase, its words in a row or written as one; one that the index
-    does not have leaves its probability to the other translations. A word without translations stands for itself where the index knows it
-    (names, function names, numbers); elsewhere it is dropped.
+    translation of several words is searched as a phrase, its words in a row or written as one; where the index does
+    not have it, it leaves its probability to the other translations. A word without translations stands for itself
+    where the index knows it (names, function names, numbers); elsewhere it is dropped.
 
     Args:
         lexicon: the translations.
@@ -82,7 +82,7 @@ class QueryTranslator:
         return weights
 
     def _find_related(self, english: str) -> Mapping[str, float]:
-        """What is searched for a translation → weight beside it; nothing for a phrase that the index does not have."""
+        """What is searched for a translation → weight beside it; nothing for a phrase that the index lacks."""
         term = words(english)
         if len(term) < 2:
             return self._with_relatives("".join(term))

@@ -1,9 +1,9 @@
 """The words of documents in their order, and where phrases stand in them.
 
 BM25 needs only how often a word occurs. A phrase (``ice cream`` as the translation of one word) needs places, too:
-four bytes a word, which a search reads only of documents that have every word of the phrase. Taking the words from the
-documents' texts again would need no space, but a hundred times as long: 180 µs a document against 1 or 2 (120 words
-each), which for frequent words are minutes in a million documents.
+four bytes a word, which a search reads only of documents that have every word of the phrase. Taking the words from
+the documents' texts again would need no space, but a hundred times as long (180 µs a document against 1 or 2, of 120
+words each), which for frequent words are minutes in a million documents.
 """
 
 from __future__ import annotations
