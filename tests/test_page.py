@@ -332,6 +332,7 @@ def test_markdown_of_the_report_becomes_html() -> None:
 # Fonts and plans
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("text", "font"),
     [
@@ -357,6 +358,7 @@ def test_a_script_is_embedded_with_the_glyphs_it_needs(text: str, font: str, tmp
     assert len(data) < 60_000
 
 
+@pytest.mark.network
 def test_latin_text_embeds_nothing() -> None:
     assert font_faces("Oromo: afaan, Eesti: õ", font_files()) == ""
 
