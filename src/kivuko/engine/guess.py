@@ -48,14 +48,18 @@ def guess(
         if language == document_language:
             known = sum(word in document_words for word in asked)
         else:
-            # Names and terms that a language has taken over as they are say nothing.
-            known = sum(bool(lexicon) and _translates(lexicon, word) for word in asked)  # type: ignore[arg-type]
+            known = 0 if lexicon is None else len(asked & _translated(lexicon, query, asked))
         evidence[language] += known / len(asked)
     if find_spec("pycld2") and (found := identify(query)) and found.language in evidence:
         evidence[found.language] += _IDENTIFIED * found.share
     return max(candidates, key=lambda language: evidence[language])
 
 
-def _translates(lexicon: Lexicon, word: str) -> bool:
-    entry = lexicon.entries.get(word)
-    return entry is not None and word not in entry
+def _translated(lexicon: Lexicon, query: str, asked: Collection[str]) -> set[str]:
+    """Words of a query that a lexicon translates, alone or in a phrase, but for what it translates as itself.
+
+    Names and terms that a language has taken over as they are say nothing.
+    """
+    alone = {word for word in asked if lexicon.has(word) and word not in lexicon.translations(word)}
+    phrases = [each.text for each in lexicon.look_up(query) if each.own and each.text not in each.senses]
+    return alone.union(*map(words, phrases))
