@@ -7,6 +7,7 @@ of a text it knows, and how far another lexicon agrees with it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 from kivuko.artifact import read_manifest, write_artifact
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
-from kivuko.text import script_share, words
+from kivuko.text import fold, script_share, words
 
 KIND = "lexicon"
 LEXICON_FILE = "lexicon.tsv"
@@ -49,12 +50,26 @@ class Lexicon:
 
     def translations(self, word: str) -> Mapping[str, float]:
         """English translations of a word: its own, else those of its longest known beginning, else none."""
-        if word in self.entries:
-            return self.entries[word]
-        for length in range(len(word), 0, -1):
-            if (beginning := word[:length] + PREFIX_MARK) in self.entries:
-                return self.entries[beginning]
-        return _NONE
+        return _entry(self.entries, word)
+
+    def translations_as_typed(self, word: str) -> Mapping[str, float]:
+        """English translations of what a person may have meant by a word that has none (:meth:`translations`).
+
+        Returns:
+            Those of the words and beginnings of the same :func:`~kivuko.text.fold` in this language, found as
+            :meth:`translations` finds them; several are taken as equally probable.
+        """
+        return _entry(self._by_fold, fold(word, self.language))
+
+    @functools.cached_property
+    def _by_fold(self) -> Mapping[str, Mapping[str, float]]:
+        alike: dict[str, list[Mapping[str, float]]] = {}
+        for key, translations in self.entries.items():
+            word = key.removesuffix(PREFIX_MARK)
+            alike.setdefault(fold(word, self.language) + key[len(word) :], []).append(translations)
+        return {
+            folded: several[0] if len(several) == 1 else _mean(several) for folded, several in alike.items()
+        }
 
     def save(self, path: Path, *, parents: Mapping[str, str] | None = None) -> None:
         """Write the artefact: ``lexicon.tsv`` sorted by foreign word, then by falling probability.
@@ -89,6 +104,23 @@ class Lexicon:
         manifest = read_manifest(Path(path), KIND)
         language = resolve(str(manifest.meta["language"]))
         return cls(language, _read_table(Path(path) / LEXICON_FILE), manifest.meta)
+
+
+def _entry(entries: Mapping[str, Mapping[str, float]], word: str) -> Mapping[str, float]:
+    if word in entries:
+        return entries[word]
+    for length in range(len(word), 0, -1):
+        if (beginning := word[:length] + PREFIX_MARK) in entries:
+            return entries[beginning]
+    return _NONE
+
+
+def _mean(several: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    mixed: dict[str, float] = {}
+    for translations in several:
+        for english, probability in translations.items():
+            mixed[english] = mixed.get(english, 0.0) + probability / len(several)
+    return mixed
 
 
 def read_lexicon_tsv(path: Path, language: Language) -> Lexicon:

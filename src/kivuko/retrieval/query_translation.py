@@ -19,7 +19,8 @@ class QueryTranslator:
 
     A word becomes its translations with their probabilities; each of them brings along the index's words of
     the same stem (Snowball English), at ``stem_weight`` of its probability. A word without translations
-    stands for itself where the index knows it (names, function names, numbers); elsewhere it is dropped.
+    stands for itself where the index knows it (names, function names, numbers). One that neither knows is looked up
+    in both, in this order, as people type it (:func:`kivuko.text.fold`); what that does not find either is dropped.
 
     Args:
         lexicon: the translations.
@@ -39,6 +40,9 @@ class QueryTranslator:
             translations = self._lexicon.translations(word)
             if not translations and word in self.index.vocabulary:
                 translations = {word: 1.0}
+            if not translations:
+                typed = self._lexicon.translations_as_typed(word)
+                translations = typed or self.index.as_spelled({word: 1.0})
             if translations:
                 structured.append(self._with_relatives(translations))
         return structured

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.languages import Language
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
@@ -92,6 +93,8 @@ class Searcher:
             a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
             model and lexicon allow.
         weight: the model's share in the fusion, 0 to 1.
+        language: of the documents, if it is known: words that none of them has are looked up as people of this
+            language type them (:func:`kivuko.text.fold`).
 
     Raises:
         UnknownNameError: no such method, or no such model.
@@ -107,10 +110,12 @@ class Searcher:
         lexicon: Lexicon | Path | str | None = None,
         method: Method | str | None = None,
         weight: float = 0.5,
+        language: Language | None = None,
     ) -> None:
         self.method = _check_method(method, model is not None, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
+        self.language = language
         self._model = model
         self._lexicon = lexicon
         if self.method in ("late-interaction", "fusion") and model is not None:
@@ -224,11 +229,13 @@ class Searcher:
     def _translator(self) -> QueryTranslator | None:
         return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
 
-    def _structured(self, query: str) -> list[dict[str, float]]:
+    def _structured(self, query: str) -> list[Mapping[str, float]]:
         """For each word of a query, the documents' words that are searched in its place, with weights."""
         if self.method == "bm25" or self._translator is None:
-            return [{word: 1.0} for word in words(query)]
-        return self._translator.translate(query)
+            structured = [{word: 1.0} for word in words(query)]
+        else:
+            structured = self._translator.translate(query)
+        return [self.index.lexical.as_spelled(senses, self.language) for senses in structured]
 
     def _by_model(
         self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None

@@ -21,13 +21,16 @@ from kivuko.text.scripts import character_script
 _LONGEST_WORD = {"Khmr": 16, "Thai": 2, "Laoo": 2, "Mymr": 2, "Hani": 2, "Hira": 2, "Kana": 2}
 # What stands for a letter in many orthographies (hudhaa in Oromo, the okina, oʻ and gʻ in Uzbek, puso in Guarani, ng'
 # in Swahili) or for a lost one, however it is typed. Letters of Unicode's (the saltillo, half rings and the prime of
-# transliterations among them) and the right quotation mark are one wherever they stand; what is a quotation mark, an
-# accent or a prime by itself is one between two letters alone: 5′10″ are two numbers. Not here: ˈ ˊ ˋ, which write tones.
+# transliterations among them) and the right quotation mark are one wherever they stand. What is a quotation mark, an
+# accent or a prime by itself is one between two letters alone: 5′10″ are two numbers. ˈ ˊ ˋ write tones and are none.
 _APOSTROPHES = str.maketrans(dict.fromkeys("’ʼʻʽʾʿʹꞌ", "'"))
 _BETWEEN_LETTERS = "‘‛`´′‵＇｀՚׳᾽᾿"
-# Scripts that set quotation marks right beside the next word, and have no apostrophe: those without spaces, and Hangul,
-# whose particles follow the closing mark (‘단어’는).
-_QUOTING = "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u318f\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7ff\uf900-\ufaff"
+# Scripts that set quotation marks right beside the next word, and have no apostrophe: those without spaces, and
+# Hangul, whose particles follow the closing mark (‘단어’는).
+_QUOTING = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u318f\u31f0-\u31ff\u3400-\u9fff"
+    "\uac00-\ud7ff\uf900-\ufaff"
+)
 _JOINERS = "\u200c\u200d"
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 _KHMER_COENG = "\u17d2"
