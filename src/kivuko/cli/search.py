@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kivuko.engine.state import Way
     from kivuko.languages import Language
     from kivuko.ranking import Run
+    from kivuko.retrieval.filters import Filter
     from kivuko.retrieval.search import Found, Searcher
 
 _PLACE = Annotated[
@@ -75,7 +76,7 @@ def search(
     """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
     from rich.markup import escape
 
-    from kivuko.cli.display import console, print_json, say, show_matches
+    from kivuko.cli.display import console, note, print_json, say, show_matches
     from kivuko.errors import InputError
     from kivuko.ranking import ranked
     from kivuko.retrieval.filters import parse_filter
@@ -92,13 +93,15 @@ def search(
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
         searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
-    asked = {"query": query}
+    asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
-    found = searcher.find(asked, depth=depth, where=parse_filter(where or ()))
+    found = searcher.find(asked, depth=depth, where=conditions)
     run = found.run if rerank is None else _reranked(searcher, found, asked, rerank, rerank_depth)
     best = {name: run["query"][name] for name in ranked(run["query"])[:top]}
     hits = searcher.hits(query, best, found.spans.get("query", {}), explain=explain)
     if as_json:
+        if not hits:
+            note(f"Nothing found: {_why_nothing(searcher, conditions)}.")
         print_json(
             {
                 "query": query,
@@ -125,7 +128,7 @@ def search(
             f"[dim]in {spoken.name}{guessed}, by {escape(searcher.described)}[/dim]", highlight=False
         )
     if not hits:
-        say("Nothing found: no word of the query leads to a document.")
+        say(f"Nothing found: {_why_nothing(searcher, conditions)}.")
     for rank, hit in enumerate(hits, start=1):
         console.print(
             f"{rank}. [bold]{escape(hit.title)}[/bold]  {hit.score:.3f}  {escape(hit.id)}", highlight=False
@@ -154,7 +157,7 @@ def rank(
     asked: Asked,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
-    from kivuko.cli.display import bars, say
+    from kivuko.cli.display import bars, note, say
     from kivuko.errors import InputError
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.filters import parse_filter
@@ -173,14 +176,24 @@ def rank(
             )
         spoken = engine.language(language)
         searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
+    conditions = parse_filter(where or ())
     with bars() as progress:
-        found = searcher.find(texts, depth=depth, where=parse_filter(where or ()), progress=progress)
+        found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
         run = (
             found.run if rerank is None else _reranked(searcher, found, texts, rerank, rerank_depth, progress)
         )
     write_run(output, run, tag=searcher.method)
     empty = sum(not documents for documents in run.values())
     say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing")
+    if empty == len(texts):
+        note(f"Nothing found: {_why_nothing(searcher, conditions)}.")
+
+
+def _why_nothing(searcher: Searcher, where: Filter) -> str:
+    """Whether it was the filter that left nothing to find, or the query."""
+    return searcher.index.why_none_fits(where) or "no word of the query leads to a document" + (
+        " that fits the filter" if where else ""
+    )
 
 
 def _engine(place: Path) -> Engine | None:
