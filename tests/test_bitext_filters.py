@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kivuko.cleaning.chain import NAMES, USUAL, Edit, FilterChain, named_steps
 from kivuko.cleaning.filters import near_duplicate_key
-from kivuko.cleaning.interface_text import mnemonics, numbers_disagree, placeholders_disagree
+from kivuko.cleaning.interface_text import mnemonics, placeholders_disagree
+from kivuko.cleaning.numbers import numbers_disagree
 from kivuko.cleaning.pairs import drop_reason
 from kivuko.cli import data
 from kivuko.collections.bitext import Pair
@@ -83,6 +84,40 @@ def test_single_filters(
         ("at 09:00", "9:0 irratti", False),
         ("7" * 5000, "7" * 4999, True),
         ("no number", "lakkoofsa hin qabu", False),
+        # CLDR's compact numbers: million, milioni (sw), millón, lakh and crore in Indian English
+        ("2.5 million people", "namoota 2500000", False),
+        ("2.5 million people", "namoota 2,500,000", False),
+        ("2.5 million people", "watu milioni 2.5", False),
+        ("2.5 million people", "2,5 millones de personas", False),
+        ("2.5 million people", "25 लाख लोग", False),
+        ("2,500,000 people", "२५ लाख लोग", False),
+        ("2,500,000 people", "२५,००,००० लोग", False),
+        ("25 million people", "2.5 करोड़ लोग", False),
+        ("2,500,000 people", "miliyoona 2.5", False),
+        ("2.5m people", "2.500.000 Menschen", False),
+        ("10k files", "10 000 fichiers", False),
+        ("3 thousand", "3000", False),
+        ("1.375 billion", "1 375 000 000", False),
+        ("2.500 million", "2,5 ሚሊዮን", False),
+        ("2.5 million", "2.5 ล้านคน", False),
+        ("2,500,000", "2.5ล้านคน", False),
+        ("a million users", "1.000.000 usuarios", False),
+        ("2.5 million people", "namoota 250000", True),
+        ("2.5 million people", "watu elfu 2.5", False),  # the digits agree: words are not looked at
+        ("2.5 million people", "2600000", True),
+        ("5 files", "faayiloota 5000", True),
+        # separators of any locale, beside other numbers
+        ("In 2020 some 10,000 people", "Namoonni 10000 bara 2020", False),
+        ("In 2020 some 10,000 people", "Namoonni 10.000 bara 2020", False),
+        ("In 2020 some 10,000 people", "Namoonni 10\u202f000 bara 2020", False),
+        ("In 2020 some 10,000 people", "١٠٬٠٠٠ شخص في عام ٢٠٢٠", False),
+        ("In 2020 some 100,000 people", "२०२० में १,००,००० लोग", False),
+        ("In 2020 some 1’000 people", "1000 Leute 2020", False),
+        ("1,000.50 dollars for 12", "12 for 1.000,5", False),
+        ("2.50 dollars for 12", "12 … 2,5", False),
+        ("In 2020 some 10,000 people", "Namoonni 1000 bara 2020", True),
+        ("on page 1 200 lines", "toora 200 fuula 1", False),
+        ("0.375 of 12", "0,375 keessaa 12", False),
     ],
 )
 def test_numbers(english: str, foreign: str, disagree: bool) -> None:
