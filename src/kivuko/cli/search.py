@@ -41,7 +41,8 @@ _METHOD = Annotated[
 _WHERE = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives."
+        help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives. Numbers are "
+        "compared by value: 2020 is 2020.0."
     ),
 ]
 _RERANK = Annotated[

@@ -112,7 +112,7 @@ def why_none_fits(rows: Sequence[Mapping[str, object]], wanted: Filter) -> str:
 def _there_are(rows: Sequence[Mapping[str, object]], field: str, values: Sequence[str]) -> str:
     """The values of a field: those nearest to what was asked for, else the most frequent ones."""
     counts = Counter(
-        normalise(written)
+        _plain(normalise(written))
         for row in rows
         for name, value in row.items()
         if normalise(name) == normalise(field) and (written := as_written(value)) is not None

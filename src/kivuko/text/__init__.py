@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kivuko.text.fold import fold
+from kivuko.text.folding import fold
 from kivuko.text.normal import comparison_key, normalise
 from kivuko.text.scripts import script_of, script_share
 from kivuko.text.segmentation import words
