@@ -69,4 +69,4 @@ def guess(
 
 
 def _says_otherwise(translations: Mapping[str, float] | None, word: str) -> bool:
-    return bool(translations) and word not in translations
+    return bool(translations) and word not in (translations or {})
