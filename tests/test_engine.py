@@ -22,7 +22,6 @@ from kivuko.engine.state import EngineState, Way
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import resolve
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import comparison_key
 from kivuko.training.optical import OpticalSettings
 from tiny import ENGLISH, FOREIGN, made_up_pairs
@@ -297,6 +296,7 @@ def test_held_out_pairs_share_no_text_with_training() -> None:
         ("", "en"),
         ("fungua faili", "sw"),
         ("oko", "yo"),  # ọkọ̀ typed without tone and dots
+        ("cafe oko", "en"),
     ],
 )
 def test_the_language_of_a_query_is_guessed(query: str, language: str) -> None:
@@ -306,8 +306,10 @@ def test_the_language_of_a_query_is_guessed(query: str, language: str) -> None:
         resolve("sw"): Lexicon(resolve("sw"), {"fungua": {"open": 1.0}, "faili": {"file": 1.0}}),
         resolve("yo"): Lexicon(resolve("yo"), {"ọkọ̀": {"vehicle": 1.0}}),
     }
-    documents = LexicalIndex([Document("d", "the", " ".join(ENGLISH))])
-    assert guess(query, lexicons, ENGLISH_LANGUAGE, documents) == resolve(language)
+    found = guess(
+        query, lexicons, ENGLISH_LANGUAGE, {*ENGLISH, "the"}, is_typed_for_one=lambda word: word == "cafe"
+    )
+    assert found == resolve(language)
 
 
 def test_an_engine_around_a_ready_index(tmp_path: Path, tiny_teacher: Path, other_tiny_encoder: Path) -> None:

@@ -206,6 +206,25 @@ def test_a_lexicon_is_looked_up_as_people_type_where_it_has_no_entry() -> None:
     assert lexicon.translations_as_typed("zzz") == {}
 
 
+def test_phrases_of_words_that_have_no_entry_are_found_as_people_type_them() -> None:
+    entries = {"ọkọ̀": {"car": 1.0}, "ọkọ̀ òfurufú": {"airplane": 1.0}}
+    lexicon = Lexicon(resolve("yo"), entries)
+    index = LexicalIndex([Document("d", "airplane car", "")])
+    translator = QueryTranslator(lexicon, index, stem_weight=0.0)
+    assert translator.look_up("tuntun oko ofurufu") == [("oko ofurufu", {"airplane": 1.0})]
+    assert translator.look_up("ọkọ̀ ofurufu") == [("ọkọ̀", {"car": 1.0})]  # what is found exactly stays
+    nothing_of_it = QueryTranslator(lexicon, LexicalIndex([Document("d", "car", "")]), stem_weight=0.0)
+    assert nothing_of_it.look_up("oko ofurufu")[0] == ("oko", {"car": 1.0})
+    thai = Lexicon(resolve("th"), {"แมว": {"cat": 1.0}})
+    assert [found.text for found in thai.look_up_as_typed(["กข", "คง"])] == ["กข", "คง"]
+
+
+def test_a_translation_that_documents_spell_otherwise_is_found() -> None:
+    index = LexicalIndex([Document("d", "café", ""), Document("e", "ice cream", "")])
+    assert set(index.search_structured([{"cafe": 0.5, "unseen": 0.5}])) == {"d"}
+    assert set(index.search_structured([{"cafe": 0.5, "ice cream": 0.5}])) == {"e"}
+
+
 def test_a_query_is_translated_exactly_first_then_passed_through_then_as_typed() -> None:
     index = LexicalIndex([Document("d", "car lagos", "Zürich oko")])
     entries = {"ọkọ̀": {"car": 1.0}, "làgos": {"husband": 1.0}, "ọkọ": {"lagos": 1.0}}

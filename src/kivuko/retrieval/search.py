@@ -20,6 +20,7 @@ from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Match:
     """Why a document was found: a word of the query and the word of the document that it met.
 
     Attributes:
-        query_word: the query's word.
-        document_word: the document's.
+        query_word: the query's word; where a lexicon was searched with, perhaps a phrase.
+        document_word: the document's word or phrase.
         similarity: cosine of the two token vectors, −1 to 1; where words alone were searched, the probability of the
             translation, above 0 to 1.
     """
@@ -188,7 +189,7 @@ class Searcher:
         explain: bool = False,
     ) -> list[Hit]:
         """Ranked documents as a person reads them, in the order of ``scores``."""
-        translated = [word for senses in self._structured(query) for word in senses]
+        translated = [word for _, senses in self._asked(query) for word in senses]
         shown = f"{query} {' '.join(translated)}"
         found = []
         for name, score in scores.items():
@@ -229,13 +230,13 @@ class Searcher:
     def _translator(self) -> QueryTranslator | None:
         return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
 
-    def _structured(self, query: str) -> list[Mapping[str, float]]:
-        """For each word of a query, the documents' words that are searched in its place, with weights."""
+    def _asked(self, query: str) -> list[tuple[str, Mapping[str, float]]]:
+        """Words (with a lexicon phrases too) of a query, and what is searched in the place of each, with weights."""
         if self.method == "bm25" or self._translator is None:
-            structured = [{word: 1.0} for word in words(query)]
+            asked = [(word, {word: 1.0}) for word in words(query)]
         else:
-            structured = self._translator.translate(query)
-        return [self.index.lexical.as_spelled(senses, self.language) for senses in structured]
+            asked = self._translator.look_up(query)
+        return [(word, self.index.lexical.as_spelled(senses, self.language)) for word, senses in asked]
 
     def _by_model(
         self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
@@ -249,7 +250,7 @@ class Searcher:
         )
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | None) -> Run:
-        structured = [self._structured(text) for text in queries.values()]
+        structured = [[senses for _, senses in self._asked(text)] for text in queries.values()]
         hits = self.index.search_words(structured, depth=depth, where=where)
         return {
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
@@ -260,16 +261,17 @@ class Searcher:
             from kivuko.retrieval.late_interaction import explain
 
             return tuple(explain(self.index, self.encoder, query, document.id))
-        return tuple(self._word_matches(query, set(words(document.full_text))))
+        return tuple(self._word_matches(query, document))
 
-    def _word_matches(self, query: str, there: set[str]) -> Iterator[Match]:
-        """Each word of the query with the most probable of its translations that the document has."""
-        for word in words(query):
-            for senses in self._structured(word):
-                met = [(weight, sense) for sense, weight in senses.items() if sense in there]
-                if met:
-                    weight, sense = max(met, key=lambda each: (each[0], each[1]))
-                    yield Match(word, sense, weight)
+    def _word_matches(self, query: str, document: Document) -> Iterator[Match]:
+        """Each word or phrase of the query with the most probable of its translations that the document has."""
+        # A line's end, which is no word, keeps phrases from going over it.
+        there = " \n ".join(["", *(" ".join(part) for part in words_in_order(document)), ""])
+        for asked, senses in self._asked(query):
+            met = [(weight, sense) for sense, weight in senses.items() if f" {sense} " in there]
+            if met:
+                weight, sense = max(met, key=lambda each: (each[0], each[1]))
+                yield Match(asked, sense, weight)
 
 
 def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:

@@ -13,6 +13,7 @@ import itertools
 import re
 import sys
 import unicodedata
+from collections.abc import Iterator
 
 from kivuko.text.normal import normalise
 from kivuko.text.scripts import character_script
@@ -42,48 +43,73 @@ def words(text: str) -> list[str]:
     Apostrophes inside a word belong to it, however they are typed, and become ``'``; around it they are quotation
     marks. No word is empty or has a space in it.
     """
-    lowered = _typed_apostrophe().sub("'", normalise(text).lower()).translate(_APOSTROPHES)
-    if lowered.isascii():
-        return _ASCII_WORD.findall(lowered)
+    whole = lowered(text)
+    if whole.isascii():
+        return _ASCII_WORD.findall(whole)
     found: list[str] = []
-    for run in _word_pattern().findall(lowered):
+    for run in _word_pattern().findall(whole):
         if run.isascii():
             found.append(run)
         else:
-            found.extend(_words_of_run(run))
+            found.extend(word for part in parts_of_run(run) for word in _word_or_bigrams(*part))
     return found
 
 
-def _words_of_run(run: str) -> list[str]:
-    """A run as one word, or the bigrams of each of its parts in a script without spaces."""
-    found: list[str] = []
+def is_plain_run(text: str) -> bool:
+    """Whether a text is one run of letters, marks and digits, in the form of :func:`words` and in one kind of script.
+
+    In scripts that show their words it is a word. Quicker than looking for runs; one with an apostrophe is not told.
+    """
+    if not _plain_pattern().fullmatch(text) or "_" in text or text != lowered(text):
+        return False
+    scripts = set(map(character_script, text))
+    return scripts <= _LONGEST_WORD.keys() or scripts.isdisjoint(_LONGEST_WORD)
+
+
+def lowered(text: str) -> str:
+    """A text as its words are taken from it: normalised, in lower case, with one kind of apostrophe."""
+    return _typed_apostrophe().sub("'", normalise(text).lower()).translate(_APOSTROPHES)
+
+
+def runs(whole: str) -> Iterator[tuple[int, str]]:
+    """Where each run of letters, marks and digits begins in a text that is :func:`lowered`, and the run."""
+    pattern = _ASCII_WORD if whole.isascii() else _word_pattern()
+    return ((found.start(), found[0]) for found in pattern.finditer(whole))
+
+
+def parts_of_run(run: str) -> Iterator[tuple[str, int]]:
+    """A run's parts in scripts that show their words and in scripts that do not.
+
+    With each part stands how many code points a word of its script has at most where the run still has its borders;
+    0 in scripts that always show them.
+    """
     part, part_limit = "", 0
-    for cluster in _clusters(run):
+    for cluster in clusters(run):
         limit = _LONGEST_WORD.get(character_script(cluster[0]), 0)
         if part and limit != part_limit:
-            found.extend(_word_or_bigrams(part, part_limit))
+            yield part, part_limit
             part = ""
         part, part_limit = part + cluster, limit
-    return [*found, *_word_or_bigrams(part, part_limit)]
+    yield part, part_limit
 
 
 def _word_or_bigrams(part: str, limit: int) -> list[str]:
-    clusters = _clusters(part)
-    if limit == 0 or len(part) <= limit or len(clusters) <= 2:
+    characters = clusters(part)
+    if limit == 0 or len(part) <= limit or len(characters) <= 2:
         return [part]
-    return [first + second for first, second in itertools.pairwise(clusters)]
+    return [first + second for first, second in itertools.pairwise(characters)]
 
 
-def _clusters(run: str) -> list[str]:
-    """Letters with the marks, joiners and (Khmer) subscript letters that follow them."""
-    clusters: list[str] = []
+def clusters(run: str) -> list[str]:
+    """Written characters: letters with the marks, joiners and (Khmer) subscript letters that follow them."""
+    found: list[str] = []
     for character in run:
         mark = unicodedata.category(character)[0] == "M" or character in _JOINERS
-        if clusters and (mark or clusters[-1][-1] == _KHMER_COENG):
-            clusters[-1] += character
+        if found and (mark or found[-1][-1] == _KHMER_COENG):
+            found[-1] += character
         else:
-            clusters.append(character)
-    return clusters
+            found.append(character)
+    return found
 
 
 @functools.cache
@@ -101,8 +127,12 @@ def _typed_apostrophe() -> re.Pattern[str]:
 
 
 @functools.cache
+def _plain_pattern() -> re.Pattern[str]:
+    return re.compile(rf"[^\W_][\w{_marks()}{_JOINERS}]*")
+
+
+@functools.cache
 def _marks() -> str:
-    """Every mark, for a class of characters in a pattern."""
     return "".join(
         re.escape(character)
         for character in map(chr, range(0x300, min(0x20000, sys.maxunicode)))
