@@ -22,6 +22,7 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
+from kivuko.text.segmentation import lowered
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -289,8 +290,8 @@ def snippet(document: Document, span: tuple[int, int] | None, query: str, width:
     whole = " ".join(text.split())
     if len(whole) <= width:
         return whole
-    lowered = whole.lower()
-    found = [place for place in (lowered.find(word) for word in words(query)) if place >= 0]
+    there = lowered(whole)
+    found = [place for place in (there.find(word) for word in words(query)) if place >= 0]
     # Some of what stands before the word, from the beginning of a word on.
     start = max(0, min([*found, len(whole)]) - width // 4) if found else 0
     start = whole.rfind(" ", 0, start) + 1
