@@ -363,12 +363,11 @@ def merge(lexicons: Sequence[Lexicon], weights: Sequence[float] | None = None) -
         )
     having_each: dict[str, list[tuple[str, Mapping[str, float], float]]] = {}
     for lexicon, weight in zip(lexicons, weights, strict=True):
-        for word, translations in in_normal_form(lexicon.entries)[0].items():
-            having_each.setdefault(entry_key(word), []).append((word, translations, weight))
-    spelled = {plainest(word for word, _, _ in having): having for having in having_each.values()}
+        for word, senses in in_normal_form(lexicon.entries)[0].items():
+            having_each.setdefault(entry_key(word), []).append((word, senses, weight))
+    written = {plainest(word for word, _, _ in having): having for having in having_each.values()}
     entries = {}
-    for word in sorted(spelled):
-        having = spelled[word]
+    for word, having in sorted(written.items()):
         total = sum(weight for _, _, weight in having)
         mixed: dict[str, float] = {}
         for _, translations, weight in having:

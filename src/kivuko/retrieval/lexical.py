@@ -192,7 +192,7 @@ class LexicalIndex:
         self._counts: Any = table
         self._document_frequency: NDArray[np.float64] = np.diff(table.indptr).astype(np.float64)
         lengths = np.bincount(rows, frequency, minlength=len(ids))
-        self._lengths: NDArray[np.float64] = lengths
+        self._lengths: NDArray[np.float64] = lengths.astype(np.float64)
         self._parts, self._title_weight = parts, title_weight
         #: What was asked for place by place → the phrases found; each phrase → where it occurs.
         self._asked: dict[tuple[tuple[str, ...], ...], list[str]] = {}

@@ -170,7 +170,7 @@ def _in_block(
     found = {}
     for number, phrase in enumerate(phrases.tolist()):
         own = which.reshape(-1) == number
-        counts = np.bincount(documents[own], weights[own])
-        having = np.flatnonzero(counts)
+        counts = np.bincount(documents[own], weights[own]).astype(np.float64)
+        having = np.flatnonzero(counts).astype(np.int64)
         found[tuple(phrase)] = having, counts[having]
     return found
