@@ -116,7 +116,7 @@ def test_documents_without_language_are_counted_with_the_remedy(files: Path) -> 
         ("\ten\n", ":1", "empty or holds white space"),
         ("e 0\ten\n", ":1", "empty or holds white space"),
         ("", "languages.tsv", "holds no document"),
-        ("e0\ten\n\xff\xfe\n", ":2", "not UTF-8"),
+        ("e0\ten\n\xff\xfe\n", ":2", "not in UTF-8"),
     ],
 )
 def test_tables_that_are_wrong_are_refused_by_line(

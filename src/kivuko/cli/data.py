@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,7 @@ def clean_bitext(
         Path,
         typer.Argument(
             metavar="PAIRS",
-            help="TSV (English, tab, translation; perhaps a score and a tab first), TMX, JSON lines of translations "
+            help="TSV (English, tab, translation; perhaps a score before or behind), TMX, JSON lines of translations "
             "or the PREFIX of PREFIX.en and PREFIX.xx, plain or compressed.",
         ),
     ],
@@ -82,9 +83,11 @@ def clean_bitext(
 
 def _show_counts(language: str, report: DropReport, counts: Sequence[StepCount]) -> None:
     rows: list[tuple[str, ...]] = [("before", "", f"{report.before:,}", "")]
-    by_steps = sum(count.touched for count in counts if not count.edits)
-    if report.dropped > by_steps:
-        rows.append(("reading", "not usable as pairs", f"−{report.dropped - by_steps:,}", ""))
+    by_steps: Counter[str] = Counter()
+    for count in counts:
+        by_steps[count.outcome] += 0 if count.edits else count.touched
+    rows += [("reading", reason, f"−{count:,}", "") for reason, count in (report.reasons - by_steps).items()]
+    rows += [("reading", what, f"{count:,}", "") for what, count in report.changed.items()]
     for count in counts:
         sign = "" if count.edits else "−"
         unchecked = f"{count.not_checked:,}" if count.not_checked else ""

@@ -143,7 +143,12 @@ def search(
 @asks_of_collection
 def rank(
     place: _PLACE,
-    queries: Annotated[Path, typer.Argument(help="Queries as TSV: id, tab, text; or a collection folder.")],
+    queries: Annotated[
+        Path,
+        typer.Argument(
+            help="Queries as TSV (id, tab, text) or JSON lines (id, text), or a collection folder."
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="TREC run to write.")],
     language: _LANGUAGE = None,
     model: _MODEL = None,

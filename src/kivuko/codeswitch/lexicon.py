@@ -29,6 +29,7 @@ from kivuko.codeswitch.entries import (
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import fold, script_share, words
+from kivuko.text.faults import decode, fault, faulty, head_of
 from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
 KIND = "lexicon"
@@ -235,8 +236,11 @@ def _read_table(path: Path) -> dict[str, dict[str, float]]:
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             where = f"{path}:{number}"
+            line = decode(raw, where, functools.partial(head_of, path))
+            if fault(line):
+                raise faulty(line, where, "a lexicon line")
             try:
-                foreign, english, text = raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n").split("\t")
+                foreign, english, text = line.removeprefix("\ufeff").rstrip("\r\n").split("\t")
                 probability = float(text)
             except ValueError as error:
                 raise InputError(
