@@ -28,7 +28,7 @@ from kivuko.codeswitch.entries import (
 )
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.text import script_share, words
+from kivuko.text import fold, script_share, words
 from kivuko.text.faults import decode, fault, faulty, head_of
 from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
@@ -106,6 +106,43 @@ class Lexicon:
                 place += size
         return [*found, *self._without_entry(between)]
 
+    def translations_as_typed(self, word: str) -> Mapping[str, float]:
+        """English translations of what a person may have meant by a word that has none (:meth:`translations`).
+
+        Returns:
+            Those of the words and beginnings of the same :func:`~kivuko.text.fold` in this language, found as
+            :meth:`translations` finds them; several are taken as equally probable.
+        """
+        return self._as_typed.translations(fold(word, self.language))
+
+    def look_up_as_typed(
+        self, unknown: Sequence[str], *, serves: Callable[[Mapping[str, float]], bool] = lambda senses: True
+    ) -> list[Found]:
+        """The same for words in a row that :meth:`look_up` found nothing for, and for phrases of them.
+
+        Args:
+            unknown: the words. In scripts without spaces they are pairs of characters, and each is taken by itself.
+            serves: as for :meth:`look_up`.
+        """
+        if self.language.spaceless:
+            return [Found(word, self.translations_as_typed(word), own=False) for word in unknown]
+        folded = [fold(word, self.language) for word in unknown]
+        found, place = [], 0
+        for each in self._as_typed.look_up(" ".join(folded), serves=serves):
+            size = each.text.count(" ") + 1
+            found.append(Found(" ".join(unknown[place : place + size]), each.senses, own=False))
+            place += size
+        return found
+
+    @functools.cached_property
+    def _as_typed(self) -> Lexicon:
+        """The lexicon with every entry under its fold."""
+        alike: dict[str, list[Mapping[str, float]]] = {}
+        for foreign, translations in self.entries.items():
+            term = foreign.removesuffix(PREFIX_MARK)
+            alike.setdefault(fold(term, self.language) + foreign[len(term) :], []).append(translations)
+        return Lexicon(self.language, {folded: _mean(several) for folded, several in alike.items()})
+
     def running_words(self, text: str) -> list[str]:
         """The words of a text; in scripts without spaces those that are found, and what is left between them."""
         return [each.text for each in self.look_up(text)] if self.language.spaceless else words(text)
@@ -168,6 +205,16 @@ class Lexicon:
                 )
             entries, _ = in_normal_form(entries)
         return cls(language, entries, manifest.meta)
+
+
+def _mean(several: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    if len(several) == 1:
+        return several[0]
+    mixed: dict[str, float] = {}
+    for translations in several:
+        for english, probability in translations.items():
+            mixed[english] = mixed.get(english, 0.0) + probability / len(several)
+    return mixed
 
 
 def read_lexicon_tsv(path: Path, language: Language) -> Lexicon:

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
+from kivuko.languages import Language
 from kivuko.ranking import best
 from kivuko.retrieval.bounds import rows_of
 from kivuko.retrieval.word_order import END, Occurrences, OrderedPart, WordOrder, find_phrases, words_in_order
-from kivuko.text import words
+from kivuko.text import fold, words
 
 K1, B = 1.2, 0.75
 #: Chosen on development titles and first paragraphs together: titles gain much, paragraphs lose nothing.
@@ -131,6 +132,9 @@ class LexicalIndex:
     title counts w times, the simple BM25F
     (Robertson, Zaragoza, Taylor, CIKM 2004, doi:10.1145/1031171.1031181).
 
+    A word of a query that no document has stands for the documents' words that are the same as people type them
+    (:func:`kivuko.text.fold`), all together as one word: as if the documents spelled them alike.
+
     Args:
         documents: what to index.
         title_weight: how often a word of the title counts, at least 1.
@@ -181,6 +185,7 @@ class LexicalIndex:
         self.ids = ids
         #: Word → column, for every word of the documents.
         self.vocabulary: Mapping[str, int] = counts.numbers
+        self._by_fold: dict[Language | None, Mapping[str, Sequence[str]]] = {}
         rows = np.repeat(np.arange(len(ids)), np.diff(counts.offsets))
         frequency = counts.counts[:, 1].astype(np.float64)
         table = csc_matrix((frequency, (rows, counts.counts[:, 0])), shape=(len(ids), len(self.vocabulary)))
@@ -195,6 +200,36 @@ class LexicalIndex:
         # Where no document has a word nothing is found, and no length matters.
         mean = lengths.mean() if len(frequency) else 1.0
         self._saturation: NDArray[np.float64] = K1 * (1 - B + B * lengths / mean)
+
+    def as_spelled(
+        self, alternatives: Mapping[str, float], language: Language | None = None
+    ) -> Mapping[str, float]:
+        """A query word as the documents spell it.
+
+        Args:
+            alternatives: word or phrase → weight.
+            language: of the documents, if it is known.
+
+        Returns:
+            ``alternatives`` themselves if the documents have one of these words or phrases, else their words of the
+            same :func:`~kivuko.text.fold`, each with the weight of the alternative it stands for; none if there are
+            none.
+        """
+        if not alternatives or any(map(self._has, alternatives)):
+            return alternatives
+        if language not in self._by_fold:
+            by_fold: dict[str, list[str]] = {}
+            for word in self.vocabulary:
+                by_fold.setdefault(fold(word, language), []).append(word)
+            self._by_fold[language] = by_fold
+        spelled: dict[str, float] = {}
+        for word, weight in alternatives.items():
+            for same in self._by_fold[language].get(fold(word, language), ()):
+                spelled[same] = spelled.get(same, 0.0) + weight
+        return spelled
+
+    def _has(self, word: str) -> bool:
+        return word in self.vocabulary or (" " in word and len(self._phrase(word).documents) > 0)
 
     def search(
         self, query: str, depth: int = 1000, *, allowed: NDArray[np.bool_] | None = None
@@ -227,7 +262,7 @@ class LexicalIndex:
 
         Args:
             query: for each query word, word or phrase (a space between its words) → weight ≥ 0; those unknown to the
-                documents count nothing.
+                documents count nothing, but if all are, those stand for them that :meth:`as_spelled` finds.
             depth: how many documents to return at most.
             allowed: [documents], which may be found; all of them by default.
 
@@ -236,7 +271,7 @@ class LexicalIndex:
         """
         documents = len(self.ids)
         scores = np.zeros(documents)
-        for alternatives in query:
+        for alternatives in map(self.as_spelled, query):
             known = [
                 (self.vocabulary[word], weight)
                 for word, weight in alternatives.items()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 
 from kivuko.codeswitch import Lexicon
+from kivuko.codeswitch.entries import Found
 from kivuko.ranking import Run
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import words
@@ -23,7 +25,8 @@ class QueryTranslator:
     :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
     translation of several words is searched as a phrase, its words in a row or written as one; where the index does
     not have it, it leaves its probability to the other translations. A word without translations stands for itself
-    where the index knows it (names, function names, numbers); elsewhere it is dropped.
+    where the index knows it (names, function names, numbers). Words that neither knows are looked up once more, in
+    the lexicon and then in the index, as people type them (:func:`kivuko.text.fold`); others are dropped.
 
     Args:
         lexicon: the translations.
@@ -44,13 +47,19 @@ class QueryTranslator:
             Each with the English words and phrases that are searched in its place → weight; may be empty.
         """
         found = []
-        for asked in self._lexicon.look_up(query, serves=self._is_in_index):
-            senses = asked.senses
-            if not senses and asked.text in self.index.vocabulary:
-                senses = {asked.text: 1.0}
-            if searched := self._searched(senses):
-                found.append((asked.text, searched))
+        looked_up = self._lexicon.look_up(query, serves=self._is_in_index)
+        for nowhere, several in itertools.groupby(looked_up, self._is_nowhere):
+            if nowhere:
+                unknown = [asked.text for asked in several]
+                several = iter(self._lexicon.look_up_as_typed(unknown, serves=self._is_in_index))
+            for asked in several:
+                senses = asked.senses or self.index.as_spelled({asked.text: 1.0})
+                if searched := self._searched(senses):
+                    found.append((asked.text, searched))
         return found
+
+    def _is_nowhere(self, asked: Found) -> bool:
+        return not asked.senses and asked.text not in self.index.vocabulary
 
     def translate(self, query: str) -> list[dict[str, float]]:
         """The English words and phrases of :meth:`look_up`, with their weights."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.languages import Language
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
@@ -24,6 +25,7 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
+from kivuko.text.segmentation import lowered
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -100,6 +102,8 @@ class Searcher:
             a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
             model and lexicon allow.
         weight: the model's share in the fusion, 0 to 1.
+        language: of the documents, if it is known: words that none of them has are looked up as people of this
+            language type them (:func:`kivuko.text.fold`).
 
     Raises:
         UnknownNameError: no such method, or no such model.
@@ -115,10 +119,12 @@ class Searcher:
         lexicon: Lexicon | Path | str | None = None,
         method: Method | str | None = None,
         weight: float = 0.5,
+        language: Language | None = None,
     ) -> None:
         self.method = _check_method(method, model is not None, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
+        self.language = language
         self._model = model
         self._lexicon = lexicon
         if self.method in ("late-interaction", "fusion") and model is not None:
@@ -245,11 +251,13 @@ class Searcher:
     def _translator(self) -> QueryTranslator | None:
         return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
 
-    def _asked(self, query: str) -> list[tuple[str, dict[str, float]]]:
+    def _asked(self, query: str) -> list[tuple[str, Mapping[str, float]]]:
         """Words (with a lexicon phrases too) of a query, and what is searched in the place of each, with weights."""
         if self.method == "bm25" or self._translator is None:
-            return [(word, {word: 1.0}) for word in words(query)]
-        return self._translator.look_up(query)
+            asked = [(word, {word: 1.0}) for word in words(query)]
+        else:
+            asked = self._translator.look_up(query)
+        return [(word, self.index.lexical.as_spelled(senses, self.language)) for word, senses in asked]
 
     def _by_model(
         self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
@@ -308,8 +316,8 @@ def snippet(document: Document, span: tuple[int, int] | None, query: str, width:
     whole = " ".join(text.split())
     if len(whole) <= width:
         return whole
-    lowered = whole.lower()
-    found = [place for place in (lowered.find(word) for word in words(query)) if place >= 0]
+    there = lowered(whole)
+    found = [place for place in (there.find(word) for word in words(query)) if place >= 0]
     # Some of what stands before the word, from the beginning of a word on.
     start = max(0, min([*found, len(whole)]) - width // 4) if found else 0
     start = whole.rfind(" ", 0, start) + 1

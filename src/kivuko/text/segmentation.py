@@ -20,8 +20,18 @@ from kivuko.text.scripts import character_script
 
 # Khmer text with borders has its longest words at 16 code points; a longer run has lost its borders.
 _LONGEST_WORD = {"Khmr": 16, "Thai": 2, "Laoo": 2, "Mymr": 2, "Hani": 2, "Hira": 2, "Kana": 2}
-# Modifier letter apostrophe and right quotation mark: hudhaa in Oromo, elision and glottal stops elsewhere.
-_APOSTROPHES = str.maketrans({"’": "'", "ʼ": "'", "ʻ": "'"})
+# What stands for a letter in many orthographies (hudhaa in Oromo, the okina, oʻ and gʻ in Uzbek, puso in Guarani, ng'
+# in Swahili) or for a lost one, however it is typed. Letters of Unicode's (the saltillo, half rings and the prime of
+# transliterations among them) and the right quotation mark are one wherever they stand. What is a quotation mark, an
+# accent or a prime by itself is one between two letters alone: 5′10″ are two numbers. ˈ ˊ ˋ write tones and are none.
+_APOSTROPHES = str.maketrans(dict.fromkeys("’ʼʻʽʾʿʹꞌ", "'"))
+_BETWEEN_LETTERS = "‘‛`´′‵＇｀՚׳᾽᾿"
+# Scripts that set quotation marks right beside the next word, and have no apostrophe: those without spaces, and
+# Hangul, whose particles follow the closing mark (‘단어’는).
+_QUOTING = (
+    "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u318f\u31f0-\u31ff\u3400-\u9fff"
+    "\uac00-\ud7ff\uf900-\ufaff"
+)
 _JOINERS = "\u200c\u200d"
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 _KHMER_COENG = "\u17d2"
@@ -30,7 +40,8 @@ _KHMER_COENG = "\u17d2"
 def words(text: str) -> list[str]:
     """Lower-cased words of ``text`` in order; empty only if it has no letter and no digit.
 
-    Apostrophes inside a word belong to it. No word is empty or has a space in it.
+    Apostrophes inside a word belong to it, however they are typed, and become ``'``; around it they are quotation
+    marks. No word is empty or has a space in it.
     """
     whole = lowered(text)
     if whole.isascii():
@@ -57,7 +68,7 @@ def is_plain_run(text: str) -> bool:
 
 def lowered(text: str) -> str:
     """A text as its words are taken from it: normalised, in lower case, with one kind of apostrophe."""
-    return normalise(text).lower().translate(_APOSTROPHES)
+    return _typed_apostrophe().sub("'", normalise(text).lower()).translate(_APOSTROPHES)
 
 
 def runs(whole: str) -> Iterator[tuple[int, str]]:
@@ -105,7 +116,14 @@ def clusters(run: str) -> list[str]:
 def _word_pattern() -> re.Pattern[str]:
     """Letters and digits with their marks; Python's ``\\w`` leaves out the marks that write vowels."""
     letter = rf"(?:[^\W_][{_marks()}{_JOINERS}]*)"
-    return re.compile(rf"{letter}+(?:'{letter}+)*")
+    return re.compile(rf"{letter}+(?:(?<![{_QUOTING}])'(?![{_QUOTING}]){letter}+)*")
+
+
+@functools.cache
+def _typed_apostrophe() -> re.Pattern[str]:
+    """What is an apostrophe between two letters only."""
+    after_letter = rf"(?:(?<=[^\W\d_].)|(?<=[{_marks()}{_JOINERS}].))"
+    return re.compile(rf"[{_BETWEEN_LETTERS}]{after_letter}(?=[^\W\d_])")
 
 
 @functools.cache
