@@ -248,7 +248,14 @@ class Engine:
         """Which of the engine's languages a query is in, by its script, the lexicons' words and CLD2."""
         current = self._current
         lexicons = {resolve(tag): self.lexicon(resolve(tag)) for tag in current.languages}
-        return guess(query, lexicons, current.document_language, self.index.lexical.vocabulary)
+        language, words = current.document_language, self.index.lexical
+        return guess(
+            query,
+            lexicons,
+            language,
+            words.vocabulary,
+            is_typed_for_one=lambda word: bool(words.as_spelled({word: 1.0}, language)),
+        )
 
     def searcher(self, language: Language | str, way: Way | None = None) -> Searcher:
         """What searches one language, held open: for many queries at once, or with another way of searching.
@@ -268,6 +275,7 @@ class Engine:
                 lexicon=None if chosen.method == "bm25" else self.lexicon(spoken),
                 method=chosen.method,
                 weight=chosen.weight,
+                language=current.document_language,
             )
         return self._searchers[key]
 
