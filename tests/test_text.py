@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.text import comparison_key, normalise, script_of, script_share, words
+from kivuko.text.segmentation import is_unspaced, words_with_spans
 
 ANY_TEXT = st.text() | st.text(alphabet="ab ក្ន\u200b\u00ad\ufeffไทยལ་日本ごé'’\u0301 \t\n-.")
 
@@ -32,6 +33,25 @@ def test_words_are_never_empty_and_stay_when_taken_again(text: str) -> None:
     assert bool(found) == any(
         unicodedata.category(c)[0] == "L" or c.isalnum() for c in normalise(text).lower()
     )
+
+
+@given(ANY_TEXT)
+def test_words_with_spans_are_the_words_and_stand_where_they_are(text: str) -> None:
+    found = words_with_spans(text)
+    assert [word for word, _ in found] == words(text)
+    assert all(0 <= begin < end <= len(text) for _, (begin, end) in found)
+
+
+def test_where_words_stand_in_text_as_it_was_written() -> None:
+    text = "Cafe\u0301 so\u00adft,  HUDHAA’N ខ្មែរភាសាដែលវែង"
+    cut = {word: text[slice(*span)] for word, span in words_with_spans(text)}
+    assert cut["café"] == "Cafe\u0301"
+    assert cut["soft"] == "so\u00adft"
+    assert cut["hudhaa'n"] == "HUDHAA’N"
+    assert all(cut[word] == word for word in words("ខ្មែរភាសាដែលវែង"))
+    assert [is_unspaced(each) for each in ("ខ្មែរ", "ไทย", "བོད", "(日本)", "om", "ኣማ", "12", "")] == [
+        *[True] * 4, *[False] * 4,
+    ]  # fmt: skip
 
 
 @given(ANY_TEXT)

@@ -24,6 +24,7 @@ from kivuko.cli import (
     lexicon,
     models,
     search,
+    serve,
     train,
 )
 from kivuko.errors import Interrupted, KivukoError, names_missing_extra
@@ -56,6 +57,7 @@ app = typer.Typer(
 app.add_typer(engine.app, name="engine")
 app.command("search")(search.search)
 app.command("rank")(search.rank)
+app.command("serve")(serve.command)
 app.command("demo")(demo.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")

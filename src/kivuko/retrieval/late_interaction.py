@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,12 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
+from kivuko.models.late_interaction import word_around
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Match
+from kivuko.text.segmentation import is_unspaced
 
 _QUERIES_AT_ONCE = 16
 
@@ -109,23 +111,58 @@ def explain(index: Index, model: ModelLike, query: str, document_id: str) -> lis
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
         KeyError: the index has no such document.
     """
+    (found,) = explanations(index, model, query, [document_id])
+    return found
+
+
+def explanations(
+    index: Index, model: ModelLike, query: str, document_ids: Sequence[str]
+) -> Iterator[list[Match]]:
+    """What :func:`explain` says of each of several documents, in order; the query is encoded once."""
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = encoder.encode([query], task="query").vectors.astype(np.float32)
-    if not len(asked):
-        return []
+    query_spans = encoder.spans_of_tokens(query)
+    for name in document_ids:
+        yield _matches(index, encoder, (query, query_spans, asked), name) if len(asked) else []
+
+
+def _matches(
+    index: Index,
+    encoder: Encoder,
+    asked: tuple[str, Sequence[tuple[int, int]], npt.NDArray[np.float32]],
+    document_id: str,
+) -> list[Match]:
+    query, query_spans, query_vectors = asked
     span, vectors = max(
-        index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
+        index.vectors_of(document_id),
+        key=lambda passage: float((query_vectors @ passage[1].T).max(axis=1).sum()),
     )
     text = index.document(document_id).full_text[slice(*span)]
-    query_words = encoder.words_of_tokens(query)
     limit = int(index.manifest.meta["max_length"])
-    document_words = encoder.words_of_tokens(text, limit)
+    spans = encoder.spans_of_tokens(text, limit)
     if index.manifest.meta["pooling"] != 1:
         tokens = encoder.encode([text], task="document", length=limit).vectors.astype(np.float32)
-        document_words = [document_words[j] for j in (vectors @ tokens.T).argmax(axis=1)]
-    similarity = asked @ vectors.T
-    return [
-        Match(word, document_words[j], float(similarity[i, j]))
-        for i, (word, j) in enumerate(zip(query_words, similarity.argmax(axis=1), strict=True))
-    ]
+        spans = [spans[j] for j in (vectors @ tokens.T).argmax(axis=1)]
+    similarity = query_vectors @ vectors.T
+    matches = []
+    for i, j in enumerate(similarity.argmax(axis=1)):
+        begin, end = _seen(text, spans[j])
+        matches.append(
+            Match(
+                query[slice(*word_around(query, *query_spans[i]))],
+                text[slice(*word_around(text, *spans[j]))],
+                float(similarity[i, j]),
+                _seen(query, query_spans[i]),
+                ((span[0] + begin, span[0] + end),),
+            )
+        )
+    return matches
+
+
+def _seen(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """What a reader is shown for a token: its word; itself where words have no spaces between them."""
+    begin, end = span
+    while begin < end and text[begin].isspace():
+        begin += 1
+    return (begin, end) if is_unspaced(text[begin:end]) else word_around(text, begin, end)

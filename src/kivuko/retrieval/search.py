@@ -6,7 +6,7 @@ Nothing here loads torch until a model is asked for.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -20,6 +20,7 @@ from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.text import words
+from kivuko.text.segmentation import words_with_spans
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,11 +41,17 @@ class Match:
         document_word: the document's.
         similarity: cosine of the two token vectors, −1 to 1; where words alone were searched, the probability of the
             translation, above 0 to 1.
+        query_span: where the query's word begins and ends in the query; where the token does, in scripts without
+            spaces between words.
+        document_spans: likewise in the document's full text: the place that counted, or all places of the word where
+            words alone were searched.
     """
 
     query_word: str
     document_word: str
     similarity: float
+    query_span: tuple[int, int]
+    document_spans: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,8 @@ class Hit:
         score: higher is better; comparable within one search alone.
         matches: what the query's words met in it; empty unless asked for.
         document: all of it, metadata included.
+        span: where in the document's full text the passage stands by which a model found it; None where words alone
+            did.
     """
 
     id: str
@@ -66,6 +75,7 @@ class Hit:
     score: float
     matches: tuple[Match, ...]
     document: Document = field(repr=False)
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -185,13 +195,20 @@ class Searcher:
         """Ranked documents as a person reads them, in the order of ``scores``."""
         translated = [word for senses in self._structured(query) for word in senses]
         shown = f"{query} {' '.join(translated)}"
-        found = []
-        for name, score in scores.items():
-            document = self.index.document(name)
-            matches = self._matches(query, document) if explain else ()
-            excerpt = snippet(document, spans.get(name), shown)
-            found.append(Hit(name, document.title, excerpt, score, matches, document))
-        return found
+        documents = [self.index.document(name) for name in scores]
+        explained = self._matches(query, documents) if explain else [()] * len(documents)
+        return [
+            Hit(
+                document.id,
+                document.title,
+                snippet(document, spans.get(document.id), shown),
+                score,
+                tuple(matches),
+                document,
+                spans.get(document.id),
+            )
+            for document, score, matches in zip(documents, scores.values(), explained, strict=True)
+        ]
 
     @property
     def described(self) -> str:
@@ -248,21 +265,24 @@ class Searcher:
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
         }
 
-    def _matches(self, query: str, document: Document) -> tuple[Match, ...]:
+    def _matches(self, query: str, documents: Sequence[Document]) -> Iterable[Sequence[Match]]:
         if self.method in ("late-interaction", "fusion"):
-            from kivuko.retrieval.late_interaction import explain
+            from kivuko.retrieval.late_interaction import explanations
 
-            return tuple(explain(self.index, self.encoder, query, document.id))
-        return tuple(self._word_matches(query, set(words(document.full_text))))
+            return explanations(self.index, self.encoder, query, [document.id for document in documents])
+        return [list(self._word_matches(query, document)) for document in documents]
 
-    def _word_matches(self, query: str, there: set[str]) -> Iterator[Match]:
+    def _word_matches(self, query: str, document: Document) -> Iterator[Match]:
         """Each word of the query with the most probable of its translations that the document has."""
-        for word in words(query):
+        there: dict[str, list[tuple[int, int]]] = {}
+        for word, span in words_with_spans(document.full_text):
+            there.setdefault(word, []).append(span)
+        for word, asked in words_with_spans(query):
             for senses in self._structured(word):
                 met = [(weight, sense) for sense, weight in senses.items() if sense in there]
                 if met:
                     weight, sense = max(met, key=lambda each: (each[0], each[1]))
-                    yield Match(word, sense, weight)
+                    yield Match(word, sense, weight, asked, tuple(there[sense]))
 
 
 def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:

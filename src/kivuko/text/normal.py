@@ -8,7 +8,10 @@ import unicodedata
 WORD_BORDER = "\u200b"
 """Zero-width space: invisible, and in Khmer the border between words, so it is kept."""
 
-_INVISIBLE = re.compile("[\u00ad\u2060\ufeff]")
+INVISIBLE = "\u00ad\u2060\ufeff"
+"""Soft hyphen, word joiner, byte-order mark: :func:`normalise` takes them out."""
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 _ZERO_WIDTH = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 _SPACE = re.compile(r"\s+")
 # Sentence ends and title ends, the Khmer, Devanagari, Ethiopic, Arabic, Tibetan and CJK ones among them.

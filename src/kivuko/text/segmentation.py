@@ -14,8 +14,8 @@ import re
 import sys
 import unicodedata
 
-from kivuko.text.normal import normalise
-from kivuko.text.scripts import character_script
+from kivuko.text.normal import INVISIBLE, normalise
+from kivuko.text.scripts import UNKNOWN, character_script
 
 # Khmer text with borders has its longest words at 16 code points; a longer run has lost its borders.
 _LONGEST_WORD = {"Khmr": 16, "Thai": 2, "Laoo": 2, "Mymr": 2, "Hani": 2, "Hira": 2, "Kana": 2}
@@ -41,6 +41,32 @@ def words(text: str) -> list[str]:
         else:
             found.extend(_words_of_run(run))
     return found
+
+
+def words_with_spans(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """What :func:`words` gives, each with where it begins and ends in ``text`` as it stands.
+
+    Bigrams of a run whose characters the normal form has changed (composed, or taken out) have the run's span.
+    """
+    found: list[tuple[str, tuple[int, int]]] = []
+    for match in _word_pattern(INVISIBLE).finditer(text.translate(_APOSTROPHES)):
+        begin, end = match.span()
+        own = words(match[0])
+        if len(own) == 1:
+            found.append((own[0], (begin, end)))
+            continue
+        lowered, at = match[0].lower(), 0
+        for word in own:
+            place = lowered.find(word, at) if len(lowered) == end - begin else -1
+            at = max(at, place)
+            found.append((word, (begin + place, begin + place + len(word)) if place >= 0 else (begin, end)))
+    return found
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether the first letter of a text is of a script that puts no spaces between words."""
+    letter = next((character for character in text if character_script(character) != UNKNOWN), "")
+    return bool(letter) and character_script(letter) in (*_LONGEST_WORD, "Tibt")
 
 
 def _words_of_run(run: str) -> list[str]:
@@ -76,12 +102,17 @@ def _clusters(run: str) -> list[str]:
 
 
 @functools.cache
-def _word_pattern() -> re.Pattern[str]:
-    """Letters and digits with their marks; Python's ``\\w`` leaves out the marks that write vowels."""
+def _word_pattern(also: str = "") -> re.Pattern[str]:
+    """Letters and digits with their marks; Python's ``\\w`` leaves out the marks that write vowels.
+
+    Args:
+        also: characters that may stand within a word beside these.
+    """
     marks = [
         re.escape(character)
         for character in map(chr, range(0x300, min(0x20000, sys.maxunicode)))
         if unicodedata.category(character)[0] == "M"
     ]
-    letter = rf"(?:[^\W_][{''.join(marks)}{_JOINERS}]*)"
-    return re.compile(rf"{letter}+(?:'{letter}+)*")
+    letter = rf"(?:[^\W_][{''.join(marks)}{_JOINERS}{also}]*)"
+    between = f"[{also}]*" if also else ""
+    return re.compile(rf"{letter}+(?:'{between}{letter}+)*")
