@@ -40,6 +40,14 @@ def command(
     log_queries: Annotated[
         bool, typer.Option("--log-queries", help="Write the text of queries into the log, too.")
     ] = False,
+    localise: Annotated[
+        bool,
+        typer.Option(
+            "--localise",
+            help="Show the page's words in the engine's languages, as MediaWiki's volunteers translated them "
+            "(GPL-2.0-or-later; fetched once).",
+        ),
+    ] = False,
     threads: ThreadsOption = None,
 ) -> None:
     """Serve a page to search an engine with, and an HTTP API, until Ctrl-C or SIGTERM."""
@@ -65,4 +73,4 @@ def command(
         log_queries=log_queries,
     )
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    serve(engine, host, port, settings, say)
+    serve(engine, host, port, settings, say, localise=localise)

@@ -6,9 +6,10 @@ import asyncio
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request
@@ -20,7 +21,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Scope
 
-from kivuko import __version__
 from kivuko.engine import Engine
 from kivuko.errors import KivukoError, StorageError
 from kivuko.retrieval.filters import parse_filter
@@ -33,6 +33,8 @@ from kivuko.service.problems import MEDIA_TYPE, PREFIX, TYPES, ProblemError, of_
 from kivuko.service.settings import Settings
 
 T = TypeVar("T")
+#: Language's short code → what the page calls a text → its translation.
+Strings = Mapping[str, Mapping[str, str]]
 log = logging.getLogger("kivuko.service")
 _BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="What --token-file has.")
 
@@ -92,12 +94,13 @@ class Service:
             raise problem from error
 
 
-def create_app(engine: Engine, settings: Settings) -> ASGIApp:
+def create_app(engine: Engine, settings: Settings, strings: Strings | None = None) -> ASGIApp:
     """The service of an engine, to be run by an ASGI server.
 
     Args:
         engine: open.
         settings: how it is run.
+        strings: the page's words in other languages than English.
     """
     service = Service(engine, settings)
 
@@ -109,7 +112,7 @@ def create_app(engine: Engine, settings: Settings) -> ASGIApp:
 
     app = FastAPI(
         title=f"Kivuko: {engine.path.name}",
-        version=__version__,
+        version=version("kivuko"),
         description="Search in documents, in any of the languages that the engine was taught.",
         lifespan=lifespan,
         docs_url=None,  # its page loads scripts from elsewhere
@@ -120,7 +123,7 @@ def create_app(engine: Engine, settings: Settings) -> ASGIApp:
     _add_reading(app, service)
     _add_writing(app, service)
     _add_operating(app, service)
-    _add_page(app)
+    _add_page(app, strings or {})
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     if settings.origins:
         app.add_middleware(
@@ -273,12 +276,16 @@ def _add_operating(app: FastAPI, service: Service) -> None:
         return PlainTextResponse(service.metrics.page(), media_type="text/plain; version=0.0.4")
 
 
-def _add_page(app: FastAPI) -> None:
+def _add_page(app: FastAPI, strings: Strings) -> None:
     files = page_files()
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def page(request: Request) -> Response:
         return files["index.html"].response(request)
+
+    @app.api_route("/page/strings.json", methods=["GET", "HEAD"], include_in_schema=False)
+    async def page_strings() -> Response:
+        return _answer(dict(strings))
 
     @app.api_route("/page/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     async def page_file(request: Request, name: str) -> Response:

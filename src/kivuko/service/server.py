@@ -16,14 +16,23 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kivuko.engine import Engine
 from kivuko.errors import InputError
-from kivuko.service.app import create_app
+from kivuko.service.app import Strings, create_app
 from kivuko.service.searching import warm
 from kivuko.service.settings import Settings, Timeouts
+from kivuko.service.strings import interface_strings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
-def serve(path: Path, host: str, port: int, settings: Settings, say: Callable[[str], None]) -> None:
+def serve(
+    path: Path,
+    host: str,
+    port: int,
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    localise: bool = False,
+) -> None:
     """Serve an engine until the process is told to stop (SIGTERM, Ctrl-C); what is in flight then is finished.
 
     Args:
@@ -32,10 +41,12 @@ def serve(path: Path, host: str, port: int, settings: Settings, say: Callable[[s
         port: to listen at; 0 takes one that is free.
         settings: how it is run.
         say: is told the address, and what goes on.
+        localise: whether public translations of the page's words are fetched for the engine's languages.
 
     Raises:
         ArtifactError: there is no engine, or it is damaged.
         InputError: the address cannot be listened at.
+        FetchError: the translations cannot be brought.
     """
     engine = Engine.open(path)
     listening = _listen(host, port, settings.connections)
@@ -43,7 +54,7 @@ def serve(path: Path, host: str, port: int, settings: Settings, say: Callable[[s
     with listening:
         say(f"opening {path} …")
         warm(engine)
-        server = make_server(engine, settings)
+        server = make_server(engine, settings, interface_strings(engine.languages) if localise else {})
         say(f"http://{name}:{listening.getsockname()[1]}/  (Ctrl-C stops it)")
         # uvicorn raises the signal that stopped it once more when it is done; the work is done then, and all is well.
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -52,13 +63,13 @@ def serve(path: Path, host: str, port: int, settings: Settings, say: Callable[[s
         say("stopped")
 
 
-def make_server(engine: Engine, settings: Settings) -> uvicorn.Server:
+def make_server(engine: Engine, settings: Settings, strings: Strings | None = None) -> uvicorn.Server:
     """What serves an engine at a socket that listens."""
     # What uvicorn has to say of single requests is in our own log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     return uvicorn.Server(
         uvicorn.Config(
-            create_app(engine, settings),
+            create_app(engine, settings, strings),
             http=_protocol(settings.timeouts),
             ws="none",
             loop="asyncio",
