@@ -24,7 +24,9 @@ from typing import Any
 from kivuko.collections.counts import DropReport
 from kivuko.evaluation.results import write_results
 from kivuko.files.streams import lines
+from kivuko.languages import resolve
 from kivuko.readers.bitext import stream_pairs
+from kivuko.readers.running_text import TextFilter
 from kivuko.readers.text_import import import_text
 
 MEGABYTE = 1 << 20
@@ -68,7 +70,7 @@ def bare(path: Path) -> int:
 READ: dict[str, Callable[[Path], int]] = {
     BARE: bare,
     LINES: lambda path: sum(1 for _ in lines(path)),
-    IMPORT: lambda path: import_text(path, path.parent / "imported", "om").kept,
+    IMPORT: lambda path: import_text(path, path.parent / "imported", TextFilter(resolve("om"))).kept,
     BITEXT: lambda path: sum(1 for _ in stream_pairs(path, "om", DropReport())),
 }
 

@@ -26,6 +26,7 @@ from kivuko.public.help_pages import load_pages
 from kivuko.training.fit import freeze
 from kivuko.training.optical import OpticalLoss
 from kivuko.training.teacher import default_teacher
+from kivuko.training.teacher_vectors import TeacherVectors
 
 PAIRS, TOKENS, ROUNDS = 32, 32, 7
 SOLVERS: tuple[transport.Solver, ...] = ("sinkhorn", "ipot", "exact")
@@ -50,7 +51,9 @@ def main() -> None:
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((PAIRS * TOKENS, late_interaction.dimension(student)))
     vectors = (noise / np.linalg.norm(noise, axis=1, keepdims=True)).astype(np.float16)
-    teacher = TokenVectors(vectors, np.arange(0, PAIRS * TOKENS + 1, TOKENS))
+    shard = TokenVectors(vectors, np.arange(0, PAIRS * TOKENS + 1, TOKENS))
+    place = np.stack([np.zeros(PAIRS, np.int64), np.arange(PAIRS)], axis=1)
+    teacher = TeacherVectors([shard], place, vectors.shape[1])
     parameters = [parameter for parameter in student.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=1e-6, fused=True)
     solve_seconds: list[float] = []

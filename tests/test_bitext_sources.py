@@ -174,6 +174,7 @@ def test_the_registry_has_every_source_in_the_order_that_results_depend_on() -> 
     assert list(LEXICONS) == ["cldr", "cldr-names", "freedict", "ict-terms"]
 
 
+@pytest.mark.network
 def test_a_source_declares_the_packages_of_every_language_it_covers() -> None:
     for source in (*BITEXT.values(), *COLLECTIONS.values(), *LEXICONS.values()):
         covered = [language for language in known() if source.covers(language)]
@@ -196,6 +197,7 @@ def test_every_covered_language_has_a_declaration() -> None:
             assert {pair.id.split(":")[1] for pair in raw.pairs} >= {"1", "3", "4"}, language
 
 
+@pytest.mark.network
 def test_real_swahili_has_all_sources_and_oromo_only_what_exists() -> None:
     swahili = Bitext.open(build_bitext("sw")).manifest.meta
     assert swahili["absent"] == ["libreoffice-help", "libreoffice-l10n"]
@@ -205,6 +207,7 @@ def test_real_swahili_has_all_sources_and_oromo_only_what_exists() -> None:
     assert [source.name for source in SOURCES if source.covers(OROMO)] == ["gettext", "udhr"]
 
 
+@pytest.mark.network
 def test_reading_catalogues_again_reads_the_kept_ones() -> None:
     first = GETTEXT.read(OROMO)
     assert GETTEXT.read(OROMO) == first

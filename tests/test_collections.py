@@ -236,6 +236,7 @@ def test_terms_of_another_shape_are_refused(terms: Path) -> None:
         ict_terms.read_terms(terms)
 
 
+@pytest.mark.network
 def test_what_does_not_exist_is_refused_with_what_does(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError, match="gnome-help"):
         build_collection("om", tmp_path / "c", name="gnome")
@@ -247,6 +248,7 @@ def test_what_does_not_exist_is_refused_with_what_does(tmp_path: Path) -> None:
         build_collection("mr", tmp_path / "c", name="gnome-help", source_folder=tmp_path)
 
 
+@pytest.mark.network
 def test_held_out_text_of_every_collection_in_the_folder_is_a_reason(terms: Path) -> None:
     held_out = held_out_texts("om", terms)
     assert held_out.collections == ("ict-terms",), (
@@ -288,6 +290,7 @@ def test_cli_builds_one_collection_and_shows_it(terms: Path, tmp_path: Path) -> 
 # --- the real ones ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("code", "name", "documents", "low", "high"),
     [
@@ -324,6 +327,7 @@ def test_real_collection(code: str, name: str, documents: int, low: int, high: i
         assert 500 < meta["documents_with_their_hidden_title"] < 800
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("name", "codes"), [("cldr-probe", "om sw am"), ("ict-terms", "om am"), ("gnome-help", "mr de")]
 )
@@ -332,6 +336,7 @@ def test_one_index_serves_every_language(name: str, codes: str) -> None:
     assert len({each.manifest.files["documents.jsonl"] for each in built_ones}) == 1
 
 
+@pytest.mark.network
 def test_real_held_out_texts_and_terms_cover_every_held_out_query() -> None:
     held_out = held_out_texts("om")
     assert held_out.collections == ("ict-terms", "cldr-probe")

@@ -190,6 +190,7 @@ def test_a_language_without_help_has_no_collection() -> None:
         build_collection("sw")
 
 
+@pytest.mark.network
 def test_swahili_bitext_without_help_leaves_held_out_english_out() -> None:
     bitext = Bitext.open(build_bitext("sw"))
     assert "libreoffice-help" in bitext.manifest.meta["absent"]

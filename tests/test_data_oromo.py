@@ -17,6 +17,8 @@ from kivuko.public.collections import build_collection
 from kivuko.public.help_pages import load_pages
 from kivuko.text import comparison_key, words
 
+pytestmark = pytest.mark.network
+
 KINDS = ("title", "paragraph", "english-title")
 
 

@@ -49,6 +49,8 @@ from kivuko.training.teacher import centred_encoder
 from test_main_job import shrink
 from tiny import build_tiny_encoder, made_up_pairs
 
+pytestmark = pytest.mark.network
+
 OROMO = resolve("om")
 MANIFESTS = shutil.ignore_patterns("manifest.json")
 TOML = """

@@ -23,10 +23,12 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.cli.main import app
 from kivuko.collections.counts import DropReport
 from kivuko.errors import ArtifactError, InputError
+from kivuko.languages import resolve
 from kivuko.readers import text_import
-from kivuko.readers.running_text import KIND, read_monolingual, texts_of_file
+from kivuko.readers.running_text import KIND, TextFilter, Unit, read_monolingual, texts_of_file
 from kivuko.readers.text_import import import_text
 
+OROMO = resolve("om")
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"
 PACK: dict[str, Callable[[bytes], bytes]] = {
@@ -92,8 +94,11 @@ def parts(output: Path) -> int:
     return len(list((output.with_name(f".{output.name}.importing") / "parts").glob("[!.]*")))
 
 
-def run(corpus: Path, output: Path, **options: Any) -> DropReport:
-    return import_text(corpus, output, **{"language": "om", "unit": "paragraph", "shard_size": 5, **options})
+def run(
+    corpus: Path, output: Path, *, unit: Unit = "paragraph", shard_size: int = 5, **rules: Any
+) -> DropReport:
+    keep = TextFilter(**{"language": OROMO, **rules})
+    return import_text(corpus, output, keep, unit=unit, shard_size=shard_size)
 
 
 def test_what_is_kept_dropped_and_written(tmp_path: Path, corpus: Path) -> None:
@@ -199,10 +204,13 @@ def test_killed_at_any_write(tmp_path: Path, corpus: Path, monkeypatch: pytest.M
 def test_a_real_kill(tmp_path: Path, corpus: Path) -> None:
     run(corpus, tmp_path / "whole", in_language=lambda _: True)
     program = (
-        "import os, signal, sys\nfrom kivuko.readers.text_import import import_text\nleft = [35]\n"
+        "import os, signal, sys\nfrom kivuko.languages import resolve\n"
+        "from kivuko.readers.running_text import TextFilter\n"
+        "from kivuko.readers.text_import import import_text\nleft = [35]\n"
         "def identify(text):\n    left[0] -= 1\n"
         "    if not left[0]: os.kill(os.getpid(), signal.SIGKILL)\n    return True\n"
-        "import_text(sys.argv[1], sys.argv[2], 'om', unit='paragraph', shard_size=5, in_language=identify)\n"
+        "keep = TextFilter(resolve('om'), in_language=identify)\n"
+        "import_text(sys.argv[1], sys.argv[2], keep, unit='paragraph', shard_size=5)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, corpus, tmp_path / "out"], check=False, env=os.environ
@@ -230,7 +238,7 @@ def test_other_settings_or_sources_do_not_mix_with_what_is_there(
     options: dict[str, Any] = {
         "unit": {"unit": "line"},
         "words": {"fewest_words": 4},
-        "language": {"language": "sw"},
+        "language": {"language": resolve("sw")},
         "identified": {"in_language": lambda _: True},
         "shards": {"shard_size": 6},
     }.get(change, {})
@@ -249,16 +257,16 @@ def test_a_damaged_source_stops_it_and_can_be_mended(tmp_path: Path) -> None:
     good = source.read_text(encoding="utf-8")
     source.write_text(good.replace("guyyaa 6", 'guyyaa "6'), encoding="utf-8")
     with pytest.raises(InputError, match="not JSON") as caught:
-        import_text(source, tmp_path / "out", "om", shard_size=3)
+        import_text(source, tmp_path / "out", TextFilter(OROMO), shard_size=3)
     assert caught.value.where == f"{source}:7"
     assert not (tmp_path / "out").exists()
     source.write_text(good, encoding="utf-8")
-    assert import_text(source, tmp_path / "out", "om", shard_size=3).kept == 8
+    assert import_text(source, tmp_path / "out", TextFilter(OROMO), shard_size=3).kept == 8
 
 
 def test_nothing_left_and_something_else_there(tmp_path: Path, corpus: Path) -> None:
     with pytest.raises(InputError, match=r"no text in Khmer is left[\s\S]*mostly not in the script Khmr"):
-        import_text(corpus, tmp_path / "out", "km")
+        import_text(corpus, tmp_path / "out", TextFilter(resolve("km")))
     assert not (tmp_path / ".out.importing").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
@@ -288,7 +296,7 @@ def test_what_a_text_is(tmp_path: Path, name: str) -> None:
 def test_half_characters_are_dropped(tmp_path: Path) -> None:
     source = tmp_path / "om.jsonl"
     source.write_text(json.dumps(mc4(f"{SUN} \ud83d")) + "\n" + json.dumps(mc4(f"{SUN} 😀")) + "\n")
-    assert import_text(source, tmp_path / "out", "om").reasons == {"half a character": 1}
+    assert import_text(source, tmp_path / "out", TextFilter(OROMO)).reasons == {"half a character": 1}
     assert [*read_monolingual(tmp_path / "out", "om", DropReport())] == [f"{SUN} 😀"]
 
 

@@ -150,7 +150,7 @@ def import_running_text(
     from kivuko.cli.display import reading_bars
     from kivuko.errors import UnknownNameError
     from kivuko.languages import resolve
-    from kivuko.readers.running_text import UNITS
+    from kivuko.readers.running_text import UNITS, TextFilter
     from kivuko.readers.text_import import import_text
     from kivuko.text.identification import identifiable, is_in
 
@@ -163,17 +163,11 @@ def import_running_text(
         print(
             f"CLD2 does not know {spoken.name}: texts in other languages of its script stay", file=sys.stderr
         )
+    keep = TextFilter(
+        spoken, fewest_words, lowest_script_share, (lambda text: is_in(text, spoken)) if identified else None
+    )
     with reading_bars() as progress:
-        report = import_text(
-            source,
-            output,
-            spoken,
-            unit=chosen,
-            fewest_words=fewest_words,
-            lowest_script_share=lowest_script_share,
-            in_language=(lambda text: is_in(text, spoken)) if identified else None,
-            progress=progress,
-        )
+        report = import_text(source, output, keep, unit=chosen, progress=progress)
     if as_json:
         print_json({"output": output, "language": spoken.tag, "unit": unit, **report.as_json()})
         return

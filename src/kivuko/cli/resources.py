@@ -91,8 +91,10 @@ def chosen_pairs(bitext: Path | None, language: Language, lowest_score: float | 
     """
     from kivuko.cli.display import bars, note
     from kivuko.public.bitext import build_bitext
-    from kivuko.readers.bitext import open_pairs
+    from kivuko.readers.bitext import no_scores, open_pairs
 
+    if bitext is None and lowest_score is not None:
+        raise no_scores(lowest_score, "public pairs")
     with bars() as progress:
         return open_pairs(
             bitext or build_bitext(language),

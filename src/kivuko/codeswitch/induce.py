@@ -14,6 +14,15 @@ from kivuko.text import words
 
 Aligner = Literal["model-1", "eflomal"]
 
+LONGEST = 50
+"""Words a side of a pair may have."""
+DIAGONAL = 1.0
+"""Strength of model 1's preference for like positions."""
+LEAST = 0.01
+"""The smallest probability that is kept."""
+MOST = 20
+"""Translations kept for a word; the kept ones are made to sum to 1."""
+
 
 class PairOfTexts(Protocol):
     """An English text and its translation, as in :class:`kivuko.collections.bitext.Pair`."""
@@ -32,13 +41,9 @@ def induce(
     language: Language,
     *,
     aligner: Aligner = "model-1",
-    longest: int = 50,
     iterations: int = 2,
-    diagonal: float = 1.0,
     prefix: int = 5,
     backoff: float = 0.5,
-    least: float = 0.01,
-    most: int = 20,
 ) -> Lexicon:
     """Induce a lexicon.
 
@@ -49,23 +54,19 @@ def induce(
     for words that were never seen.
 
     Args:
-        pairs: the bitext; a pair in which a side has no word or more than ``longest`` words is left out, and
+        pairs: the bitext; a pair in which a side has no word or more than :data:`LONGEST` words is left out, and
             counted in ``meta``.
         language: of the foreign side.
         aligner: ``"model-1"``, or ``"eflomal"`` if it is installed.
-        longest: words a side may have, at least 1.
         iterations: rounds of EM in each direction; of model 1 only.
-        diagonal: strength of the preference for like positions; of model 1 only.
         prefix: characters that make a class, at least 1.
         backoff: weight of the class, in expected links.
-        least: smallest probability that is kept.
-        most: translations kept for a word; the kept ones are made to sum to 1.
 
     Returns:
         The same lexicon for the same pairs in the same order; by eflomal, which takes no seed, nearly the same.
 
     Raises:
-        InputError: no pair is left, or ``longest`` is more than eflomal can take and a text is.
+        InputError: no pair is left.
         UnknownNameError: no such aligner.
         MissingExtraError: eflomal is not installed.
         KivukoError: eflomal ran and failed.
@@ -77,7 +78,7 @@ def induce(
         sides = words(pair.english), words(pair.foreign)
         if not all(sides):
             empty += 1
-        elif max(map(len, sides)) > longest:
+        elif max(map(len, sides)) > LONGEST:
             long += 1
         else:
             english.append(sides[0])
@@ -85,7 +86,7 @@ def induce(
     if not english:
         raise InputError(
             "no lexicon without translated pairs",
-            expected=f"pairs of 1 to {longest} words on each side",
+            expected=f"pairs of 1 to {LONGEST} words on each side",
             got=f"{len(pairs)} pairs: {empty} with an empty side, {long} too long",
         )
     how: dict[str, Any]
@@ -93,8 +94,8 @@ def induce(
         alignment = eflomal.align(english, foreign)
         how = {"aligner": f"eflomal {eflomal.version()}"}
     else:
-        alignment = align(english, foreign, iterations=iterations, diagonal=diagonal)
-        how = {"iterations": iterations, "diagonal": diagonal}
+        alignment = align(english, foreign, iterations=iterations, diagonal=DIAGONAL)
+        how = {"iterations": iterations, "diagonal": DIAGONAL}
 
     counts: dict[str, dict[str, float]] = {word: {} for word in alignment.foreign_words}
     classes: dict[str, dict[str, float]] = {}
@@ -110,16 +111,16 @@ def induce(
     entries: dict[str, dict[str, float]] = {}
     for word in sorted(counts):
         of_class = classes.get(word[:prefix], {})
-        entries[word] = _probable(_smoothed(counts[word], of_class, backoff), least, most)
+        entries[word] = _probable(_smoothed(counts[word], of_class, backoff))
     for beginning in sorted(classes):
         if len(beginning) == prefix:
-            entries[beginning + PREFIX_MARK] = _probable(_smoothed(classes[beginning], {}, 0.0), least, most)
+            entries[beginning + PREFIX_MARK] = _probable(_smoothed(classes[beginning], {}, 0.0))
     meta = {
         "pairs": len(pairs),
         "aligned": len(english),
-        "dropped": {"empty side": empty, f"over {longest} words": long},
+        "dropped": {"empty side": empty, f"over {LONGEST} words": long},
         "words": len(alignment.foreign_words),
-        "settings": {**how, "prefix": prefix, "backoff": backoff, "least": least, "most": most},
+        "settings": {**how, "prefix": prefix, "backoff": backoff, "least": LEAST, "most": MOST},
     }
     return Lexicon(language, {word: found for word, found in entries.items() if found}, meta)
 
@@ -148,8 +149,8 @@ def _smoothed(counts: dict[str, float], of_class: dict[str, float], mass: float)
     }
 
 
-def _probable(probabilities: dict[str, float], least: float, most: int) -> dict[str, float]:
+def _probable(probabilities: dict[str, float]) -> dict[str, float]:
     order = sorted(probabilities, key=lambda translation: (-probabilities[translation], translation))
-    kept = [translation for translation in order[:most] if probabilities[translation] >= least]
+    kept = [translation for translation in order[:MOST] if probabilities[translation] >= LEAST]
     total = sum(probabilities[translation] for translation in kept)
     return {translation: probabilities[translation] / total for translation in kept}

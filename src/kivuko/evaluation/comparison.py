@@ -386,15 +386,11 @@ def compare_systems(
     adjusted = holm({str(number): effect.p for number, (_, _, _, effect) in enumerate(found)})
     differences = [
         _difference(
-            systems[pair[0]],
-            systems[pair[1]],
-            measure,
-            language,
+            (systems[pair[0]], systems[pair[1]], measure, language),
             effect,
             p_holm,
-            family=len(found),
-            pooled=len(languages) if language == POOLED else 1,
-            alpha=alpha,
+            languages=len(languages) if language == POOLED else 1,
+            alphas=(alpha, alpha / len(found)),
         )
         for (measure, language, pair, effect), p_holm in zip(found, adjusted.values(), strict=True)
     ]
@@ -502,35 +498,22 @@ def _deviation(means: Values) -> float | None:
 
 
 def _difference(
-    first: str,
-    second: str,
-    measure: str,
-    language: str,
+    compared: tuple[str, str, str, str],
     effect: Effect,
     p_holm: float,
     *,
-    family: int,
-    pooled: int,
-    alpha: float,
+    languages: int,
+    alphas: tuple[float, float],
 ) -> Difference:
+    """Of two systems by a measure in a language; ``alphas`` are the level of one test and of one in the family."""
     error = effect.standard_error
-    detectable, in_family, needed = None, None, None
+    alpha, in_family = alphas
+    detectable, detectable_in_family, needed = None, None, None
     if error:
-        detectable = detectable_difference(error, effect.n, alpha=alpha, languages=pooled)
-        in_family = detectable_difference(error, effect.n, alpha=alpha / family, languages=pooled)
+        detectable = detectable_difference(error, effect.n, alpha=alpha, languages=languages)
+        detectable_in_family = detectable_difference(error, effect.n, alpha=in_family, languages=languages)
         if effect.difference:
-            needed = queries_needed(
-                effect.difference, error, effect.n, alpha=alpha / family, languages=pooled
-            )
+            needed = queries_needed(effect.difference, error, effect.n, alpha=in_family, languages=languages)
     return Difference(
-        first,
-        second,
-        measure,
-        language,
-        effect,
-        p_holm,
-        detectable,
-        in_family,
-        needed,
-        significant=p_holm < alpha,
+        *compared, effect, p_holm, detectable, detectable_in_family, needed, significant=p_holm < alpha
     )

@@ -150,12 +150,7 @@ def open_pairs(
         say(f"{path}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}")
         return pairs
     if lowest_score is not None:
-        raise InputError(
-            "only pairs from a file of yours have scores",
-            where=f"lowest score {lowest_score:g}",
-            got=path,
-            remedy="leave it out, or give a file",
-        )
+        raise no_scores(lowest_score, path)
     opened = Bitext.open(path)
     if opened.language != language:
         raise InputError(
@@ -166,6 +161,16 @@ def open_pairs(
             remedy="name that language, or give another bitext",
         )
     return opened.pairs
+
+
+def no_scores(lowest_score: float, got: object) -> InputError:
+    """The error for a lowest score that is asked of pairs without scores."""
+    return InputError(
+        "only pairs from a file of yours have scores",
+        where=f"lowest score {lowest_score:g}",
+        got=got,
+        remedy="leave it out, or give a file",
+    )
 
 
 def stream_pairs(

@@ -7,7 +7,7 @@ and its result is the same to the byte as without the interruption.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,8 @@ from kivuko.artifact import check_replaceable, write_artifact
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.files.resumable import Unfinished, json_line, unfinished
-from kivuko.languages import Language, resolve
 from kivuko.readers.running_text import (
-    FEWEST_WORDS,
     KIND,
-    LOWEST_SCRIPT_SHARE,
     TextFilter,
     Unit,
     keep_usable,
@@ -37,12 +34,9 @@ NOTICE = "Texts as their sources have them: the licence of the sources holds."
 def import_text(
     source: Path | str,
     output: Path | str,
-    language: Language | str,
+    keep: TextFilter,
     *,
     unit: Unit = "document",
-    fewest_words: int = FEWEST_WORDS,
-    lowest_script_share: float = LOWEST_SCRIPT_SHARE,
-    in_language: Callable[[str], bool] | None = None,
     shard_size: int = SHARD_SIZE,
     progress: Progress | None = None,
 ) -> DropReport:
@@ -55,9 +49,8 @@ def import_text(
     Args:
         source: a file or folder; see :func:`kivuko.readers.running_text.read_monolingual`.
         output: folder of the artefact: ``texts-00000.jsonl`` and so on, a ``{"text": …}`` a line.
-        language: what the texts should be in.
+        keep: judges the texts; a fresh one, for it knows again what it has seen.
         unit: documents, paragraphs or lines.
-        fewest_words, lowest_script_share, in_language: see :class:`kivuko.readers.running_text.TextFilter`.
         shard_size: texts a shard.
         progress: a rich display for a bar over the bytes of the file that is read.
 
@@ -68,27 +61,24 @@ def import_text(
         InputError: a source is damaged (names ``file:line``), or no text is left.
         ArtifactError: something else stands at ``output``, another process imports there, or an interrupted import
             there had other settings or sources.
-        UnknownNameError: the language is unknown.
         StorageError: the disk is full or not writable; the texts of files that were read stay for the next try.
     """
     output = Path(output)
-    found = resolve(language) if isinstance(language, str) else language
     check_replaceable(output, KIND)
     passed_over = DropReport()
     files = list(text_files(Path(source), passed_over))
     recipe: dict[str, Any] = {
         "version": 1,
-        "language": found.tag,
+        "language": keep.language.tag,
         "unit": unit,
-        "fewest_words": fewest_words,
-        "lowest_script_share": lowest_script_share,
-        "language_identified": in_language is not None,
+        "fewest_words": keep.fewest_words,
+        "lowest_script_share": keep.lowest_script_share,
+        "language_identified": keep.in_language is not None,
         "shard_size": shard_size,
         "sources": [[_relative(file, Path(source)), file.stat().st_size] for file in files],
     }
-    keep = TextFilter(found, fewest_words, lowest_script_share, in_language)
     report = DropReport(reasons=passed_over.reasons)
-    meta: dict[str, Any] = {"language": found.tag, "recipe": recipe, "notice": NOTICE}
+    meta: dict[str, Any] = {"language": keep.language.tag, "recipe": recipe, "notice": NOTICE}
     with (
         unfinished(output, recipe, files, progress) as work,
         write_artifact(output, KIND, meta=meta) as building,
@@ -96,7 +86,7 @@ def import_text(
         _write_shards(building, _kept_texts(work, files, unit, keep, report, progress), shard_size)
         if not report.kept:
             raise InputError(
-                f"no text in {found.name} is left",
+                f"no text in {keep.language.name} is left",
                 where=source,
                 got=f"{report.before:,} texts; dropped: {report.reasons_text}",
                 remedy="check the language, and the fewest words and the script share that are asked for",
