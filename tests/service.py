@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -25,7 +26,12 @@ from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.engine.languages import LanguageParts
 from kivuko.languages import resolve
+from kivuko.service.app import Strings
+from kivuko.service.server import make_server
+from kivuko.service.settings import Settings
 
+#: Probability of a translation, where it is not 1.
+CERTAINTY = {"banuu": 0.75}
 TOKEN = "a-token-of-the-tests-0123456789"
 #: Of our own wording. One is hostile.
 DOCUMENTS = [
@@ -49,7 +55,8 @@ def lexical_engine(path: Path) -> Engine:
     """An engine of words in five languages."""
     engine = Engine.create(path, DOCUMENTS, kind="lexical")
     for language, words in DICTIONARIES.items():
-        lexicon = Lexicon(resolve(language), {foreign: {english: 1.0} for foreign, english in words.items()})
+        entries = {foreign: {english: CERTAINTY.get(foreign, 1.0)} for foreign, english in words.items()}
+        lexicon = Lexicon(resolve(language), entries)
         engine.add_language(language, LanguageParts(lexicon=lexicon))
     return engine
 
@@ -170,3 +177,17 @@ def listening(engine: Path, *options: str, token: str | None = None) -> Iterator
         if process.poll() is None:
             process.kill()
         process.wait()
+
+
+@contextmanager
+def served(engine: Engine, settings: Settings | None = None, strings: Strings | None = None) -> Iterator[int]:
+    """A service that listens, in a thread of this process; its port."""
+    server = make_server(engine, settings or Settings(), strings)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(60)

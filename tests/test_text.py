@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.text import comparison_key, normalise, script_of, script_share, words
-from kivuko.text.segmentation import is_unspaced, words_with_spans
+from kivuko.text.segmentation import is_unspaced, whole_characters, words_with_spans
 
 ANY_TEXT = st.text() | st.text(alphabet="ab ក្ន\u200b\u00ad\ufeffไทยལ་日本ごé'’\u0301 \t\n-.")
 
@@ -52,6 +52,14 @@ def test_where_words_stand_in_text_as_it_was_written() -> None:
     assert [is_unspaced(each) for each in ("ខ្មែរ", "ไทย", "བོད", "(日本)", "om", "ኣማ", "12", "")] == [
         *[True] * 4, *[False] * 4,
     ]  # fmt: skip
+
+
+def test_a_part_of_a_written_character_is_all_of_it() -> None:
+    text = "ក្មេងភាសា"
+    assert [text[slice(*whole_characters(text, *part))] for part in ((1, 2), (3, 4), (5, 6), (0, 9))] == [
+        "ក្មេ", "ក្មេ", "ភា", text,
+    ]  # fmt: skip
+    assert whole_characters("", 0, 0) == (0, 0)
 
 
 @given(ANY_TEXT)

@@ -15,7 +15,7 @@ from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Match
-from kivuko.text.segmentation import is_unspaced
+from kivuko.text.segmentation import is_unspaced, whole_characters
 
 _QUERIES_AT_ONCE = 16
 
@@ -161,8 +161,12 @@ def _matches(
 
 
 def _seen(text: str, span: tuple[int, int]) -> tuple[int, int]:
-    """What a reader is shown for a token: its word; itself where words have no spaces between them."""
+    """What a reader is shown for a token: its word; its letters where words have no spaces between them."""
     begin, end = span
     while begin < end and text[begin].isspace():
         begin += 1
-    return (begin, end) if is_unspaced(text[begin:end]) else word_around(text, begin, end)
+    spread = word_around(text, begin, end)
+    if not is_unspaced(text[slice(*spread)]):
+        return spread
+    own = whole_characters(text[slice(*spread)], begin - spread[0], end - spread[0])
+    return spread[0] + own[0], spread[0] + own[1]

@@ -63,6 +63,13 @@ def words_with_spans(text: str) -> list[tuple[str, tuple[int, int]]]:
     return found
 
 
+def whole_characters(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A part of a text, with all of the written characters (letters with their marks) that it has something of."""
+    borders = list(itertools.accumulate(map(len, _clusters(text)), initial=0))
+    first = max(border for border in borders if border <= begin)
+    return first, min((border for border in borders if border >= end), default=len(text))
+
+
 def is_unspaced(text: str) -> bool:
     """Whether the first letter of a text is of a script that puts no spaces between words."""
     letter = next((character for character in text if character_script(character) != UNKNOWN), "")

@@ -158,7 +158,6 @@ async function run() {
 // --- states ---------------------------------------------------------------------------------------------------------
 
 function message(title, lines, actions = [], failed = false) {
-  clearTimeout(state.timer);
   $("message").hidden = false;
   $("message").classList.toggle("failed", failed);
   $("message-title").textContent = title;
@@ -169,6 +168,7 @@ function message(title, lines, actions = [], failed = false) {
 }
 
 function clear() {
+  clearTimeout(state.timer);
   $("message").hidden = true;
   $("asked").hidden = true;
   $("results").replaceChildren();
@@ -225,12 +225,11 @@ function showNothing(asked, found, spoken) {
 
 function show(asked, found, other) {
   clear();
-  clearTimeout(state.timer);
   const spoken = state.languages.find((each) => each.tag === found.language);
   showOptions(asked, found.guessed ? spoken : null);
   const name = found.guessed ? say("guessedLanguage", languageName(spoken)) : languageName(spoken);
   const seconds = (found.seconds + (other?.seconds ?? 0)).toFixed(2);
-  $("status").textContent = `${say("results")}: ${found.hits.length} · \u2068${name}\u2069 · ${seconds} s`;
+  $("status").textContent = `${say("results")}: ${found.hits.length} · \u2068${name}\u2069 · \u2068${seconds} s\u2069`;
   const lists = other ? [found, other] : [found];
   if (!lists.some((each) => each.hits.length)) return showNothing(asked, found, spoken);
   showWords(lists, spoken);
@@ -404,13 +403,13 @@ function excerpt(points, offset, met) {
   let begin = best ? Math.max(0, best.begin - offset - SHOWN / 3) : 0;
   let end = Math.min(points.length, begin + SHOWN);
   begin = Math.max(0, Math.min(begin, end - SHOWN));
-  const border = (at, step, limit) => {
-    for (let i = at; i !== limit; i += step) if (/\s/.test(points[i])) return i + (step > 0 ? 0 : 1);
-    return at;
-  };
-  if (begin) begin = border(Math.floor(begin), -1, Math.max(0, Math.floor(begin) - 30) - 1);
-  if (end < points.length) end = border(Math.floor(end), -1, Math.floor(end) - 30);
-  return [begin, end];
+  return [border(points, Math.floor(begin)), border(points, Math.floor(end))];
+}
+
+// The beginning of a word at or a little before a place; the place itself where words have no spaces between them.
+function border(points, at) {
+  for (let i = at; i > at - 30; i--) if (i <= 0 || i >= points.length || /\s/.test(points[i - 1])) return Math.max(0, i);
+  return at;
 }
 
 function showTable(hit) {
@@ -440,6 +439,7 @@ async function open() {
   const [known, strings] = await Promise.all([fetched("v1/languages"), fetched("page/strings.json")]);
   state.languages = known.languages;
   state.documents = known.documents;
+  $("results").dir = known.languages.find((each) => each.of_documents).direction;
   state.strings = strings;
   const names = [["en", "English"], ...known.languages.filter((each) => strings[each.short]).map((each) => [each.short, languageName(each)])];
   const wanted = [localStorage.getItem("interface"), ...navigator.languages.map((each) => each.split("-")[0])];
