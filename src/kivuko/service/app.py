@@ -150,7 +150,9 @@ _ANYWHERE = (
     "malformed-request",
     "request-timeout",
     "content-too-large",
+    "address-too-long",
     "unsupported-media-type",
+    "headers-too-large",
     "internal",
 )
 

@@ -94,6 +94,14 @@ class Guard:
                 await failure.response()(scope, receive, answer)
 
     def _check(self, scope: Scope) -> None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LIMITS.address:
+            raise ProblemError(
+                "address-too-long", "the address is too long", expected=f"{LIMITS.address:,} bytes"
+            )
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > LIMITS.headers:
+            raise ProblemError(
+                "headers-too-large", "the headers are too large", expected=f"{LIMITS.headers:,} bytes"
+            )
         for name in ("raw_path", "query_string"):
             try:
                 unquote_to_bytes(scope.get(name) or b"").decode("utf-8")

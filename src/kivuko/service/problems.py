@@ -56,12 +56,14 @@ TYPES = {
         ProblemType("request-timeout", 408, "The request came too slowly", "send it again, all of it at once"),
         ProblemType("document-exists", 409, "There is a document of this id", "say replace: true, or rename"),
         ProblemType("content-too-large", 413, "The body is too large", "send documents in several requests"),
+        ProblemType("address-too-long", 414, "The address is too long", "send a search as the body of a POST"),
         ProblemType("unsupported-media-type", 415, "The body is no JSON", "send Content-Type: application/json"),
         ProblemType("invalid-input", 422, "The request asks for what cannot be", "see where and expected"),
         ProblemType("unknown-name", 422, "A name is not known", "see expected for the nearest ones"),
         ProblemType(
             "unknown-language", 422, "The engine does not know the language", "see /v1/languages for those it does"
         ),
+        ProblemType("headers-too-large", 431, "The headers are too large", "send fewer cookies and shorter headers"),
         ProblemType("internal", 500, "The service failed", "the log of the service says more; tell who runs it"),
         ProblemType("busy", 503, "Too many are waiting already", "wait as long as Retry-After says, then ask again"),
         ProblemType("timed-out", 503, "It took too long", "ask again; a change may still be made meanwhile"),

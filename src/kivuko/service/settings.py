@@ -22,6 +22,8 @@ class Limits:
         top: documents wanted.
         filters: fields of ``where``, and values of each.
         documents: in one request that adds some.
+        address: bytes of a request's path and query string.
+        headers: bytes of all its headers.
         search_body: bytes of a search's body.
         body: bytes of any other body.
         passage: characters of a passage in an answer.
@@ -31,6 +33,8 @@ class Limits:
     top: int = 100
     filters: int = 16
     documents: int = 1000
+    address: int = 1 << 15
+    headers: int = 1 << 15
     search_body: int = 1 << 16
     body: int = 1 << 20
     passage: int = 2000
