@@ -93,7 +93,7 @@ def ask(
     left = [{"type": "http.request", "body": content, "more_body": False}]
 
     async def receive() -> Any:
-        return left.pop() if left else {"type": "http.disconnect"}
+        return left.pop() if left else await asyncio.Event().wait()  # the client stays
 
     async def send(message: Any) -> None:
         messages.append(message)

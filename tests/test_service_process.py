@@ -251,3 +251,26 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, engine: Engine) -> None:
         assert "cannot listen here" in serve(str(engine.path), "--port", str(taken.getsockname()[1]))
     assert "needs a token" in serve(str(engine.path), "--writable")
     assert "no complete engine here" in serve(str(tmp_path / "none"))
+
+
+def test_who_goes_away_leaves_the_queue(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    go, real, asked = threading.Event(), Engine.search, []
+
+    def slow(self: Engine, query: str, **options: object) -> object:
+        asked.append(query)
+        go.wait(30)
+        return real(self, query, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Engine, "search", slow)
+    with served(engine, Settings(workers=1, queue=2)) as port:
+        for number in range(3):  # one runs, two wait
+            with connect(port) as connection:
+                connection.sendall(b"GET /v1/search?query=gone%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+                time.sleep(0.3)
+        stays = Listening(None, port, [])  # type: ignore[arg-type]
+        with ThreadPoolExecutor(2) as aside:
+            waiting = [aside.submit(stays.ask, "GET", "/v1/search?query=file") for _ in range(2)]
+            time.sleep(0.5)
+            go.set()
+            assert [each.result()[0] for each in waiting] == [200, 200]
+    assert asked == ["gone0", "file", "file"]

@@ -29,6 +29,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "X-Frame-Options": "DENY",
 }
+#: What the log and the metrics say of a client that did not wait, as nginx does.
+_CLIENT_WENT = 499
 #: Seconds that an answer may take longer than the work it is of.
 _GRACE = 5.0
 
@@ -71,7 +73,7 @@ class Guard:
             async with asyncio.timeout(longest):
                 self._check(scope)
                 body = await self._body(scope, receive)
-                await self._app(scope, _replay(body, receive), answer)
+                await _while_there(self._app, scope, body, receive, answer)
         except ProblemError as problem:
             self._metrics.problems.labels(problem.type.name).inc()
             if not answer.status:
@@ -189,14 +191,35 @@ class _Answer:
         await self._send(message)
 
 
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """A body that was read, and then whatever comes after it."""
+async def _while_there(app: ASGIApp, scope: Scope, body: bytes, receive: Receive, answer: _Answer) -> None:
+    """Let an application answer for as long as the client waits for it.
+
+    A client that goes away takes what it asked out of the queue, so that nobody who stays waits for it.
+    """
     left = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def replayed() -> Message:
-        return left.pop() if left else await receive()
+    async def leave() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
-    return replayed
+    async def replayed() -> Message:
+        if left:
+            return left.pop()
+        await asyncio.wait({gone})
+        return {"type": "http.disconnect"}
+
+    gone = asyncio.create_task(leave())
+    answering = asyncio.ensure_future(app(scope, replayed, answer))
+    try:
+        await asyncio.wait({gone, answering}, return_when=asyncio.FIRST_COMPLETED)
+        if answering.done():
+            answering.result()
+        else:
+            answer.status = answer.status or _CLIENT_WENT
+    finally:
+        for task in (gone, answering):
+            task.cancel()
+        await asyncio.gather(gone, answering, return_exceptions=True)
 
 
 def _is_search(scope: Scope) -> bool:
