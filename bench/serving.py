@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--language", required=True)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--folder", type=Path, default=Path("docs/results/serving"))
     given = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -101,7 +102,7 @@ def main() -> None:
     engine = kivuko.Engine.open(given.engine)
     spoken = engine.language(given.language)
     has_vectors = engine.index.space is not None
-    with tempfile.TemporaryDirectory() as name, kivuko_service(given.engine) as (port, pid):
+    with tempfile.TemporaryDirectory() as name, kivuko_service(given.engine, given.workers) as (port, pid):
         folder = Path(name)
         asked = {"language": spoken.short}
         systems = [
@@ -123,7 +124,7 @@ def main() -> None:
         rows,
         command=f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '?')} python bench/serving.py "
         f"{given.engine.name} {given.queries.name} --language {spoken.short} --seconds {given.seconds} "
-        f"--requests {given.requests}",
+        f"--requests {given.requests} --workers {given.workers}",
         notes="Clients of wrk on the same machine, which share its cores with the service; latencies in ms are "
         f"medians of {ROUNDS} rounds. The peer ranks by the same vectors of the same documents, without words, "
         "snippets, languages or limits.",
@@ -132,6 +133,7 @@ def main() -> None:
                 "documents": engine.index.info()["documents"],
                 "index kind": engine.index.info()["kind"],
                 "queries": len(queries),
+                "workers": given.workers,
                 "cores": os.cpu_count(),
             },
             "Memory over many requests": memory,
@@ -229,11 +231,21 @@ def batching(engine: kivuko.Engine, language: Any, queries: list[str]) -> dict[s
 
 
 @contextmanager
-def kivuko_service(engine: Path) -> Iterator[tuple[int, int]]:
+def kivuko_service(engine: Path, workers: int) -> Iterator[tuple[int, int]]:
     """Port and process of ``kivuko serve``."""
     port = free_port()
     program = "from kivuko.cli.main import run; run()"
-    command = [sys.executable, "-c", program, "serve", str(engine), "--port", str(port)]
+    command = [
+        sys.executable,
+        "-c",
+        program,
+        "serve",
+        str(engine),
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+    ]
     with running(command, port, "/readyz", {}) as pid:
         yield port, pid
 

@@ -26,7 +26,7 @@ from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.engine.languages import LanguageParts
 from kivuko.languages import resolve
-from kivuko.service.app import Strings
+from kivuko.service.routes import Strings
 from kivuko.service.server import make_server
 from kivuko.service.settings import Settings
 

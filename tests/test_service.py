@@ -396,12 +396,15 @@ def test_an_engine_that_was_damaged_is_unusable_and_not_shown(
 ) -> None:
     app = create_app(own, Settings())
     assert ask(app, "GET", "/readyz").status == 200
+    manifest = (own.path / "manifest.json").read_bytes()
     (own.path / "manifest.json").write_text("{")
     for target in ("/readyz", "/v1/search?query=file", "/v1/languages"):
         answer = ask(app, "GET", target)
         assert answer.json["type"] == "/problems/engine-unusable"
         assert str(own.path.parent) not in answer.content.decode()
     assert ask(app, "GET", "/healthz").status == 200
+    (own.path / "manifest.json").write_bytes(manifest)
+    assert ask(app, "GET", "/readyz").status == 200  # mended, it needs no restart
 
 
 def test_the_log_has_queries_only_where_that_is_wanted(made: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,10 +12,12 @@ from kivuko.service.settings import LIMITS
 #: What JSON's numbers hold exactly everywhere (RFC 7493).
 _WHOLE = (1 << 53) - 1
 Text = Annotated[str, StringConstraints(max_length=LIMITS.body)]
+#: Titles and metadata come with every hit.
+Short = Annotated[str, StringConstraints(max_length=LIMITS.passage)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 Whole = Annotated[int, Field(ge=-_WHOLE, le=_WHOLE)]
 Number = Annotated[float, Field(allow_inf_nan=False, ge=-_WHOLE, le=_WHOLE)]
-Scalar = Annotated[bool, Field(strict=True)] | Annotated[Whole, Field(strict=True)] | Number | Text
+Scalar = Annotated[bool, Field(strict=True)] | Annotated[Whole, Field(strict=True)] | Number | Short
 Method = Literal["late-interaction", "bm25", "lexicon-bm25", "fusion"]
 Reader = Literal["student", "teacher"]
 Span = tuple[int, int]
@@ -145,7 +147,7 @@ class NewDocument(_Strict):
     """A document to be added."""
 
     id: Name = Field(examples=["save"])
-    title: Text = Field(default="", examples=["Saving a file"])
+    title: Short = Field(default="", examples=["Saving a file"])
     text: Text = Field(default="", examples=["Choose File - Save."])
     metadata: dict[Name, Scalar] = Field(
         default_factory=dict,

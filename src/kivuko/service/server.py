@@ -16,7 +16,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kivuko.engine import Engine
 from kivuko.errors import InputError
-from kivuko.service.app import Strings, create_app
+from kivuko.service.app import create_app
+from kivuko.service.routes import Strings
 from kivuko.service.searching import warm
 from kivuko.service.settings import Settings, Timeouts
 from kivuko.service.strings import interface_strings
