@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from kivuko.benchmarks.layouts import read_beir, read_documents, read_topics, read_trec, read_tsv_topics
+from kivuko.benchmarks.layouts import read_beir, read_trec, read_tsv_topics
+from kivuko.benchmarks.trec_markup import read_documents, read_topics
+from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.languages import resolve
 
@@ -159,7 +161,7 @@ def test_odd_topics_are_refused_by_line(tmp_path: Path, change: Callable[[str], 
 def test_odd_topics_in_columns_are_refused_by_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "topics.tsv").write_text(text)
     with pytest.raises(InputError) as told:
-        list(read_tsv_topics(tmp_path / "topics.tsv"))
+        list(read_tsv_topics(tmp_path / "topics.tsv", DropReport()))
     assert str(told.value.where).endswith("topics.tsv:2")
 
 
@@ -178,6 +180,172 @@ def test_odd_documents_are_refused_by_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError) as told:
         list(read_documents(tmp_path / "d.trec", ENGLISH))
     assert str(told.value.where).endswith("d.trec:1")
+
+
+def topics_of(tmp_path: Path, text: str) -> dict[str, str]:
+    (tmp_path / "topics.txt").write_text(text)
+    return dict(read_topics(tmp_path / "topics.txt"))
+
+
+@pytest.mark.parametrize(
+    "tag",
+    ['<top lang="om">', "<TOP  lang=\"om\" type='x'>", '<top\n lang="om">', '<top lang="om"\n>', "<top >"],
+)
+def test_topics_may_have_attributes(tmp_path: Path, tag: str) -> None:
+    found = topics_of(tmp_path, TOPICS.replace("<top>", tag, 1))
+    assert found == {"401": "foreign minorities, Germany", "402": "behavioral & genetic"}
+
+
+@pytest.mark.parametrize("name", ["num", "number", "id", "qid", "ID"])
+def test_an_attribute_serves_for_a_missing_number(tmp_path: Path, name: str) -> None:
+    text = TOPICS.replace("<num>402</num>", "").replace("\n\n<top>", f"\n\n<top {name}=402>")
+    assert topics_of(tmp_path, text)["402"] == "behavioral & genetic"
+    assert list(topics_of(tmp_path, TOPICS.replace("<top>", f'<top {name}="9">', 1))) == ["401", "402"]
+
+
+# As TREC's topics 51 to 150 are laid out (Harman, Overview of the Second Text REtrieval Conference, 1993).
+TIPSTER = """<top>
+<head> Tipster Topic Description
+<num> Number:  051
+<dom> Domain:  International Trade
+<title> Topic:  Subsidies for Boat Builders
+
+<desc> Description:
+A document says who pays boat builders.
+
+<smry> Summary:
+Who pays.
+
+<narr> Narrative:
+A relevant document names the payer.
+
+<con> Concept(s):
+1. Boats, ships
+
+<fac> Factor(s):
+<nat> Nationality: Kenya
+<time> Time: past
+</fac>
+
+<def> Definition(s):
+Subsidy - money.
+</top>
+"""
+
+
+def test_any_tag_ends_a_field(tmp_path: Path) -> None:
+    assert topics_of(tmp_path, TIPSTER) == {"051": "Subsidies for Boat Builders"}
+    for tag in (
+        "question",
+        "dom",
+        "smry",
+        "con",
+        "fac",
+        "def",
+        "EN-desc",
+        "foo.bar",
+        "/top-title",
+        "question lang='en'",
+    ):
+        text = f"<top>\n<num> 7\n<title> boats\n<{tag}> who builds them?\n</top>"
+        if tag.startswith("/"):  # text in no field
+            with pytest.raises(InputError, match="in no field"):
+                topics_of(tmp_path, text)
+        else:
+            assert topics_of(tmp_path, text) == {"7": "boats"}
+    closed = "<top><num>7</num><title>boats</title><question>who <b>really</b> builds them?</question></top>"
+    assert topics_of(
+        tmp_path, f"<?xml version='1.0'?>\n<!-- two\nlines --><topics>\n{closed}\n</topics>"
+    ) == {"7": "boats"}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("<top><num>1<title>a <b>big</b> boat</title></top>", 1, "a tag inside of <title>"),
+        ("<top><num>1<title>a <b>big</b> boat</top>", 1, "in no field"),
+        ("<top><num>1<title>a</title>boat</top>", 1, "in no field"),
+        ("<top><num>1<title>a</title><title>b</title></top>", 1, "<title> twice"),
+        ("<top><num>1<num>2<title>b</title></top>", 1, "<num> twice"),
+        ("<top>5\n<num>1<title>b</title></top>", 1, "before its first field"),
+        ("<topic><num>1</num><title>a</title></topic>", 1, "outside"),
+        ("<top><num>1<title>a</top>\n\n<topic>\n<num>2<title>b\n</topic>\n", 4, "outside"),
+        ("<top><num>1<title>a</top>\n<query id='2' text='b'/>", 2, "outside"),
+        ("<top><num>1<title>a</top>\n</top>", 2, "outside"),
+        ("<top><num>1<title>a</top>\n<top lang='om'", 2, "not closed"),
+        ("<top><num>1<title>a</top>\n<!-- <top><num>2<title>b</top>\n-->x", 3, "outside"),
+        ("<topics></topics>", 1, "no topic"),
+    ],
+)
+def test_what_is_not_understood_in_topics_is_refused(tmp_path: Path, text: str, line: int, what: str) -> None:
+    with pytest.raises(InputError, match=what) as told:
+        topics_of(tmp_path, text)
+    assert told.value.where == f"{tmp_path / 'topics.txt'}:{line}"
+
+
+def test_documents_with_attributes_and_ids_there(tmp_path: Path) -> None:
+    # As the English Gigaword has it (Graff, Cieri, LDC2003T05).
+    text = (
+        '<DOC id="AFP_1" type="story" >\n<HEADLINE>\nA headline\n</HEADLINE>\n<DATELINE> here </DATELINE>\n<TEXT>\n'
+        "<P>\nFirst.\n</P>\n</TEXT>\n</DOC>\n"
+        "<doc\n DOCNO='A&amp;2'\n type='multi'><TEXT>Second.</TEXT></doc><DOC docid=A3>Third.</DOC>\n\x1a"
+    )
+    (tmp_path / "d.trec").write_text(text)
+    found = [(each.id, each.title, each.text) for each in read_documents(tmp_path / "d.trec", ENGLISH)]
+    assert found == [("AFP_1", "A headline", "here\nFirst."), ("A&2", "", "Second."), ("A3", "", "Third.")]
+    (tmp_path / "d.trec").write_text("<DOC id='x'><DOCID> A4 </DOCID>Fourth.</DOC>")
+    (fourth,) = read_documents(tmp_path / "d.trec", ENGLISH)
+    assert (fourth.id, fourth.text) == ("A4", "Fourth.")
+    (tmp_path / "d.trec").write_text(DOCUMENTS.replace("<DOC>", '<DOC id="other">', 1))
+    assert next(read_documents(tmp_path / "d.trec", ENGLISH)).id == "LA-1"
+
+
+def test_comments_inside_of_documents_swallow_nothing(tmp_path: Path) -> None:
+    first = "<!-- <DOC>\n--><!-- x --><DOC><DOCNO>1</DOCNO>a <!-- b\nc</DOC>"
+    (tmp_path / "d.trec").write_text(f"{first} <!-- <DOC> -->\n<DOC><DOCNO>2</DOCNO>d</DOC>")
+    found = {each.id: each.text for each in read_documents(tmp_path / "d.trec", ENGLISH)}
+    assert found == {"1": "a <!-- b c", "2": "d"}
+
+
+def test_fields_of_documents_that_are_not_closed(tmp_path: Path) -> None:
+    text = "<DOC><DOCNO>1</DOCNO><DATE/><URL>x\n<HEADLINE>A title\n<TEXT>One.<DATE>1990\n<P>Two.</TEXT>Three.</DOC>"
+    (tmp_path / "d.trec").write_text(text)
+    (found,) = read_documents(tmp_path / "d.trec", ENGLISH)
+    assert (found.title, found.text) == ("A title", "One.\nTwo.\nThree.")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("<DOCUMENT id='1'>one</DOCUMENT>", 1, "outside"),
+        (f"{DOCUMENTS}\n<story id='3'>\nlost\n</story>\n", 15, "outside"),
+        (f"{DOCUMENTS}lost\n", 13, "outside"),
+        (f"{DOCUMENTS}<DOC id='4'\n", 13, "not closed"),
+        (f"{DOCUMENTS}<DOC type='story'>x</DOC>\n", 13, "no number"),
+        (f"{DOCUMENTS}<DOC id='two words'>x</DOC>\n", 13, "no number"),
+    ],
+)
+def test_what_is_not_understood_in_documents_is_refused(
+    tmp_path: Path, text: str, line: int, what: str
+) -> None:
+    (tmp_path / "d.trec").write_text(text)
+    with pytest.raises(InputError, match=what) as told:
+        list(read_documents(tmp_path / "d.trec", ENGLISH))
+    assert told.value.where == f"{tmp_path / 'd.trec'}:{line}"
+
+
+def test_text_that_was_escaped_twice(tmp_path: Path) -> None:
+    (tmp_path / "d.trec").write_text("<DOC><DOCNO>1</DOCNO>fish &amp;amp; chips, 1 &amp;lt; 2, R&D</DOC>")
+    assert next(read_documents(tmp_path / "d.trec", ENGLISH)).text == "fish & chips, 1 < 2, R&D"
+    assert topics_of(tmp_path, "<top><num>1<title>fish &amp;amp; chips</top>") == {"1": "fish & chips"}
+
+
+def test_a_line_that_names_the_columns_of_topics_is_counted(tmp_path: Path) -> None:
+    for header in ("query_id\tquery", "qid\ttext", "id\ttitle"):
+        (tmp_path / "topics.tsv").write_text(f"{header}\n1\tlake\n")
+        report = DropReport()
+        assert dict(read_tsv_topics(tmp_path / "topics.tsv", report)) == {"1": "lake"}
+        assert report.dropped == 1
 
 
 def test_markup_in_another_encoding(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import json
 import lzma
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -222,6 +223,136 @@ def test_tmx_inline_codes_entities_regions_and_other_languages(tmp_path: Path) -
         ("t.tmx:2", "Print all pages", "Fuula hunda maxxansi"),
     ]
     assert report.reasons == {"unit without both languages": 1, "empty, or without words": 1}
+
+
+@pytest.mark.parametrize(
+    ("segment", "text"),
+    [
+        ("Click<x/>here", "Click here"),
+        ("Click<x id='1'/><x id='2'/>here", "Click here"),
+        ("Click <x/> here", "Click here"),
+        ("Click<ph>{1}</ph>here", "Click here"),
+        ("One<bpt i='1'>&lt;b></bpt>two<ept i='1'>&lt;/b></ept>.", "One two."),
+        ("(<bpt i='1'>x</bpt>two<ept i='1'>y</ept>)", "(two)"),
+        ("One<it pos='begin'>x</it>2", "One 2"),
+        ("One<ut>x</ut>two", "One two"),
+        ("One<g id='1'>two</g>three", "One two three"),
+        ("<hi>House</hi>s", "Houses"),  # TMX 1.4b, section 4: text that has a meaning of its own, and no code
+        ("कि<x/>ताब", "कि ताब"),  # a vowel sign ends the first word
+    ],
+)
+def test_codes_in_tmx_do_not_join_words(tmp_path: Path, segment: str, text: str) -> None:
+    path = write(tmp_path / "t.tmx", tmx(unit(segment, "Shaayii dhugi amma")))
+    assert [pair.english for pair in read_pairs(path, "om")[0]] == [text]
+
+
+def test_tmx_without_segments_is_said(tmp_path: Path) -> None:
+    bare = '<tu><tuv xml:lang="en">Tea</tuv><tuv xml:lang="om">Shaayii</tuv></tu>\n'
+    half = '<tu><tuv xml:lang="en"><seg>Tea</seg></tuv><tuv xml:lang="om">Shaayii</tuv></tu>\n'
+    pairs, report = read_pairs(write(tmp_path / "a.tmx", tmx(unit("Milk", "Aannan") + bare + half)), "om")
+    assert texts(pairs) == [("Milk", "Aannan")]
+    assert report.reasons == {"unit with a <tuv> without <seg>": 2}
+    with pytest.raises(InputError, match="<seg>") as caught:
+        read_pairs(write(tmp_path / "b.tmx", tmx(bare)), "om")
+    assert "<seg>" in (caught.value.remedy or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tea\tShaayii\t1.1\nMilk\tAannan\t0.9\n",
+        "1.1\tTea\tShaayii\n0.9\tMilk\tAannan\n",
+        "source\ttarget\tscore\nTea\tShaayii\t1.1\nMilk\tAannan\t0.9\n",
+        "score\ten\tom\n1.1\tTea\tShaayii\n0.9\tMilk\tAannan\n",
+    ],
+)
+def test_scores_before_or_behind_the_texts(tmp_path: Path, text: str) -> None:
+    pairs, report = read_pairs(write(tmp_path / "a.tsv", text), "om", lowest_score=1)
+    assert texts(pairs) == [("Tea", "Shaayii")]
+    assert report.reasons["score below 1"] == 1
+    assert len(read_pairs(tmp_path / "a.tsv", "om")[0]) == 2
+
+
+def test_nllb_calls_scores_and_languages_its_own_way(tmp_path: Path) -> None:
+    # NLLB Team, 2022, arXiv 2207.04672, as the hub's allenai/nllb has it.
+    rows = [
+        {
+            "translation": {"eng_Latn": "Tea", "fuv_Latn": "Ataay"},
+            "laser_score": 1.2,
+            "source_sentence_lid": 1.0,
+        },
+        {"translation": {"eng_Latn": "Milk", "fuv_Latn": "Kosam"}, "laser_score": 1.01},
+    ]
+    path = write(tmp_path / "nllb.ndjson", "".join(json.dumps(row) + "\n" for row in rows))
+    assert texts(read_pairs(path, "ff", lowest_score=1.1)[0]) == [("Tea", "Ataay")]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.tsv"])
+def test_bars_between_the_sides(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, "Oromo ||| English\nShaayii ||| Tea\nAannan|||Milk\n")
+    assert texts(read_pairs(path, "om")[0]) == [("Tea", "Shaayii"), ("Milk", "Aannan")]
+    with pytest.raises(InputError, match="number of fields"):
+        read_pairs(write(tmp_path / name, "Tea ||| Shaayii\nMilk\n"), "om")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "src\ttgt",
+        "Source\tTarget",
+        "english\toromo",
+        "text_en\ttext_om",
+        "sentence1\tsentence2",
+        "en\tgaz_Latn",
+    ],
+)
+def test_a_line_that_names_the_columns_is_no_pair(tmp_path: Path, header: str) -> None:
+    path = write(tmp_path / "a.tsv", f"{header}\nTea\tShaayii\n")
+    pairs, report = read_pairs(path, "om")
+    assert (texts(pairs), report.reasons) == ([("Tea", "Shaayii")], {"line that names the columns": 1})
+    for side, text in zip(("en", "om"), header.split("\t"), strict=True):
+        write(tmp_path / f"m.{side}", f"{text}\n{'Tea' if side == 'en' else 'Shaayii'}\n")
+    pairs, report = read_pairs(tmp_path / "m", "om")
+    assert (texts(pairs), report.reasons) == ([("Tea", "Shaayii")], {"line that names the columns": 1})
+
+
+def test_pairs_that_only_look_like_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "Source of the river\tMadda lagaa\nText\tBarreeffama\n")
+    assert len(read_pairs(path, "om")[0]) == 2
+
+
+def test_character_references_are_resolved_and_counted(tmp_path: Path) -> None:
+    texts_of = {
+        "a.tsv": "Fish &amp;amp; tea\tQurxummii &amp; shaayii\nMilk\tAannan\n",
+        "a.jsonl": '{"translation": {"en": "Fish &amp;amp; tea", "om": "Qurxummii &#38; shaayii"}}\n',
+        "a.tmx": tmx(unit("Fish &amp;amp;amp; tea", "Qurxummii &amp;amp; shaayii")),
+    }
+    for name, text in texts_of.items():
+        pairs, report = read_pairs(write(tmp_path / name, text), "om")
+        assert texts(pairs)[0] == ("Fish & tea", "Qurxummii & shaayii")
+        assert sum(report.changed.values()) == 1
+        assert report.as_json()["changed"] == report.changed
+    # HTML Standard, section 13.2.5.80: numbers of a few control characters stay what they are.
+    pairs, report = read_pairs(write(tmp_path / "a.tsv", "Tea &#129;\tShaayii\nMilk\tAannan\n"), "om")
+    assert (len(pairs), report.reasons) == (1, {"control character": 1})
+
+
+def test_what_directs_bidirectional_text_hides_no_duplicate(tmp_path: Path) -> None:
+    # Unicode Standard Annex 9, section 2: all twelve directional formatting characters.
+    controls = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    lines = ["Drink tea\tشاي\n", *(f"{each}Drink tea{each}\tش{each}اي\n" for each in controls)]
+    pairs, report = read_pairs(write(tmp_path / "a.tsv", "".join(lines)), "ar")
+    assert (len(pairs), report.reasons) == (1, {"duplicate": 12})
+
+
+def test_archives_and_comma_separated_pairs_are_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "om-en.zip", "w") as packed:
+        packed.writestr("a.om", "Shaayii\n")
+    with pytest.raises(InputError, match=r"ZIP[\s\S]*unpack"):
+        read_pairs(tmp_path / "om-en.zip", "om")
+    for line in ("english,oromo", "Tea;Shaayii", "Tea,Shaayii"):
+        with pytest.raises(InputError, match=r"CSV[\s\S]*TSV"):
+            read_pairs(write(tmp_path / "a.csv", f"{line}\n"), "om")
 
 
 def test_tmx_in_utf_16_and_by_its_first_line(tmp_path: Path) -> None:

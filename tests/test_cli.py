@@ -292,6 +292,15 @@ def test_ranked_queries_can_be_evaluated(
     done = kivuko("rank", index, queries, "--output", tmp_path / "li.run", "--model", tiny_teacher)
     assert done.code == 0, done.err
     assert "3 queries by late-interaction; 0 found nothing" in done.out
+    assert "longer than" not in done.err
+    long = "open a file " * 160
+    queries.write_text(f"q1\t{long}\nq2\tcolours\nq3\t{long} zzz\n")
+    done = kivuko("rank", index, queries, "--output", tmp_path / "long.run", "--model", tiny_teacher)
+    assert "2 of 3 queries are longer than the model reads (160 pieces)" in done.err
+    assert "(q1, q3)" in done.err
+    done = kivuko("search", index, long, "--model", tiny_teacher, "--json")
+    assert json.loads(done.out)["truncated"] is True
+    assert "the query is longer than the model reads (160 pieces)" in done.err
     done = kivuko("evaluate", tmp_path / "bm25.run", qrels, "--measure", "RR@10")
     assert done.code == 0, done.err
     # Two queries find their document first; the one without results counts as 0.
@@ -496,6 +505,52 @@ def test_brackets_in_paths_stay(kivuko: Kivuko, documents_file: Path, tmp_path: 
     assert done.code == 0, done.err
     assert "[b]words.tsv (the file's own): 1 entries" in done.out
     assert f"{lexicon}: 1 entries" in done.out
+
+
+def test_brackets_in_documents_runs_and_names_stay(kivuko: Kivuko, tmp_path: Path) -> None:
+    documents = tmp_path / "documents.jsonl"
+    row = {"id": "[a]", "title": "red [/b] file :smile: \\", "text": "green [/i] :+1:", "[x]": "[/y]"}
+    documents.write_text(json.dumps(row), encoding="utf-8")
+    index = tmp_path / "i[red]"
+    assert kivuko("index", "build", documents, "--output", index, "--kind", "lexical").code == 0
+    found = kivuko("search", index, "green [/i]", "--where", "[x]=[/y]")
+    assert found.code == 0, found.err
+    assert "1. red [/b] file :smile: \\  " in found.out
+    assert "  [a]\n   green [/i] :+1:\n" in found.out
+    assert kivuko("search", index, "green", "--where", "[/z]=1").err.startswith(
+        "error: unknown metadata field '[/z]'"
+    )
+    qrels = tmp_path / "[q].qrels"
+    qrels.write_text("q 0 [a] 1\n", encoding="utf-8")
+    runs = [tmp_path / "run[1].run", tmp_path / "run[red].run"]
+    for each in runs:
+        each.write_text("q Q0 [a] 1 1.0 t\n", encoding="utf-8")
+    scored = kivuko("evaluate", runs[0], qrels, "--against", runs[1])
+    assert scored.code == 0, scored.err
+    assert {line.split()[0] for line in scored.out.splitlines()} >= {"run[1].run", "run[red].run"}
+    # What is being done is said with what was asked for, before that is found to be wrong.
+    built = kivuko("data", "build", "om", "--collection", "[/b]")
+    assert (built.code, built.err.splitlines()[-2]) == (2, "error: unknown collection '[/b]'")
+
+
+def test_an_emptied_index_and_engine_find_nothing_say_so_and_take_new_documents(
+    kivuko: Kivuko, documents_file: Path, tmp_path: Path
+) -> None:
+    index, engine, run = tmp_path / "index", tmp_path / "engine", tmp_path / "run"
+    kivuko("index", "build", documents_file, "--output", index, "--kind", "lexical")
+    kivuko("engine", "create", engine, "--documents", documents_file, "--kind", "lexical")
+    queries = tmp_path / "queries.tsv"
+    queries.write_text("q1\topen\nq2\tred\n", encoding="utf-8")
+    for kind, place in (("index", index), ("engine", engine)):
+        assert kivuko(kind, "delete", place, "doc1", "doc2", "doc3").code == 0
+        found = kivuko("search", place, "open", "--where", "year=2020")
+        assert (found.code, found.out.splitlines()[-1]) == (0, "Nothing found: there are no documents here.")
+        language = ["--language", "en"] if kind == "engine" else []
+        ranked = kivuko("rank", place, queries, "--output", run, *language)
+        assert (ranked.code, run.read_text()) == (0, "")
+        assert "2 found nothing: there are no documents here" in ranked.out
+        assert kivuko(kind, "add", place, documents_file).code == 0
+        assert "1. Open a file" in kivuko("search", place, "open").out
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,31 @@ def document(name: str, text: str = "x", title: str = "") -> Document:
     return Document(name, title, text, {"language": "eng-Latn"})
 
 
+def test_control_characters_become_spaces_and_what_has_a_nul_goes(tmp_path: Path) -> None:
+    # Without a document its judgments would be lost, and the numbers would compare with nobody's.
+    documents = [
+        document("a", "one\x07two\x92s", "T\x1b"),
+        document("b", "plain"),
+        document("c", "n\0u\0l\0"),
+    ]
+    parts = contents(iter(documents), {"q": "x\x01y", "r": "z\0"}, {"q": {"a": 1, "c": 1}, "r": {"a": 1}})
+    opened = Collection.open(write_collection(tmp_path / "c", ABOUT, parts))
+    assert only_queries(opened) == {"q": "x y"}
+    assert [(each.title, each.text) for each in opened.documents] == [("T", "one two s"), ("", "plain")]
+    assert opened.manifest.meta["changed"] == {
+        "document with control characters, which became spaces": 1,
+        "query with control characters, which became spaces": 1,
+    }
+    assert opened.manifest.meta["left_out"] == {
+        "document with a NUL character": 1,
+        "judgment of an unknown document": 1,
+        "judgment of an unknown query": 1,
+        "query with a NUL character": 1,
+    }
+    assert "2 × " not in (card := (tmp_path / "c" / "README.md").read_text(encoding="utf-8"))
+    assert "1 × query with control characters, which became spaces" in card
+
+
 def test_what_cannot_be_judged_is_left_out_and_counted(tmp_path: Path) -> None:
     documents = [document("a", "x", "T"), document("b", "", " "), document("c", "\ud83d")]
     parts = contents(

@@ -165,10 +165,50 @@ def test_duplicate_ids_name_both_lines(tmp_path: Path) -> None:
 
 
 def test_bad_json_lines_are_refused(tmp_path: Path) -> None:
-    for line in ('{"id": "a", "title": "x"}', '{"id": 1, "title": "x", "text": "y"}', "[1]", "{"):
+    for line in ('{"id": "a", "title": "x"}', '{"id": true, "title": "x", "text": "y"}', "[1]", "{"):
         with pytest.raises(InputError) as caught:
             read_documents(write(tmp_path / "d.jsonl", line + "\n"))
         assert str(caught.value.where).endswith("d.jsonl:1")
+
+
+@pytest.mark.parametrize(
+    "line", ["id\ttitle\ttext", "_id\tTitle\tText", "doc_id\theadline\tcontents", "DOCNO\ttitle\tbody"]
+)
+def test_a_line_that_names_the_columns_is_no_document(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "d.tsv", f"{line}\n1\ta\tsome text\n")
+    with pytest.raises(InputError, match="names the columns") as caught:
+        read_documents(path)
+    assert caught.value.where == f"{path}:1"
+    path = write(tmp_path / "d.tsv", f"1\ta\tsome text\n{line}\n")  # only a first line
+    assert len(read_documents(path)) == 2
+
+
+def test_a_line_that_names_the_columns_is_no_query(tmp_path: Path) -> None:
+    for line in ("id\ttext", "query_id\tquery", "qid\ttitle"):
+        with pytest.raises(InputError, match="names the columns"):
+            read_queries(write(tmp_path / "q.tsv", f"{line}\n1\tlake\n"))
+    assert read_queries(write(tmp_path / "q.tsv", "id1\tTitle of the text\n")) == {"id1": "Title of the text"}
+
+
+@pytest.mark.parametrize(
+    ("line", "what"), [("1,a,text", "commas"), ("1;a;text", "semicolons"), ("1 ||| a ||| x", "|||")]
+)
+def test_other_separators_are_named(tmp_path: Path, line: str, what: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read_documents(write(tmp_path / "d.csv", f"{line}\n"))
+    assert what in str(caught.value.got)
+    assert "tab" in (caught.value.remedy or "")
+
+
+@pytest.mark.parametrize("name", ["a\u200bb", "a\x07b", "\ufeffa", "a\u00a0b"])
+def test_ids_that_no_run_can_hold(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InputError, match="no usable id"):
+        read_documents(write(tmp_path / "d.tsv", f"x\tx\tx\n{name}\ta\tb\n"))
+
+
+def test_queries_in_json_lines(tmp_path: Path) -> None:
+    path = write(tmp_path / "q.jsonl", '{"id": 3, "text": "lake", "year": 1}\n{"id": "a", "text": "river"}\n')
+    assert list(read_queries(path).items()) == [("3", "lake"), ("a", "river")]
 
 
 def test_a_file_without_records_is_refused(tmp_path: Path) -> None:

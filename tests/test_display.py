@@ -68,6 +68,38 @@ def test_what_is_said_stays_as_it_is(
     assert capsys.readouterr().out == f"{text}\n"
 
 
+#: What rich would take for a style, the end of one that never began, a picture, and an escaped bracket.
+MARKUP = ["run[1].run", "[red]x[/red]", "press [/b]", ":smile: :+1:", "back\\", "\\[b]"]
+
+
+@pytest.mark.parametrize("text", MARKUP)
+@pytest.mark.parametrize("interactive", [True, False])
+def test_a_table_shows_names_titles_and_headings_as_they_are(
+    text: str, interactive: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "console", Console(force_terminal=interactive, width=80))
+    display.print_table((text, "n"), [(text, 1)], title=text)
+
+    assert capsys.readouterr().out.count(text) == 3
+
+
+@pytest.mark.parametrize("text", MARKUP)
+@pytest.mark.parametrize("interactive", [True, False])
+def test_styled_text_and_work_in_progress_are_shown_as_they_are(
+    text: str, interactive: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(display, "console", Console(force_terminal=interactive, width=80))
+    display.say_styled("1. ", (text, "bold"), f" {text}")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert plain == f"1. {text} {text}\n"
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("FORCE_COLOR" if interactive else "NO_COLOR", "1")
+    with display.working(text):
+        pass
+    assert (text in capsys.readouterr().err) == interactive
+
+
 @pytest.mark.parametrize("make", [display.bars, display.reading_bars])
 def test_a_bar_is_one_line_of_80_columns(
     make: Callable[[], AbstractContextManager[Progress]], monkeypatch: pytest.MonkeyPatch

@@ -105,6 +105,34 @@ def test_what_the_engine_holds_is_opened_once(taught: Engine, monkeypatch: pytes
     assert len(opened) == len(set(opened)) == 2  # the student, and the documents' encoder for English
 
 
+@pytest.mark.parametrize("method", ["late-interaction", "fusion"])
+def test_a_query_is_encoded_once_however_many_hits_are_explained(
+    method: str, taught: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[str] = []
+    real = kivuko.models.encoding.encode
+
+    def counted(encoder: object, texts: list[str], *, task: str, **options: object) -> object:
+        encoded.extend(f"{task}: {text}" for text in texts)
+        return real(encoder, texts, task=task, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kivuko.models.encoding, "encode", counted)
+    found = taught.search("bani kuusa", language="om", top=5, explain=True, way=Way(method, "student"))
+    assert [len(hit.matches) > 0 for hit in found] == [True] * 5
+    assert encoded == ["query: bani kuusa"]
+
+
+def test_a_query_longer_than_the_model_reads_is_said(taught: Engine) -> None:
+    model, long = Way("late-interaction", "student"), "bani kuusa " * 160
+    length = taught.encoder(OROMO, "student").length
+    for words, truncated in ((length - 2, False), (length - 1, True)):  # of two special pieces
+        text = " ".join(["9"] * words)
+        assert taught.search(text, language="om", way=model).truncated == truncated
+    found = taught.searcher("om", model).find({"short": "bani", "long": long, "longer": f"{long} guda"})
+    assert found.truncated == ("long", "longer")
+    assert not taught.search(long, language="om", way=Way("bm25")).truncated  # words have no limit
+
+
 def test_where_and_changes_of_documents(taught: Engine) -> None:
     assert {hit.document.metadata["year"] for hit in taught.search("open", where={"year": 2001})} == {2001}
     with pytest.raises(UnknownNameError, match="metadata field"):

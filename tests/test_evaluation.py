@@ -80,8 +80,24 @@ def test_scores_depend_on_the_order_only(run: Run) -> None:
         "RBP(p=1)",
         "RBP(p=0.50)",
         "RBP(p=.5)",
-        "RBP(rel=1)",
         "nDCG(p=0.5)",
+        "nDCG(rel=2)@10",
+        "nDCG(dcg=exp-log2)@10",
+        "nDCG(dcg='log3')@10",
+        "Judged(rel=2)@10",
+        "AP(rel=0)",
+        "AP(rel=-1)",
+        "AP(rel=1001)",
+        "AP(rel=2.5)",
+        "AP(rel=two)",
+        "AP(rel)",
+        "AP()",
+        "AP(rel=2",
+        "AP@10(rel=2)",
+        "AP(rel=2,rel=2)",
+        "AP(p=0.5)",
+        "R(rel=2)",
+        "RBP(p=0.5,rel=2,)",
         "AP@1000000",
         "AP@٣",
         "R@5\n",
@@ -120,6 +136,49 @@ def test_success_judged_and_rbp_by_hand() -> None:
         "RBP@3": {"q": pytest.approx(0.2 * 0.8), "short": 0.0},
         "RBP(p=0.5)": {"q": pytest.approx(0.5 * (0.5 + 0.125)), "short": 0.0},
     }
+
+
+def test_relevance_levels_and_exponential_gains_by_hand() -> None:
+    run = {"q": {"a": 4.0, "b": 3.0, "c": 2.0, "d": 1.0}, "low": {"a": 1.0}}
+    qrels = {"q": {"a": 1, "b": 3, "c": 0, "d": 2, "e": 2}, "low": {"a": 1, "z": -1}}
+    ideal = 7 + 3 / math.log2(3) + 3 / 2 + 1 / math.log2(5)  # grades 3, 2, 2, 1 gain 7, 3, 3, 1
+    gained = 1 + 7 / math.log2(3) + 3 / math.log2(5)
+    expected = {
+        "AP(rel=2)": (1 / 2 + 2 / 4) / 3,
+        "AP(rel=2)@2": 1 / 2 / 3,
+        "RR(rel=2)": 1 / 2,
+        "RR(rel=2)@1": 0.0,
+        "RR(rel=3)@10": 1 / 2,
+        "R(rel=2)@100": 2 / 3,
+        "P(rel=2)@4": 2 / 4,
+        "Success(rel=2)@1": 0.0,
+        "Success(rel=2)@2": 1.0,
+        "RBP(rel=2)": 0.2 * (0.8 + 0.8**3),
+        "RBP(p=0.5,rel=3)": 0.5 * 0.5,
+        "RBP(rel=3, p=0.5)@1": 0.0,
+        "nDCG(dcg='exp-log2')@10": gained / ideal,
+    }
+    scores = evaluate(run, qrels, list(expected))
+    assert {name: of["q"] for name, of in scores.per_query.items()} == pytest.approx(expected)
+    # Nothing of "low" is of grade 2; its only relevant document stands first.
+    assert {of["low"] for name, of in scores.per_query.items() if "rel=" in name} == {0.0}
+    assert scores.per_query["nDCG(dcg='exp-log2')@10"]["low"] == 1.0
+    assert (scores.hopeless, scores.hopeless_from) == ((), {2: ("low",), 3: ("low",)})
+
+
+def test_level_1_and_gains_by_grade_are_what_measures_have_anyway() -> None:
+    run = {"q": {"a": 2.0, "b": 1.0}}
+    qrels = {"q": {"a": 0, "b": 2}}
+    same = {"AP(rel=1)": "AP", "R(rel=1)@1": "R@1", "RBP(rel=1)": "RBP", "nDCG(dcg='log2')@10": "nDCG@10"}
+    found = evaluate(run, qrels, [*same, *same.values()]).per_query
+    assert [found[name] for name in same] == [found[name] for name in same.values()]
+
+
+def test_a_grade_whose_gain_would_not_fit_is_refused() -> None:
+    measure = 'nDCG(dcg="exp-log2")@10'
+    assert evaluate({"q": {"a": 1.0}}, {"q": {"a": 20}}, [measure]).mean(measure) == 1.0
+    with pytest.raises(InputError, match=r"too great for gains(.|\n)*query q, document a(.|\n)*at most 20"):
+        evaluate({"q": {"a": 1.0}}, {"q": {"a": 21}}, [measure])
 
 
 def test_what_the_scores_say_about_the_judgments() -> None:
@@ -241,7 +300,7 @@ GOOD = "q Q0 d 1 2.0 t\n"
         (GOOD.replace(" t", " tag") + "q Q0 e 2 1.0 ta", 2, "cut off(.|\n)*the tag tag(.|\n)*got: ta"),
         (GOOD.encode() + b"q Q0 \xe9 2 1.0 t\n", 2, "UTF-8"),
         (GOOD.encode("utf-16"), 1, "got: UTF-16"),
-        (GOOD.encode("utf-16-le"), 1, r"U\+0000"),
+        (GOOD.encode("utf-16-le"), 1, "got: UTF-16LE(.|\n)*iconv -f UTF-16LE"),
         (gzip.compress(GOOD.encode(), mtime=0), 1, "got: a gzip archive"),
     ],
 )

@@ -106,3 +106,18 @@ def test_json_holds_scores_and_comparisons_and_nothing_beside(files: Path) -> No
     ]  # fmt: skip
     assert found["comparisons"][0]["p"] == pytest.approx(2 / 2**6)
     assert any("without a document in bad.txt" in note for note in found["notes"])
+
+
+def test_a_relevance_level_is_scored_compared_and_what_cannot_be_reached_is_said(files: Path) -> None:
+    write_qrels(files / "graded.txt", {f"q{number}": {"right": 1 + number % 2} for number in range(6)})
+    measures = ["--measure", "RR(rel=2)@10", "--measure", "nDCG(dcg='exp-log2')@10"]
+    shown = invoke(files / "good.txt", files / "graded.txt", *measures, "--against", files / "bad.txt")
+    line = next(line for line in shown.splitlines() if line.startswith("good.txt"))
+    assert re.split(r" {2,}", line)[1][:5] == "0.500"  # three of six queries have a document of grade 2
+    assert "without a document of grade 2 or above, 0 for any run by rel=2: 3 of 6 (q0, q2, q4)" in shown
+    assert re.search(r"^RR\(rel=2\)@10 +\+0\.333 ", shown, re.MULTILINE)
+    given = [
+        str(argument) for argument in (files / "good.txt", files / "graded.txt", "--measure", "AP(grade=2)")
+    ]
+    refused = CliRunner().invoke(APP, given)
+    assert "rel=2 (relevant from grade 2 on" in str(refused.exception)

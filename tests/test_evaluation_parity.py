@@ -21,6 +21,10 @@ TREC_EVAL = {
     "P@3": "P_3", "P@10": "P_10", "Success@1": "success_1", "Success@4": "success_4",
 }  # fmt: skip
 BY_HAND = ("RR@1", "RR@3", "RR@10", "Judged@2", "Judged@10", "RBP", "RBP@3", "RBP(p=0.5)", "RBP(p=0.95)@4")
+LEVELS = (
+    *("AP(rel=2)", "AP(rel=2)@3", "RR(rel=2)", "RR(rel=2)@3", "R(rel=2)@4", "P(rel=2)@3", "Success(rel=2)@4"),
+    *("AP(rel=3)", "RR(rel=3)@10", "R(rel=3)@1000", "P(rel=3)@10"),
+)
 MEASURES = (*TREC_EVAL, *BY_HAND)
 
 # Ids whose order differs between alphabets, between numbers and their spelling, and between upper and lower case.
@@ -107,6 +111,21 @@ def check_trec_eval(run: Run, qrels: Qrels) -> None:
         expected |= {
             found.query_id: found.value for found in ir_measures.iter_calc([parsed], judged, answered)
         }
+        assert scores.per_query[measure] == expected, measure
+
+
+@given(FREE_RUNS, QRELS)
+def test_relevance_levels_are_those_of_ir_measures_without_ties(run: Run, qrels: Qrels) -> None:
+    assume(accepted(run, qrels))
+    judged = judged_queries(qrels)
+    graded = {query: {name: max(grade, 0) for name, grade in of.items()} for query, of in judged.items()}
+    answered = {query: documents for query, documents in run.items() if documents}
+    scores = evaluate(run, qrels, LEVELS)
+    for measure in LEVELS:
+        expected = dict.fromkeys(judged, 0.0)
+        parsed = ir_measures.parse_measure(measure)
+        for found in ir_measures.iter_calc([parsed], graded, answered):
+            expected[found.query_id] = found.value
         assert scores.per_query[measure] == expected, measure
 
 

@@ -49,6 +49,8 @@ def settings(experiment: Experiment, line: int = 0, seed: int = 5) -> list[Any]:
                      ["regime line, stage 1", "epsilon is out of range"], id="setting out of range"),
         pytest.param(HEAD + LINE + "stages = [3]\n", ["regime.0.stages.0: "], id="stage of a wrong type"),
         pytest.param(HEAD + LINE + 'stages = "english"\n', ["regime.0.stages: "], id="stages no list"),
+        pytest.param(HEAD + 'measures = ["AP(rel=2)", "AP(level=2)"]\n' + LINE,
+                     ["measures", "unknown measure 'AP(level=2)'", "R(rel=2)@100"], id="unknown measure"),
         pytest.param(HEAD.replace("[0]", '"0"') + LINE, ["seeds: "], id="seeds no list"),
         pytest.param(HEAD.replace("[0]", "[]") + LINE, ["seeds: "], id="no seed"),
         pytest.param(HEAD, ["regime: Field required"], id="no line"),

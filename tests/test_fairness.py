@@ -189,6 +189,18 @@ def test_shares_by_hand() -> None:
     assert found.per_query["q2"]["e"].ratio is None
 
 
+def test_only_documents_from_the_relevance_level_on_are_relevant() -> None:
+    run = {"q": listed("e0", "e1", "s0", "s1")}
+    qrels: Qrels = {"q": {"e0": 1, "e1": 2, "s0": 3}}
+    only = {"q": {name: grade for name, grade in qrels["q"].items() if grade >= 2}}
+    assert equal_weights(qrels, rel=2) == equal_weights(only) == {2: 0.5, 3: 0.5}
+    for measured in (language_shares, rank_shifts):
+        assert measured(run, qrels, LANGUAGES, k=4, rel=2) == measured(run, only, LANGUAGES, k=4)
+        assert measured(run, qrels, LANGUAGES, k=4, rel=2) != measured(run, qrels, LANGUAGES, k=4)
+    with pytest.raises(InputError, match=r"no document is relevant\n.*a grade of 4 or above"):
+        equal_weights(qrels, rel=4)
+
+
 def test_shifts_by_hand() -> None:
     run = {"q1": listed("e0", "s9", "s0", "f9", "f0", "e1"), "q2": listed("f0", "s0")}
     qrels: Qrels = {

@@ -65,6 +65,15 @@ def test_tables_show_peer_shares_shifts_and_what_was_not_counted(files: Path) ->
     assert line(shown, "not judged") == ["not judged", "1"]
 
 
+def test_a_relevance_level_leaves_lower_grades_out(files: Path) -> None:
+    result = call(files, "--rel", 2)
+    assert result.exit_code == 0, result.output
+    assert "PEER(rel=2)@20 of mlir.run" in result.output
+    assert line(result.output, "3") == ["3", "1.000", "1.000", "1"]
+    # Of q1 nothing is of grade 3; of q2, without a list, all tie.
+    assert line(result.output, "swa-Latn")[-2:] == ["+0.000", "1"]
+
+
 def test_cutoff_and_levels_are_used_and_results_written(files: Path) -> None:
     result = call(files, "--k", 3, "--levels", "1=1", "--output", files / "results")
     assert result.exit_code == 0, result.output
@@ -116,7 +125,7 @@ def test_documents_without_language_are_counted_with_the_remedy(files: Path) -> 
         ("\ten\n", ":1", "empty or holds white space"),
         ("e 0\ten\n", ":1", "empty or holds white space"),
         ("", "languages.tsv", "holds no document"),
-        ("e0\ten\n\xff\xfe\n", ":2", "not UTF-8"),
+        ("e0\ten\n\xff\xfe\n", ":2", "not in UTF-8"),
     ],
 )
 def test_tables_that_are_wrong_are_refused_by_line(

@@ -459,6 +459,20 @@ def test_a_changed_setting_measures_its_cells_anew(
     assert cell_of(copy, "optical.1k.0")["cost"]["steps"] == 1 + 3
 
 
+def test_further_measures_are_kept_of_every_query(
+    copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = TOML.replace("title =", 'measures = ["AP(rel=2)", "RR@10"]\ntitle =', 1)
+    (tmp_path / "changed.toml").write_text(asked, encoding="utf-8")
+    names = measured(monkeypatch)
+    run_grid(read_experiment(tmp_path / "changed.toml"), copy, only=["bm25-untranslated"], say=lambda _: None)
+    assert len(names) == 1
+    (kept, *_) = cell_of(copy, names[0])["scores"]
+    assert list(kept["per_query"]) == ["nDCG@10", "R@100", "AP(rel=2)", "RR@10"]
+    assert max(kept["per_query"]["RR@10"]) == 1
+    assert set(kept["per_query"]["AP(rel=2)"]) == {0}  # nobody gave a help page grade 2
+
+
 def test_names_and_comments_of_an_experiment_change_nothing(
     copy: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -184,11 +184,13 @@ def test_composed_and_decomposed_text_measure_alike(
     assert found[0].unknown == 0
 
 
+@pytest.mark.network
 def test_page_in_another_script_is_not_measured() -> None:
     # The Declaration is there in Central Kurdish, but in Latin letters.
     assert profile(resolve("ckb"), e5(), texts=YARDSTICK).text == "cldr-names"
 
 
+@pytest.mark.network
 def test_scripts_that_the_encoder_cannot_write_show() -> None:
     dzongkha, english_like = (profile(resolve(name), e5(), texts=YARDSTICK).foreign for name in ("dz", "de"))
     assert dzongkha is not None
@@ -224,6 +226,7 @@ def test_page_has_every_language() -> None:
     assert [list(rows) for rows in page_rows()] == [codes, codes]
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("code", ["om", "dz", "ckb", "ve", "azb"])
 def test_row_of_the_page_agrees_with_the_profile(code: str) -> None:
     writing, reach = page_rows()

@@ -28,6 +28,34 @@ def test_regions_scripts_and_old_codes(name: str, tag: str) -> None:
     assert resolve(name).tag == tag
 
 
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        # NLLB Team, No Language Left Behind, 2022, arXiv 2207.04672, table 1: an individual language of each
+        # macrolanguage of ISO 639-3, and Korean's alphabet alone.
+        ("fuv_Latn", "ful-Latn"), ("ydd_Hebr", "yid-Hebr"), ("aka_Latn", "twi-Latn"), ("twi_Latn", "twi-Latn"),
+        ("quy_Latn", "que-Latn"), ("kor_Hang", "kor-Kore"), ("gaz_Latn", "orm-Latn"), ("zho_Hant", "zho-Hant"),
+        # IANA language subtag registry (BCP 47): Deprecated, with a Preferred-Value.
+        ("iw", "heb-Hebr"), ("in", "ind-Latn"), ("ji", "yid-Hebr"), ("jw", "jav-Latn"), ("mo", "ron-Latn"),
+        ("iw-IL", "heb-Hebr"), ("in_ID", "ind-Latn"), ("i-lux", "ltz-Latn"), ("no-bok", "nob-Latn"),
+        ("zh-cmn-Hant", "zho-Hant"),
+        # Unicode CLDR, languageAlias: sh is sr-Latn, scr hr, scc sr; ISO 639-3's hbs is sh.
+        ("sh", "srp-Latn"), ("hbs", "srp-Latn"), ("sh-Cyrl", "srp-Cyrl"), ("scr", "hrv-Latn"), ("scc", "srp-Cyrl"),
+        ("tl", "tgl-Latn"), ("fil_Latn", "tgl-Latn"), ("mol", "ron-Latn"),
+    ],
+)  # fmt: skip
+def test_codes_of_flores_and_withdrawn_ones(name: str, tag: str) -> None:
+    assert resolve(name).tag == tag
+
+
+@pytest.mark.parametrize(
+    "name", ["prs_Arab", "yue_Hant", "ltg_Latn", "min_Latn", "cnr", "arb_Latn", "jpn_Hang", "mo-Cyrl"]
+)
+def test_relatives_and_other_scripts_are_not_taken_for_a_known_language(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        resolve(name)
+
+
 def test_every_language_answers_to_all_its_names() -> None:
     for language in known():
         assert resolve(language.tag) == resolve(language.short) == resolve(language.name) == language

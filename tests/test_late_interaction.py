@@ -252,6 +252,7 @@ def test_one_vector_search_is_the_cosine_of_means_in_the_index_of_maxsim(
         search_single_vector(index, stranger, queries)
 
 
+@pytest.mark.network
 def test_real_model_opens_in_plain_sentence_transformers(tmp_path: Path) -> None:
     from sentence_transformers import MultiVectorEncoder
 
@@ -270,6 +271,7 @@ def test_real_model_opens_in_plain_sentence_transformers(tmp_path: Path) -> None
             torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
+@pytest.mark.network
 def test_centred_real_model_finds_the_page_of_an_english_title() -> None:
     collection = Collection.open(build_collection("om"))
     training = [d for d in collection.documents if split_of(d.id) == "train" and d.text]

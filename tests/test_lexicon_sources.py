@@ -142,6 +142,20 @@ def test_muse_in_both_directions(tmp_path: Path) -> None:
     assert read_muse(packed, english_first=True) == found
 
 
+@pytest.mark.parametrize("header", ["english oromo", "en om", "source target", "word translation"])
+def test_a_line_that_names_the_columns_is_no_translation(tmp_path: Path, header: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text(f"{header}\nhouse mana\n", encoding="utf-8")
+    found = read_muse(path, english_first=True, language=OROMO)
+    assert (len(found.rows), found.drops.reasons) == (1, {"line that names the columns": 1})
+    for weight in ("", " weight"):
+        path.write_text(
+            f"{header}{weight}\nhouse mana{weight and ' 2'}\n".replace(" ", "\t"), encoding="utf-8"
+        )
+        found = read_translations_tsv(path, language=OROMO)
+        assert (len(found.rows), found.drops.reasons) == (1, {"line that names the columns": 1})
+
+
 def test_what_is_no_muse_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "en-om.txt"
     path.write_text("good morning\takkam bulte\nhouse mana\n", encoding="utf-8")
@@ -229,6 +243,7 @@ REAL = [
 ]
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("short", ["om", "sw", "am"])
 def test_the_real_dictionaries(short: str) -> None:
     language = resolve(short)
@@ -254,6 +269,7 @@ def test_the_real_dictionaries(short: str) -> None:
     assert read_manifest(again.path, "lexicon").hash == hash_before
 
 
+@pytest.mark.network
 def test_real_swahili_by_hand() -> None:
     found = public_lexicon("sw", without=["cldr", "cldr-names"])
     assert found is not None

@@ -62,6 +62,7 @@ def test_documents_are_translated_line_by_line_and_keep_their_ids() -> None:
     assert translator.asked == ["gabatee", "fuula banuu", "fuula"], "a line that occurs twice is asked once"
 
 
+@pytest.mark.network
 def test_apertium_leaves_no_marks_and_keeps_signs() -> None:
     translator = ApertiumTranslator(BASQUE, ENGLISH)
     texts = ["Fitxategi berria ireki *izar*", "", "  \n", r"a/b [c] <d> $e ^f {g} \h @i #j 😀", "bat\nbi"]
@@ -71,6 +72,7 @@ def test_apertium_leaves_no_marks_and_keeps_signs() -> None:
     assert "apertium-eu-en" in translator.origin or "installed" in translator.origin
 
 
+@pytest.mark.network
 def test_apertium_translates_a_text_alike_alone_and_among_others() -> None:
     """The fifth text has a word that makes the tagger forget itself: see retrieval/apertium.py."""
     translator = ApertiumTranslator(GALICIAN, ENGLISH)
@@ -81,6 +83,7 @@ def test_apertium_translates_a_text_alike_alone_and_among_others() -> None:
         assert translator.translate([texts[i]]) == [together[i]]
 
 
+@pytest.mark.network
 def test_apertium_queries_find_the_pages_of_basque_titles() -> None:
     collection = Collection.open(build_collection(BASQUE))
     queries, qrels = collection.queries("title", "development"), collection.qrels("title", "development")
@@ -91,6 +94,7 @@ def test_apertium_queries_find_the_pages_of_basque_titles() -> None:
     assert before < 0.2 < 0.33 < after < 0.45  # seen: .169 and .375
 
 
+@pytest.mark.network
 def test_dependencies_of_a_pair_come_from_its_package() -> None:
     assert read_dependencies(fetch_archive("apertium-eu-en")) == ["apertium"]
     assert {"liblttoolbox3", "libc6"} <= set(read_dependencies(fetch_archive("lttoolbox")))

@@ -34,6 +34,8 @@ from kivuko.training import teacher
 from kivuko.training.optical import OpticalSettings
 from tiny import build_tiny_encoder
 
+pytestmark = pytest.mark.network
+
 OROMO = resolve("om")
 SETTINGS = OpticalSettings(steps=2, batch_size=8)
 

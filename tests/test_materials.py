@@ -58,6 +58,7 @@ def lexicon_of(language: Language, budget: Budget, seed: int) -> Lexicon | None:
 # Budgets
 
 
+@pytest.mark.network
 def test_a_sample_has_its_size_and_follows_seed_and_language() -> None:
     everything = pairs_of(OROMO, "all", 0)
     assert len(everything) > 10_000
@@ -70,11 +71,13 @@ def test_a_sample_has_its_size_and_follows_seed_and_language() -> None:
     assert pairs_of(OROMO, "all", 7) == everything
 
 
+@pytest.mark.network
 def test_a_bitext_smaller_than_the_budget_is_taken_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rooms, "PAIRS", {"1k": 1_000_000})
     assert Materials().pairs(OROMO, Draw((OROMO,), "1k")) == pairs_of(OROMO, "all", 0)
 
 
+@pytest.mark.network
 def test_other_languages_change_nothing_in_a_language() -> None:
     needs = frozenset({Need.BITEXT, Need.LEXICON})
     both, alone = gathered([OROMO, AMHARIC], "1k", 1, needs), gathered([AMHARIC], "1k", 1, needs)
@@ -83,6 +86,7 @@ def test_other_languages_change_nothing_in_a_language() -> None:
     assert both.tables[AMHARIC] == alone.tables[AMHARIC]
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("budget", get_args(Budget))
 def test_no_budget_gives_more_than_it_says(budget: Budget) -> None:
     if budget == "all":
@@ -93,6 +97,7 @@ def test_no_budget_gives_more_than_it_says(budget: Budget) -> None:
     assert (lexicon_of(OROMO, budget, 0) is None) == (budget in {"none", "monolingual"})
 
 
+@pytest.mark.network
 def test_an_induced_lexicon_knows_only_the_pairs_drawn() -> None:
     for seed in (0, 1):
         lexicon = lexicon_of(OROMO, "1k", seed)
@@ -104,6 +109,7 @@ def test_an_induced_lexicon_knows_only_the_pairs_drawn() -> None:
     assert lexicon_of(OROMO, "1k", 0) != lexicon_of(OROMO, "1k", 1)
 
 
+@pytest.mark.network
 def test_only_what_is_needed_is_gathered() -> None:
     held = gathered([OROMO], "lexicon", 0, frozenset({Need.TRANSLATED}))
     assert held.translated
@@ -123,6 +129,7 @@ def answers(language: Language) -> set[str]:
     return {key for name in probes for key in held_out_terms(language, name)}
 
 
+@pytest.mark.network
 @pytest.mark.parametrize("language", [OROMO, AMHARIC], ids=lambda language: language.short)
 def test_dictionaries_know_no_held_out_answer(language: Language) -> None:
     lexicon, public = lexicon_of(language, "lexicon", 0), public_lexicon(language)
@@ -149,6 +156,7 @@ def leaking(texts: Iterable[str]) -> list[str]:
     return [text for text in texts if held_out.reason(Pair("", "no page says this", text, ""))]
 
 
+@pytest.mark.network
 def test_monolingual_text_from_the_bitext_holds_nothing_held_out() -> None:
     texts = gathered([OROMO], "monolingual", 0, frozenset({Need.MONOLINGUAL})).monolingual[OROMO]
     pages = {"\n".join(page.values()) for page in PUBLIC._translated_pages(OROMO).values()}
@@ -158,6 +166,7 @@ def test_monolingual_text_from_the_bitext_holds_nothing_held_out() -> None:
     assert leaking(strings) == []
 
 
+@pytest.mark.network
 def test_monolingual_pages_are_training_pages_in_translation() -> None:
     pages, english = oromo_pages(), english_pages(None).pages
     found = PUBLIC._translated_pages(OROMO)
@@ -169,6 +178,7 @@ def test_monolingual_pages_are_training_pages_in_translation() -> None:
         assert any(line not in english[name].paragraphs.values() for line in lines)
 
 
+@pytest.mark.network
 def test_monolingual_pages_hold_nothing_held_out() -> None:
     lines = {line for page in PUBLIC._translated_pages(OROMO).values() for line in page.values()}
     assert leaking(sorted(lines)) == []
@@ -203,12 +213,14 @@ def linked_pages() -> Iterator[tuple[Page, Page, set[str], set[str]]]:
             yield pages[training[0]], english[training[0]], lines, other
 
 
+@pytest.mark.network
 def test_linked_documents_come_from_training_pages_and_are_not_parallel() -> None:
     shared = [bool(keys_of(a, ours) & keys_of(b, theirs)) for a, b, ours, theirs in linked_pages()]
     assert len(shared) > 500
     assert not any(shared)
 
 
+@pytest.mark.network
 def test_translated_pairs_are_shared_out() -> None:
     held = gathered([OROMO, AMHARIC], "lexicon", 0, frozenset({Need.TRANSLATED, Need.ENGLISH_PAIRS}))
     english = help_pairs()
@@ -344,6 +356,14 @@ def test_all_files_that_are_not_there_are_named_before_anything_is_read(tmp_path
         Materials(*given(tmp_path)).check()
     for name in ("pairs.tsv", "lexicon.tsv", "text.jsonl", "linked.tsv", "documents.tsv"):
         assert name in str(caught.value)
+
+
+def test_linked_documents_that_are_none(tmp_path: Path) -> None:
+    file = tmp_path / "linked.tsv"
+    file.write_text("oromo\tenglish\nfuula dima\tthe red page\nfuu\x07la\tthe page\n", encoding="utf-8")
+    report = DropReport()
+    assert list(read_linked(file, report, resolve("om"))) == [("fuula dima", "the red page")]
+    assert report.reasons == {"line that names the columns": 1, "control character": 1}
 
 
 def test_linked_documents_in_json_lines(tmp_path: Path) -> None:

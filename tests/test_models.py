@@ -49,6 +49,7 @@ def test_catalogue_is_well_formed() -> None:
         assert all(len(bytes.fromhex(wheel.sha256)) == 32 for wheel in entry.wheels)
 
 
+@pytest.mark.network
 def test_minilm_loads_in_plain_sentence_transformers(minilm: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
@@ -59,6 +60,7 @@ def test_minilm_loads_in_plain_sentence_transformers(minilm: Path) -> None:
     assert cat @ kitten > cat @ invoice + 0.3
 
 
+@pytest.mark.network
 def test_converted_folder_names_its_wheel(minilm: Path) -> None:
     (entry,) = (entry for entry in catalogue() if entry.name == "all-minilm-l6-v2")
     manifest = read_manifest(minilm, "model")
@@ -66,6 +68,7 @@ def test_converted_folder_names_its_wheel(minilm: Path) -> None:
     assert manifest.meta["licence"] == "Apache-2.0"
 
 
+@pytest.mark.network
 def test_wheel_with_another_hash_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path))
     (entry,) = (entry for entry in catalogue() if entry.name == "multilingual-e5-small")
@@ -75,6 +78,7 @@ def test_wheel_with_another_hash_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.network
 def test_changed_source_is_converted_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (entry,) = (entry for entry in catalogue() if entry.name == "all-minilm-l6-v2")
     real = get(entry.name)
@@ -87,12 +91,14 @@ def test_changed_source_is_converted_again(tmp_path: Path, monkeypatch: pytest.M
     assert not is_converted(entry)
 
 
+@pytest.mark.network
 def test_second_get_touches_nothing(minilm: Path) -> None:
     before = (minilm / "manifest.json").stat().st_mtime_ns
     assert get("All-MiniLM-L6-v2") == minilm
     assert (minilm / "manifest.json").stat().st_mtime_ns == before
 
 
+@pytest.mark.network
 def test_local_folder_comes_before_the_catalogue(
     minilm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,6 +107,7 @@ def test_local_folder_comes_before_the_catalogue(
     assert get("multilingual-e5-small") == Path("multilingual-e5-small")
 
 
+@pytest.mark.network
 def test_loading_is_silent_and_opens_no_socket(minilm: Path) -> None:
     code = f"""
 import socket
@@ -116,6 +123,7 @@ print(tuple(module(module.preprocess(["hello"]))["token_embeddings"].shape))
     assert (done.returncode, done.stdout.strip(), done.stderr.strip()) == (0, "(1, 3, 384)", "")
 
 
+@pytest.mark.network
 def test_load_transformer_cuts_at_max_length(minilm: Path) -> None:
     module = load_transformer(minilm, max_length=8)
     features = module.preprocess(["one two three four five six seven eight nine ten"])
@@ -123,6 +131,7 @@ def test_load_transformer_cuts_at_max_length(minilm: Path) -> None:
     assert tuple(tokens.shape) == (1, 8, 384)
 
 
+@pytest.mark.network
 def test_load_transformer_refuses_more_than_the_positions(minilm: Path) -> None:
     with pytest.raises(InputError, match="3 to 512"):
         load_transformer(minilm, max_length=513)
@@ -135,6 +144,7 @@ def test_importing_models_loads_no_torch() -> None:
     assert done.stdout.strip() == "False False", done.stderr
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("part", "removed"),
     [
@@ -153,6 +163,7 @@ def test_folder_without_a_part(minilm: Path, tmp_path: Path, part: str, removed:
         assert caught.value.remedy
 
 
+@pytest.mark.network
 def test_folder_with_pickled_weights_is_refused(minilm: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(minilm, tmp_path / "model", ignore=shutil.ignore_patterns("manifest.json"))
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
@@ -160,6 +171,7 @@ def test_folder_with_pickled_weights_is_refused(minilm: Path, tmp_path: Path) ->
         get(folder)
 
 
+@pytest.mark.network
 def test_own_folder_with_truncated_weights(minilm: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(minilm, tmp_path / "model")
     with (folder / "model.safetensors").open("r+b") as stream:
@@ -168,6 +180,7 @@ def test_own_folder_with_truncated_weights(minilm: Path, tmp_path: Path) -> None
         get(folder)
 
 
+@pytest.mark.network
 def test_unreadable_modules_list(minilm: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(minilm, tmp_path / "model", ignore=shutil.ignore_patterns("manifest.json"))
     (folder / "modules.json").write_text("{}", encoding="utf-8")
@@ -210,6 +223,7 @@ for name in ("intfloat/multilingual-e5-small", "mbert"):
     assert "is this model" not in lines[1]
 
 
+@pytest.mark.network
 def test_list_shows_every_entry(minilm: Path) -> None:
     done = CliRunner().invoke(app, ["list"], env={"COLUMNS": "100"})
     assert done.exit_code == 0
@@ -219,6 +233,7 @@ def test_list_shows_every_entry(minilm: Path) -> None:
     assert all(entry.name in done.stdout for entry in catalogue())
 
 
+@pytest.mark.network
 def test_get_prints_the_folder(minilm: Path) -> None:
     done = CliRunner().invoke(app, ["get", "all-minilm-l6-v2"])
     assert done.stdout.strip() == str(minilm)

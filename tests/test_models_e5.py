@@ -154,6 +154,7 @@ def test_tokenizer_of_another_model(tmp_path: Path, change: list[Any]) -> None:
         _check_same_pieces(model, weights, tokenizer)
 
 
+@pytest.mark.network
 def test_equals_the_packages_own_engine(bench: ModuleType, model: Any) -> None:
     wheel, _ = bench.wheels()
     found = bench.compare(SENTENCES, bench.Engine(wheel), model)
@@ -161,6 +162,7 @@ def test_equals_the_packages_own_engine(bench: ModuleType, model: Any) -> None:
         assert values.min() >= (0.9995 if measure.startswith("cosine to") else 0.999999), measure
 
 
+@pytest.mark.network
 def test_specials_and_prefixes(model: Any) -> None:
     tokenizer = model.tokenizer
     assert tokenizer.pad_token_id == model[0].auto_model.config.pad_token_id == 1
@@ -173,11 +175,13 @@ def test_specials_and_prefixes(model: Any) -> None:
     assert model.max_seq_length == 512
 
 
+@pytest.mark.network
 def test_long_text_is_cut_at_the_positions(model: Any) -> None:
     vector = model.encode("word " * 2000, prompt_name="passage")
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.network
 def test_finds_translations_among_distractors(model: Any) -> None:
     documents = [
         "To print the document, choose File - Print and select a printer.",

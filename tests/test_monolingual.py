@@ -80,7 +80,7 @@ def test_folder_of_plain_text_by_document_and_by_paragraph(tmp_path: Path) -> No
     ("line", "what"),
     [
         (b'{"text": "half', "not JSON"),
-        (b'{"text": "\xff"}', "not JSON"),
+        (b'{"text": "\xff"}', "not in UTF-8"),
         (b'{"title": "x"}', "fields title"),
         (b'{"text": 3}', "no text"),
         (b'["text"]', "list"),

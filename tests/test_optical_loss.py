@@ -50,7 +50,9 @@ def test_two_by_two_worked_by_hand() -> None:
     loss = loss_on(cache_of(target[0]), solver="exact")
     found = loss.transport(student, whole(student), target, whole(target))
     assert found.item() == pytest.approx(0.1, abs=1e-6)
-    assert loss.diagnostics == pytest.approx({"largest_entry": 0.5, "plan_entropy": math.log(2)}, abs=1e-6)
+    assert loss.diagnostics == pytest.approx(
+        {"largest_entry": 0.5, "plan_entropy": math.log(2), "transport_cost": 0.1}, abs=1e-6
+    )
     # With an ε that blurs everything the plan is uniform: (.4 + 0 + .2 + 1) / 4 = .4.
     blurred = loss_on(cache_of(target[0]), solver="sinkhorn", epsilon=1e4)
     assert blurred.transport(student, whole(student), target, whole(target)).item() == pytest.approx(
@@ -181,11 +183,11 @@ def test_loss_takes_tokenised_texts_and_names_its_parts(tiny_teacher: Path) -> N
     assert list(both) == ["transport", "contrast"]
     whole_weight = OpticalLoss(student, teacher, contrast_weight=1.0)([features], labels)
     assert whole_weight["contrast"].item() == pytest.approx(2 * both["contrast"].item(), rel=1e-5)
-    assert set(loss.diagnostics) == {"marginal_error", "largest_entry", "plan_entropy"}
-    # The exact solver leaves no error, and so none is shown.
+    assert set(loss.diagnostics) == {"marginal_error", "largest_entry", "plan_entropy", "transport_cost"}
+    # The exact solver leaves no error, and so none is shown, but the cost.
     exact = OpticalLoss(student, teacher, solver="exact")
     exact([features], labels)
-    assert set(exact.diagnostics) == {"largest_entry", "plan_entropy"}
+    assert set(exact.diagnostics) == {"largest_entry", "plan_entropy", "transport_cost"}
     assert loss.tokens == vectors.lengths.sum()
     # The wrong English sides cost more.
     assert loss([features], labels.roll(1))["transport"] > 0.1

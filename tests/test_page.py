@@ -14,6 +14,7 @@ import pytest
 from kivuko.artifact import hash_json
 from kivuko.evaluation.comparison import Trials
 from kivuko.experiment.config import Experiment
+from kivuko.experiment.report import charts as report_charts
 from kivuko.experiment.report.assembly import build_report, write_report
 from kivuko.experiment.report.cells import ENGLISH, Variant
 from kivuko.experiment.report.charts import (
@@ -24,6 +25,7 @@ from kivuko.experiment.report.charts import (
     font_faces,
     font_files,
     learning_curves,
+    look,
 )
 from kivuko.experiment.report.maps import heat_map
 from kivuko.experiment.report.page import prose, save_charts, shade, svg_image, write_page
@@ -174,7 +176,9 @@ def test_curves_by_language_stand_at_the_pairs_there_are() -> None:
     chart = by_language(read_cells(made))
     assert chart is not None
     counts = {
-        (row["language"], row["pairs"]): row["count"] for row in chart.table if row["regime"] == "optical"
+        (row["language"], row["pairs"]): row["pairs available"]
+        for row in chart.table
+        if row["regime"] == "optical"
     }
     assert counts == {
         ("orm-Latn", "1k"): 1_000, ("orm-Latn", "5k"): 3_000, ("orm-Latn", "all"): 3_000,
@@ -208,6 +212,25 @@ def test_charts_without_data_are_not_drawn() -> None:
     assert [
         chart.name for chart in charts(read_cells([cell("bm25-untranslated", on_five(0.1))]), TRIALS)
     ] == []
+
+
+def test_no_two_systems_of_a_chart_have_the_same_colour_and_mark() -> None:
+    assert len({look(place) for place in range(120)}) == 120
+    # As drawn: eleven regimes with learning curves, more than there are colours.
+    regimes = [line.name for line in STUDY.regimes if not line.baseline][:11]
+    facts = {"optical": {"pairs": dict.fromkeys(FIVE, 9_000)}}
+    made = [
+        cell(regime, on_five(0.3 + 0.01 * place), budget=size, languages=FIVE, facts=facts)
+        for place, regime in enumerate(regimes)
+        for size in ("1k", "all")
+    ]
+    figures: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report_charts, "finished", lambda figure, *rest: figures.append(figure))
+        by_language(read_cells(made))
+    (figure,) = figures
+    shown = [(drawn.get_color(), drawn.get_marker()) for drawn in figure.axes[0].get_lines()]
+    assert len(shown) == len(set(shown)) == 12  # the lexicon's line is always there
 
 
 def test_the_same_cells_give_the_same_pictures() -> None:
@@ -332,6 +355,7 @@ def test_markdown_of_the_report_becomes_html() -> None:
 # Fonts and plans
 
 
+@pytest.mark.network
 @pytest.mark.parametrize(
     ("text", "font"),
     [
@@ -357,6 +381,7 @@ def test_a_script_is_embedded_with_the_glyphs_it_needs(text: str, font: str, tmp
     assert len(data) < 60_000
 
 
+@pytest.mark.network
 def test_latin_text_embeds_nothing() -> None:
     assert font_faces("Oromo: afaan, Eesti: õ", font_files()) == ""
 

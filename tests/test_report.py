@@ -21,6 +21,7 @@ from kivuko.experiment.report.evidence import Decision, decide, rank_correlation
 from kivuko.experiment.report.tables import (
     beaten,
     cost,
+    further_measures,
     gap_closed,
     learning_curves,
     other_topics,
@@ -416,6 +417,19 @@ def test_probes_are_named_for_what_they_are() -> None:
     text = [part for part in other_topics(found) if isinstance(part, str)]
     assert "a vocabulary probe" in text[0]
     assert "queries: paragraph" in text[1]
+
+
+def test_further_measures_have_tables_of_their_own(tmp_path: Path) -> None:
+    asked = TIERED.model_copy(update={"measures": ["AP(rel=2)", "RR@10"]})
+    rows = [score("orm-Latn", [0.5, 0.7])]
+    rows[0]["per_query"]["AP(rel=2)"] = [0.25, 0.75]
+    cells = [cell("optical", rows, budget="1k")]
+    (heading, row) = further_measures(read_cells(cells, asked))  # RR@10 was not measured yet
+    assert heading == "**AP(rel=2)**"
+    assert isinstance(row, dict)
+    assert (row["regime"], row["orm-Latn (n 2)"]) == ("optical", "0.500")
+    assert "## Further measures" in page(tmp_path / "a", cells, asked)
+    assert "## Further measures" not in page(tmp_path / "b", cells)
 
 
 def test_cost_may_be_unknown() -> None:

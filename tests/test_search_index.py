@@ -391,8 +391,11 @@ def test_an_index_without_documents_finds_nothing(kind: Kind, compacted: bool, t
         assert each.documents == []
         assert each.search_words([[{"title": 1.0}], []], depth=3) == [[], []]
         assert Searcher(each).rank({"q": "title"}) == {"q": {}}
+        assert Searcher(each).rank({"q": "title"}, where={"length": ["1"]}) == {"q": {}}
         if kind != "lexical":
             assert each.search([unit(np.random.default_rng(5), 4).astype(np.float32)], depth=3) == [[]]
+    index.add([])  # as where no document has any content
+    assert index.documents == []
     index.add([shard])
     assert [hit.id for hit in index.search_words([[{"title": 1.0}]], depth=3)[0]] == ["a", "b"]
 

@@ -383,6 +383,7 @@ def oromo() -> tuple[EnglishTable, list[str]]:
     return invert(induce(pairs, OROMO), counts=counts), [pair.english for pair in pairs]
 
 
+@pytest.mark.network
 def test_real_lexicon_has_the_everyday_words() -> None:
     senses = oromo()[0].senses
     best = {english: senses[english][0][0] for english in ("file", "table", "text", "page", "open")}
@@ -394,6 +395,7 @@ def test_real_lexicon_has_the_everyday_words() -> None:
         assert 1 <= len(found) <= 5
 
 
+@pytest.mark.network
 def test_real_bitext_is_switched_at_the_rate_asked_for() -> None:
     senses, texts = oromo()
     switcher, report = Switcher({OROMO: senses}, rate=0.5), SwitchReport()
@@ -409,6 +411,7 @@ def test_real_bitext_is_switched_at_the_rate_asked_for() -> None:
     assert report.realised_rate == pytest.approx(0.5 * report.coverage, abs=0.01)
 
 
+@pytest.mark.network
 def test_word_spans_are_words_of_the_text() -> None:
     for text in oromo()[1][::5]:
         found = word_spans(text)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.text import comparison_key, normalise, script_of, script_share, words
+from kivuko.text.normal import unescaped
 from kivuko.text.segmentation import is_unspaced, whole_characters, words_with_spans
 
 ANY_TEXT = st.text() | st.text(alphabet="ab ក្ន\u200b\u00ad\ufeffไทยལ་日本ごé'’\u0301 \t\n-.")
@@ -33,6 +34,22 @@ def test_words_are_never_empty_and_stay_when_taken_again(text: str) -> None:
     assert bool(found) == any(
         unicodedata.category(c)[0] == "L" or c.isalnum() for c in normalise(text).lower()
     )
+
+
+@pytest.mark.parametrize(
+    ("escaped", "text"),
+    [
+        ("fish &amp;amp; chips", "fish & chips"),
+        ("fish &amp;amp;amp;amp; chips", "fish & chips"),
+        ("&amp;lt;b&amp;gt; &#39;a&#x27; &#xE9;&eacute;", "<b> 'a' éé"),
+        # Only what HTML knows, and with its semicolon.
+        ("AT&T &File; &copy &copyright; a=1&para=2 & ;", "AT&T &File; &copy &copyright; a=1&para=2 & ;"),
+        ("", ""),
+    ],
+)
+def test_character_references_are_resolved_however_often_they_were_escaped(escaped: str, text: str) -> None:
+    assert unescaped(escaped) == text
+    assert unescaped(text) == text
 
 
 @given(ANY_TEXT)

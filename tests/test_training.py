@@ -438,6 +438,23 @@ def test_a_training_s_line_fits_a_terminal_of_80_columns_with_its_times() -> Non
     assert "loss 12.345" in line
 
 
+@pytest.mark.parametrize(
+    ("diagnostics", "shown"),
+    [
+        ({"transport_cost": 0.3141}, "OPTICAL, Oromo, cost 0.314"),
+        ({"transport_cost": 0.3141, "marginal_error": 0.0123}, "OPTICAL, Oromo, error 0.012"),
+        ({}, "OPTICAL, Oromo"),
+    ],
+)
+def test_a_bar_shows_of_plans_what_their_solver_leaves_to_see(
+    diagnostics: dict[str, float], shown: str
+) -> None:
+    with Progress(disable=True) as progress:
+        bar = fit_module._Bar(SimpleNamespace(diagnostics=diagnostics), 9, progress, "OPTICAL, Oromo")  # type: ignore[arg-type]
+        bar.on_step_end(None, SimpleNamespace(global_step=1), None)
+        assert progress.tasks[0].description == shown
+
+
 def test_training_leaves_the_process_s_arithmetic_as_it_was(tiny_teacher: Path, tmp_path: Path) -> None:
     train_optical(PAIRS, OROMO, tiny_teacher, tmp_path / "om", settings=SHORT)
     assert torch.tensor(1e-310, dtype=torch.float64) * 1.0 != 0

@@ -231,7 +231,7 @@ def test_stored_texts_of_files(tmp_path: Path) -> None:
     report = DropReport()
     assert list(stored_texts(tmp_path / "a.jsonl", report)) == ["One \ntwo", "One\ntwo"]
     assert list(stored_texts(tmp_path / "b.tsv", report)) == ["q1\twhat", "q1 what"]
-    assert (report.kept, dict(report.reasons)) == (2, {"no text": 2, "half of a character": 1})
+    assert (report.kept, dict(report.reasons)) == (2, {"no text": 2, "half a character": 1})
     for nothing in (tmp_path, tmp_path / "c.txt", tmp_path / "d.pdf"):
         with pytest.raises(InputError, match="no text here that can be counted"):
             list(stored_texts(nothing, report))

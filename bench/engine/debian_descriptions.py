@@ -19,7 +19,8 @@ from pathlib import Path
 from kivuko.artifact import cache_folder, is_complete, read_manifest, write_artifact
 from kivuko.collections.document import Document
 from kivuko.errors import FetchError
-from kivuko.files.tables import read_jsonl, write_jsonl
+from kivuko.files.json_lines import read_jsonl
+from kivuko.files.tables import write_jsonl
 
 KIND = "debian-descriptions"
 DOCUMENTS, QUERIES = "documents.jsonl", "queries.jsonl"

@@ -64,9 +64,9 @@ class KivukoError(Exception):
     ) -> None:
         self.what, self.where, self.expected, self.got, self.remedy = what, where, expected, got, remedy
         rows = [("where", where), ("expected", expected), ("got", got), ("remedy", remedy)]
-        super().__init__(
-            "\n".join([what, *(f"  {label}: {value}" for label, value in rows if value is not None)])
-        )
+        message = "\n".join([what, *(f"  {label}: {value}" for label, value in rows if value is not None)])
+        # Half a character of JSON, or a byte of a file's name, that no terminal can show.
+        super().__init__(message.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 class InputError(KivukoError):

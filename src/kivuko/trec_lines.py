@@ -11,11 +11,13 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from kivuko.errors import InputError
 from kivuko.ranking import MAX_GRADE, Qrels
+from kivuko.text.faults import decode, head_of
 
 Value = TypeVar("Value", int, float)
 
@@ -34,7 +36,6 @@ QRELS = Format("qrels", "query_id 0 document_id grade (four columns)", 4)
 
 # White space that is none in TREC format, control characters, a byte order mark, a zero-width space.
 _STRAY = re.compile(r"[^\S \t\r\n\v\f]|[\x00-\x08\x0e-\x1f\x7f\ufeff\u200b]")
-_SIGNATURES = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x1f\x8b": "a gzip archive"}
 
 
 class Line(NamedTuple):
@@ -66,15 +67,7 @@ def read_lines(path: Path, form: Format) -> Iterator[tuple[Line, list[str]]]:
         raise InputError("no such file", where=path, expected=f"lines of {form.columns}")
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
-            try:
-                text = raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    "a line is not UTF-8",
-                    where=f"{path}:{number}",
-                    got=_SIGNATURES.get(raw[:2]) if number == 1 and raw[:2] in _SIGNATURES else error.reason,
-                    remedy="unpack it, or convert it to UTF-8",
-                ) from error
+            text = decode(raw, f"{path}:{number}", partial(head_of, path))
             line = Line(path, number, text.removeprefix("\ufeff") if number == 1 else text)
             # Most lines are printable ASCII; the search would double the time of reading.
             plain = line.text.rstrip("\r\n").replace("\t", " ")

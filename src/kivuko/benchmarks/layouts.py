@@ -9,19 +9,18 @@ topics as TSV and the documents as JSON lines. Tested on small files of our own 
 from __future__ import annotations
 
 import dataclasses
-import html
-import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from kivuko.benchmarks import trec_markup
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
-from kivuko.files.streams import COMPRESSED, encoded_lines, lines, plain_name
-from kivuko.files.tables import read_tsv
+from kivuko.files.json_lines import JSON_LINES, id_field, is_json_lines, json_objects, text_field
+from kivuko.files.streams import COMPRESSED, plain_name
+from kivuko.files.tables import HEADER, names_columns, read_tsv
 from kivuko.languages import Language
 from kivuko.trec_lines import read_qrels
 
@@ -50,11 +49,6 @@ class Parts:
 
 
 BEIR_QRELS = ("query-id", "corpus-id", "score")
-_TITLES = frozenset({"TITLE", "HEADLINE", "HEAD", "HL"})
-_UNSEEN = frozenset({"DOCNO", "DOCID", "DATE", "DOCTYPE", "LANG", "URL"})
-_TAG = re.compile(r"<(/?)([A-Za-z][\w-]*)[^<>]*>")
-_FIELD = re.compile(r"<(num|title|desc|narr)>", re.IGNORECASE)
-_LABEL = re.compile(r"^\s*(?:Number|Topic|Title|Description|Narrative)\s*:\s*", re.IGNORECASE)
 
 
 def is_beir(folder: Path) -> bool:
@@ -82,7 +76,7 @@ def read_beir(folder: Path, split: str, document_language: Language) -> Parts:
 def _beir_qrels(path: Path) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for number, row in read_tsv(path, BEIR_QRELS):
-        if row is None or (number == 1 and tuple(row) == BEIR_QRELS):
+        if row is None or (number == 1 and names_columns(row)):
             continue
         query, document, grade = (value.strip() for value in row)
         if not grade.isascii() or not grade.removeprefix("-").isdigit() or document in found.get(query, {}):
@@ -105,9 +99,9 @@ def read_trec(
 ) -> Parts:
     """A folder with documents, topics and qrels.
 
-    Documents: ``documents.jsonl``, ``documents.trec``, or a folder ``documents`` of such files. Topics:
-    ``topics.tsv`` (id, tab, text) or ``topics.txt`` (``<top>``). Judgments: ``qrels.txt``. All
-    may be compressed but the last.
+    Documents: ``documents.jsonl`` or ``.ndjson``, ``documents.trec``, or a folder ``documents`` of such files.
+    Topics: ``topics.tsv`` (id, tab, text) or ``topics.txt`` (``<top>``). Judgments: ``qrels.txt``. All may be
+    compressed but the last.
 
     Args:
         folder: where they are.
@@ -121,95 +115,36 @@ def read_trec(
     topics = find(folder, "topics.tsv", "topics.txt", *published.get("topics", ()))
     qrels = find(folder, "qrels.txt", *published.get("qrels", ()))
     files = find_all(
-        folder, "documents.jsonl", "documents.trec", "documents/**/*", *published.get("documents", ())
+        folder,
+        *("documents.jsonl", "documents.ndjson", "documents.trec", "documents/**/*"),
+        *published.get("documents", ()),
     )
-    found = read_tsv_topics(topics) if plain_name(topics).endswith(".tsv") else read_topics(topics, encoding)
-    return Parts(_all_documents(files, document_language, encoding), dict(found), read_qrels(qrels))
-
-
-def read_documents(path: Path, language: Language, encoding: str = "utf-8") -> Iterator[Document]:
-    """Documents between ``<DOC>`` and ``</DOC>``; headlines become the title, other fields the text.
-
-    Dates, addresses and second numbers are left out; ids, tags and line ends are not text.
-
-    Raises:
-        InputError: a document has no ``<DOCNO>`` or is not closed, there is none, or a line is in another encoding;
-            names ``file:line``.
-    """
-    block: list[str] | None = None
-    start = 0
-    for number, line in encoded_lines(path, encoding):
-        mark = line.strip().upper()
-        if mark.startswith("<DOC>"):
-            if block is not None:
-                break
-            block, start = [], number
-        if block is not None:
-            block.append(line)
-        if mark.endswith("</DOC>") and block is not None:
-            yield _trec_document("\n".join(block), language, f"{path}:{start}")
-            block = None
-    if block is not None or not start:
-        raise InputError(
-            "a document is not closed" if start else "there is no document",
-            where=f"{path}:{start or 1}",
-            expected="<DOC> … </DOC>",
-            remedy="fetch it again",
-        )
-
-
-def _trec_document(block: str, language: Language, where: str) -> Document:
-    kept: dict[str, list[str]] = {"id": [], "title": [], "text": []}
-    inside: list[str] = []
-    place = 0
-    for tag in _TAG.finditer(block):
-        _keep(kept, inside, block[place : tag.start()])
-        place = tag.end()
-        name = tag[2].upper()
-        if not tag[1]:
-            inside.append(name)
-        elif name in inside:  # tags such as <P> need not be closed
-            del inside[len(inside) - 1 - inside[::-1].index(name) :]
-    document_id = " ".join(kept["id"])
-    if not document_id or document_id.split() != [document_id]:
-        raise InputError(
-            "a document has no number",
-            where=where,
-            expected="<DOCNO> one word </DOCNO>",
-            got=repr(document_id),
-        )
-    return Document(document_id, " ".join(kept["title"]), "\n".join(kept["text"]), {"language": language.tag})
-
-
-def _keep(kept: dict[str, list[str]], inside: list[str], text: str) -> None:
-    text = " ".join(html.unescape(text).split())
-    if not text:
-        return
-    if "DOCNO" in inside:
-        kept["id"].append(text)
-    elif _TITLES & set(inside):
-        kept["title"].append(text)
-    elif not _UNSEEN & set(inside):
-        kept["text"].append(text)
+    report = DropReport()
+    found = (
+        read_tsv_topics(topics, report)
+        if plain_name(topics).endswith(".tsv")
+        else trec_markup.read_topics(topics, encoding)
+    )
+    return Parts(_all_documents(files, document_language, encoding), dict(found), read_qrels(qrels), report)
 
 
 def _all_documents(paths: Sequence[Path], language: Language, encoding: str) -> Iterator[Document]:
     for path in paths:
-        if plain_name(path).endswith((".jsonl", ".json")):
+        if is_json_lines(path):
             yield from documents(records(path), language)
         elif plain_name(path).endswith((".trec", ".sgml", ".txt")):
-            yield from read_documents(path, language, encoding)
+            yield from trec_markup.read_documents(path, language, encoding)
         else:
             raise InputError(
                 "this kind of file is not read",
                 where=path,
-                expected=f".jsonl, .json, .trec, .sgml or .txt, also with {', '.join(COMPRESSED)}",
-                remedy="rename it if it is one of these, or move it out of the folder",
+                expected=f"{', '.join(JSON_LINES)}, .trec, .sgml or .txt, also with {', '.join(COMPRESSED)}",
+                remedy="rename it if it is one of these, unpack or convert it, or move it out of the folder",
             )
 
 
-def read_tsv_topics(path: Path) -> Iterator[tuple[str, str]]:
-    """Topics as ``id<TAB>text`` lines.
+def read_tsv_topics(path: Path, report: DropReport) -> Iterator[tuple[str, str]]:
+    """Topics as ``id<TAB>text`` lines; a first line that names the columns is counted.
 
     Raises:
         InputError: a line has not two fields, or an id comes twice.
@@ -217,6 +152,9 @@ def read_tsv_topics(path: Path) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
     for number, row in read_tsv(path, ("query id", "text")):
         if row is None:
+            continue
+        if number == 1 and names_columns(row):
+            report.drop(f"{HEADER} of the topics")
             continue
         query, text = row[0].strip(), row[1].strip()
         if not query or query in seen or not text:
@@ -230,123 +168,43 @@ def read_tsv_topics(path: Path) -> Iterator[tuple[str, str]]:
         yield query, text
 
 
-def read_topics(path: Path, encoding: str = "utf-8") -> Iterator[tuple[str, str]]:
-    """Id and title of each ``<top>``; closing tags and labels such as ``Number:`` may be there or not.
-
-    Raises:
-        InputError: a topic has no number or no title, or is not closed, a number comes twice, there is no topic, or
-            a line is in another encoding.
-    """
-    seen: set[str] = set()
-    block: list[str] | None = None
-    start = 0
-    for number, line in encoded_lines(path, encoding):
-        opening, closing = "<top>" in line.lower(), "</top>" in line.lower()
-        if opening:
-            if block is not None:
-                break
-            block, start = [], number
-        if block is not None:
-            block.append(line)
-        if closing and block is not None:
-            query, title = _topic("\n".join(block))
-            if not query or not title or query in seen:
-                raise InputError(
-                    "this topic cannot be used",
-                    where=f"{path}:{start}",
-                    expected="<num> with a number of its own, and a <title>",
-                    got=f"number {query!r}, title {title[:40]!r}",
-                )
-            seen.add(query)
-            yield query, title
-            block = None
-    if block is not None or not seen:
-        raise InputError(
-            "there is no topic" if block is None else "a topic is not closed",
-            where=f"{path}:{start or 1}",
-            expected="<top> … </top>",
-        )
-
-
-def _topic(block: str) -> tuple[str, str]:
-    parts = _FIELD.split(block)
-    fields = dict(zip((name.lower() for name in parts[1::2]), parts[2::2], strict=True))
-    number, title = (
-        " ".join(_LABEL.sub("", html.unescape(_TAG.sub(" ", fields.get(name, "")))).split())
-        for name in ("num", "title")
-    )
-    return number, title
-
-
 def records(path: Path) -> Iterator[Record]:
     """``file:line`` and object of each line that is not blank.
 
     Raises:
         InputError: a line is no JSON object, not in UTF-8, or the file is missing or damaged.
     """
-    for number, line in lines(path):
-        if not line.strip():
-            continue
-        where = f"{path}:{number}"
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise InputError(
-                "this line is not JSON", where=where, expected="one JSON object a line", got=str(error)
-            ) from error
-        if not isinstance(record, dict):
-            raise InputError(
-                "this line is no JSON object", where=where, expected="{…}", got=type(record).__name__
-            )
-        yield where, record
-
-
-def field(record: Mapping[str, Any], names: Sequence[str], where: str) -> str:
-    """The first of these fields that a record has, as text.
-
-    Raises:
-        InputError: it has none of them, or something other than text or a whole number in it.
-    """
-    for name in names:
-        if name in record:
-            value = record[name]
-            if isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
-                return str(value)
-            raise InputError(
-                f"the field {name} is no text", where=where, expected="text", got=type(value).__name__
-            )
-    raise InputError(
-        "a field is missing", where=where, expected=" or ".join(names), got=", ".join(record) or "no field"
-    )
+    for number, record in json_objects(path):
+        if record is not None:
+            yield f"{path}:{number}", record
 
 
 def documents(found: Iterable[Record], language: Language) -> Iterator[Document]:
     """Records as documents, in their order; a title is optional.
 
     Raises:
-        InputError: see :func:`field`, and what reading the records raises.
+        InputError: a record lacks a field, and what reading the records raises.
     """
     for where, record in found:
-        title = "" if record.get("title") is None else field(record, ("title",), where)
-        yield Document(
-            field(record, IDS, where).strip(), title, field(record, TEXTS, where), {"language": language.tag}
-        )
+        title = "" if record.get("title") is None else text_field(record, ("title",), where)
+        document_id = id_field(record, IDS, where).strip()
+        yield Document(document_id, title, text_field(record, TEXTS, where), {"language": language.tag})
 
 
 def queries(found: Iterable[Record]) -> dict[str, str]:
     """Records as queries: id → text.
 
     Raises:
-        InputError: see :func:`field`; or an id comes twice.
+        InputError: a record lacks a field, or an id comes twice.
     """
     texts: dict[str, str] = {}
     for where, record in found:
-        query = field(record, IDS, where).strip()
+        query = id_field(record, IDS, where).strip()
         if query in texts:
             raise InputError(
                 "a query's id comes twice", where=where, expected="an id of its own", got=repr(query)
             )
-        texts[query] = field(record, TEXTS, where)
+        texts[query] = text_field(record, TEXTS, where)
     return texts
 
 

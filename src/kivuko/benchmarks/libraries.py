@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kivuko.benchmarks.layouts import Parts, Record, documents, field, queries
+from kivuko.benchmarks.layouts import Parts, Record, documents, queries
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import FetchError, InputError, MissingExtraError, UnknownNameError
+from kivuko.files.json_lines import id_field
 from kivuko.languages import Language, resolve
 
 Value = TypeVar("Value")
@@ -181,7 +182,7 @@ def hub_records(name: str, subset: str, split: str) -> Iterator[Record]:
 def _hub_qrels(found: Iterator[Record], report: DropReport) -> dict[str, dict[str, int]]:
     qrels: dict[str, dict[str, int]] = {}
     for where, record in found:
-        query, document = field(record, ("query-id",), where), field(record, ("corpus-id",), where)
+        query, document = id_field(record, ("query-id",), where), id_field(record, ("corpus-id",), where)
         score = record.get("score")
         if isinstance(score, bool) or not isinstance(score, int | float) or score != int(score):
             raise InputError("a grade is no whole number", where=where, expected="score", got=repr(score))

@@ -27,11 +27,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kivuko.benchmarks.layouts import Parts, Record, field, records
+from kivuko.benchmarks.layouts import Parts, Record, records
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
-from kivuko.files.streams import lines, open_bytes, plain_name
+from kivuko.files.json_lines import id_field, is_json_lines, text_field
+from kivuko.files.streams import lines, open_bytes
+from kivuko.files.tables import ragged
 from kivuko.languages import Language
 
 #: Our ISO 639-3 code → that of FLORES-200, where they differ.
@@ -84,11 +86,11 @@ def read_belebele(asked: Iterable[Record], held: Iterable[Record], document_lang
     for where, record in asked:
         query = _belebele_question(record, where)
         times[query] += 1
-        queries[query] = field(record, ("question",), where)
+        queries[query] = text_field(record, ("question",), where)
     passages: dict[str, dict[str, list[str]]] = {}  # link → text → its questions
     for where, record in held:
         texts = passages.setdefault(_belebele_link(record, where), {})
-        texts.setdefault(field(record, ("flores_passage",), where), []).append(
+        texts.setdefault(text_field(record, ("flores_passage",), where), []).append(
             _belebele_question(record, where)
         )
     documents: list[Document] = []
@@ -109,12 +111,12 @@ def read_belebele(asked: Iterable[Record], held: Iterable[Record], document_lang
 
 
 def _belebele_link(record: Mapping[str, Any], where: str) -> str:
-    split = field(record, ("split",), where) if "split" in record else ""
-    return f"{field(record, ('link',), where)} {split}"
+    split = id_field(record, ("split",), where) if "split" in record else ""
+    return f"{id_field(record, ('link',), where)} {split}"
 
 
 def _belebele_question(record: Mapping[str, Any], where: str) -> str:
-    return _digest(f"{_belebele_link(record, where)} {field(record, ('question_number',), where)}")
+    return _digest(f"{_belebele_link(record, where)} {id_field(record, ('question_number',), where)}")
 
 
 def _digest(text: str) -> str:
@@ -134,11 +136,13 @@ def read_xquad(asked: Iterable[Record], held: Iterable[Record], document_languag
     Raises:
         InputError: a record lacks a field.
     """
-    queries = {field(record, ("id",), where): field(record, ("question",), where) for where, record in asked}
+    queries = {
+        id_field(record, ("id",), where): text_field(record, ("question",), where) for where, record in asked
+    }
     paragraphs: dict[str, list[str]] = {}
     for where, record in held:
-        found = paragraphs.setdefault(field(record, ("context",), where), [])
-        found.append(field(record, ("id",), where))
+        found = paragraphs.setdefault(text_field(record, ("context",), where), [])
+        found.append(id_field(record, ("id",), where))
     documents = [
         Document(min(found), "", text, {"language": document_language.tag})
         for text, found in paragraphs.items()
@@ -161,7 +165,7 @@ def squad_records(path: Path) -> Iterator[Record]:
                 for question in paragraph["qas"]:
                     record = {"context": paragraph["context"], **{k: question[k] for k in ("id", "question")}}
                     yield f"{path}, question {record['id']}", record
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             "this file is not in SQuAD's layout",
             where=path,
@@ -234,10 +238,10 @@ def xnli_pairs(path: Path, language: str) -> Iterator[SentencePair]:
         InputError: a column is missing, a line has another number of fields, or there is no pair in the language.
     """
     none = True
-    for where, record in records(path) if plain_name(path).endswith(".jsonl") else _xnli_rows(path):
-        if field(record, ("language",), where) == language:
+    for where, record in records(path) if is_json_lines(path) else _xnli_rows(path):
+        if text_field(record, ("language",), where) == language:
             none = False
-            yield _sentence_pair(record, field(record, ("pairID",), where), where)
+            yield _sentence_pair(record, id_field(record, ("pairID",), where), where)
     if none:
         raise InputError("this file has no pair in the language", where=path, expected=language)
 
@@ -258,7 +262,7 @@ def hub_pairs(found: Iterable[Record]) -> Iterator[SentencePair]:
 
 def _sentence_pair(record: Mapping[str, Any], name: str, where: str) -> SentencePair:
     premise, hypothesis, label = (
-        field(record, (column,), where) for column in ("sentence1", "sentence2", "gold_label")
+        text_field(record, (column,), where) for column in ("sentence1", "sentence2", "gold_label")
     )
     return SentencePair(name, premise, hypothesis, label == "entailment", where)
 
@@ -277,11 +281,6 @@ def _xnli_rows(path: Path) -> Iterator[Record]:
                     got=line[:80],
                 )
         elif len(row) != len(header):
-            raise InputError(
-                "this line has the wrong number of fields",
-                where=f"{path}:{number}",
-                expected=f"{len(header)} tab-separated fields, as in the first line",
-                got=len(row),
-            )
+            raise ragged(path, number, line, f"{len(header)} tab-separated fields, as in the first line")
         else:
             yield f"{path}:{number}", dict(zip(header, row, strict=True))

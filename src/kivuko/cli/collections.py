@@ -139,6 +139,7 @@ def import_collection(
         f"{output}: {meta['documents']:,} documents ({languages}), {meta['queries']:,} queries "
         f"({meta['language']}); judgments: {grades}",
         *(f"left out: {count:,} × {reason}" for reason, count in meta["left_out"].items()),
+        *(f"changed: {count:,} × {what}" for what, count in meta.get("changed", {}).items()),
         *(f"{part}: {meta[part]}" for part in ("judgments", "licence", "citation", "notice") if meta[part]),
         f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output} --output RUN, then "
         f"kivuko evaluate RUN {output}",

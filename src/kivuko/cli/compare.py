@@ -41,7 +41,10 @@ def command(
     ],
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); may be repeated."),
+        typer.Option(
+            help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); relevant from grade 2 on: "
+            "AP(rel=2), R(rel=2)@100; may be repeated."
+        ),
     ] = None,
     baseline: Annotated[
         str | None,
@@ -195,6 +198,13 @@ def _notices(runs: list[ScoredRun]) -> list[str]:
     if hopeless:
         counts = ", ".join(f"{language} {count}" for language, count in hopeless.items())
         notices.append(f"judged queries without a relevant document, 0 for any run: {counts}")
+    for level in runs[0].scores.hopeless_from:
+        hopeless = {run.language: len(run.scores.hopeless_from[level]) for run in runs}
+        counts = ", ".join(f"{language} {count}" for language, count in hopeless.items() if count)
+        if counts:
+            notices.append(
+                f"judged queries without a document of grade {level} or above, 0 for any run by rel={level}: {counts}"
+            )
     return notices
 
 

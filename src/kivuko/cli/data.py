@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kivuko.cli import collections
-from kivuko.cli.display import JsonOption, note, print_json, print_table, say
+from kivuko.cli.display import JsonOption, note, print_json, print_table, say, working
 from kivuko.cli.resources import LowestScoreOption
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def clean_bitext(
         Path,
         typer.Argument(
             metavar="PAIRS",
-            help="TSV (English, tab, translation; perhaps a score and a tab first), TMX, JSON lines of translations "
+            help="TSV (English, tab, translation; perhaps a score before or behind), TMX, JSON lines of translations "
             "or the PREFIX of PREFIX.en and PREFIX.xx, plain or compressed.",
         ),
     ],
@@ -82,9 +83,11 @@ def clean_bitext(
 
 def _show_counts(language: str, report: DropReport, counts: Sequence[StepCount]) -> None:
     rows: list[tuple[str, ...]] = [("before", "", f"{report.before:,}", "")]
-    by_steps = sum(count.touched for count in counts if not count.edits)
-    if report.dropped > by_steps:
-        rows.append(("reading", "not usable as pairs", f"−{report.dropped - by_steps:,}", ""))
+    by_steps: Counter[str] = Counter()
+    for count in counts:
+        by_steps[count.outcome] += 0 if count.edits else count.touched
+    rows += [("reading", reason, f"−{count:,}", "") for reason, count in (report.reasons - by_steps).items()]
+    rows += [("reading", what, f"{count:,}", "") for what, count in report.changed.items()]
     for count in counts:
         sign = "" if count.edits else "−"
         unchecked = f"{count.not_checked:,}" if count.not_checked else ""
@@ -263,27 +266,25 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the test collection (where there is help in the language) and the bitext, or one collection by name."""
-    from rich.console import Console
-
     from kivuko.collections.collection import LIBREOFFICE_HELP
     from kivuko.languages import resolve
     from kivuko.public.bitext import build_bitext
     from kivuko.public.collections import build_collection, collection_folder, collections_for
 
-    progress, found = Console(stderr=True), resolve(language)
+    found = resolve(language)
     names = collections_for(found)
     wanted = collection or (LIBREOFFICE_HELP if LIBREOFFICE_HELP in names else None)
     built, notes = [], []
     if wanted is not None:
         folder = output and collection_folder(found, wanted, output)
-        with progress.status(f"building the {found.name} collection {wanted}"):
+        with working(f"building the {found.name} collection {wanted}"):
             built.append(build_collection(found, folder, name=wanted, source_folder=source))
     else:
         notes.append(f"No help collection: there is no LibreOffice help in {found.name}.")
     if collection is None:
         if others := [name for name in names if name != wanted]:
             notes.append(f"Further collections, built with --collection NAME: {', '.join(others)}")
-        with progress.status(f"building the {found.name} bitext"):
+        with working(f"building the {found.name} bitext"):
             built.append(build_bitext(found, output and output / "bitext", source_folder=source))
     _describe(built, as_json)
     if not as_json:

@@ -19,7 +19,7 @@ def command(
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
 ) -> None:
     """Fetch, build, train, index and evaluate one language; then show real queries and what to do next."""
-    from kivuko.cli.display import bars, console
+    from kivuko.cli.display import bars, say_styled
     from kivuko.languages import resolve
 
     spoken = resolve(language)
@@ -29,9 +29,10 @@ def command(
 
     if threads:
         torch.set_num_threads(threads)
-    console.print(
-        f"[bold]{spoken.name}[/bold] questions, English help pages. The first time half an hour on two cores of a "
-        "processor with AMX, and over an hour on one without; seconds when repeated."
+    say_styled(
+        (spoken.name, "bold"),
+        " questions, English help pages. The first time half an hour on two cores of a "
+        "processor with AMX, and over an hour on one without; seconds when repeated.",
     )
     with bars() as progress:
         job = run_main_job(spoken, progress=progress)
@@ -71,31 +72,29 @@ def _short(value: float) -> str:
 
 def _show_queries(job: MainJob) -> None:
     """Three test queries, spread over the list, with their best documents and matched tokens."""
-    from rich.markup import escape
-
-    from kivuko.cli.display import console, show_matches
+    from kivuko.cli.display import say_styled, show_matches
+    from kivuko.models.encoder import Encoder
     from kivuko.ranking import ranked
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.late_interaction import explain
 
     queries = job.collection.queries("title", "test")
     english = job.collection.queries("english-title", "test")
-    run, index = job.run("fusion"), Index.open(job.index)
+    run, index, student = job.run("fusion"), Index.open(job.index), Encoder.open(job.student)
     titles = {document.id: document.title for document in job.collection.documents}
     names = sorted(queries)
     for name in names[len(names) // 6 :: max(1, len(names) // 3)][:3]:
-        asked, meant = escape(queries[name]), escape(english[name])
-        console.print(f"\n[bold]{asked}[/bold]  (in English: {meant})", highlight=False)
+        say_styled("\n", (queries[name], "bold"), f"  (in English: {english[name]})")
         for rank, document in enumerate(ranked(run[name])[:3], start=1):
             mark = "✓" if document == name else " "
-            console.print(f" {mark} {rank}. {escape(titles[document])}", highlight=False)
-        matches = explain(index, job.student, queries[name], ranked(run[name])[0])
+            say_styled(f" {mark} {rank}. {titles[document]}")
+        matches = explain(index, student, queries[name], ranked(run[name])[0])
         show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
 
 
 def _show_next(job: MainJob) -> None:
     """The engine that the demo leaves behind, and the exact commands to go on with."""
-    from kivuko.cli.display import console
+    from kivuko.cli.display import say_styled
     from kivuko.codeswitch import Lexicon
     from kivuko.engine import Engine
     from kivuko.engine.languages import LanguageParts
@@ -104,12 +103,13 @@ def _show_next(job: MainJob) -> None:
     parts = LanguageParts(student=job.student, lexicon=Lexicon.open(job.lexicon), source="the demo's bitext")
     engine.add_language(job.language, parts)
     short = job.language.short
-    console.print(
-        "\n[bold]Go on[/bold]\n"
+    say_styled(
+        "\n",
+        ("Go on", "bold"),
+        "\n"
         f'  kivuko search {engine.path} "…" --explain\n'
         "  kivuko engine create my-engine --documents MY_DOCUMENTS.tsv\n"
         f"  kivuko engine add-language my-engine {short} --bitext MY_PAIRS.tsv\n"
         "  kivuko demo --language Khmer",
-        highlight=False,
-        soft_wrap=True,
+        whole_lines=True,
     )

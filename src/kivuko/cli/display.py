@@ -6,7 +6,7 @@ import json
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
 from typing import Annotated, Any
@@ -16,7 +16,6 @@ from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.filesize import decimal
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -30,7 +29,13 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-console = Console()
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """A console that shows text as it is: brackets are no markup and colons no emoji, in a name or a title either."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+
+
+console = plain_console()
 _NARROWEST = 22  # letters of a line of text in a table
 
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
@@ -53,6 +58,21 @@ def say(text: str) -> None:
 def note(text: str) -> None:
     """Print what a person should know beside the result on stderr, so that it never stands in the midst of JSON."""
     print(text, file=sys.stderr)
+
+
+def say_styled(*parts: str | tuple[str, str], whole_lines: bool = False) -> None:
+    """Print text on stdout of which parts have a style, (text, style); what they say is shown as it is.
+
+    Args:
+        parts: what is printed, one after the other.
+        whole_lines: whether lines that are longer than the terminal is wide stay whole, for commands to copy.
+    """
+    console.print(Text.assemble(*parts), soft_wrap=whole_lines)
+
+
+def working(message: str) -> AbstractContextManager[object]:
+    """Say on stderr what is being done, as long as the block runs and while there is nothing to count."""
+    return plain_console(stderr=True).status(Text(message))
 
 
 @contextmanager
@@ -81,7 +101,7 @@ def _bars(count: ProgressColumn) -> Progress:
         count,
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
-        console=Console(stderr=True),
+        console=plain_console(stderr=True),
         expand=True,
     )
 
@@ -138,7 +158,7 @@ def print_table(
     )
     for column in kept:
         shown.add_column(
-            escape(columns[column]),
+            Text(columns[column]),
             justify="right" if numbers[column] else "left",
             no_wrap=fits and numbers[column],
             overflow="fold",

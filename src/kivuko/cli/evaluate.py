@@ -29,7 +29,10 @@ def evaluate(
     ],
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); may be repeated."),
+        typer.Option(
+            help="nDCG@k, RR@k, AP, R@k, P@k, Success@k, Judged@k or RBP(p=0.8); relevant from grade 2 on: "
+            "AP(rel=2), R(rel=2)@100; may be repeated."
+        ),
     ] = None,
     against: Annotated[
         Path | None, typer.Option(help="Another run: paired randomisation test, Holm over the measures.")
@@ -137,6 +140,12 @@ def _notices(system: str, run: Run, qrels: Qrels, scores: Scores) -> list[str]:
         notices.append(
             f"judged queries without a relevant document, 0 for any run: {share} ({_some(scores.hopeless)})"
         )
+    for level, queries in scores.hopeless_from.items():
+        if queries:
+            notices.append(
+                f"judged queries without a document of grade {level} or above, 0 for any run by rel={level}: "
+                f"{len(queries)} of {len(qrels)} ({_some(queries)})"
+            )
     if scores.judged_documents == 0 and len(scores.missing) < len(qrels):
         query = next(query for query in sorted(run) if query in qrels)
         notices.append(
@@ -173,8 +182,11 @@ def fairness(
     ] = 20,
     levels: Annotated[
         str | None,
-        typer.Option(help="Weights of relevance levels, 1=0.5,3=0.5; all above 0 alike when not given."),
+        typer.Option(
+            help="Weights of relevance levels, 1=0.5,3=0.5; all from --rel on alike when not given."
+        ),
     ] = None,
+    rel: Annotated[int, typer.Option(min=1, help="The grade from which a document is relevant.")] = 1,
     output: Annotated[Path | None, typer.Option(help="Folder for results.json and README.md.")] = None,
     as_json: JsonOption = False,
     *,
@@ -188,12 +200,12 @@ def fairness(
 
     languages = read_document_languages(document_languages)
     found, judged = read_run(run), read_judged(qrels, *asked)
-    weights = _weights(levels) if levels is not None else equal_weights(judged)
+    weights = _weights(levels) if levels is not None else equal_weights(judged, rel=rel)
     measured = peer(found, judged, languages, k=k, weights=weights)
-    shares = language_shares(found, judged, languages, k=k)
-    shifts = rank_shifts(found, judged, languages, k=k)
+    shares = language_shares(found, judged, languages, k=k, rel=rel)
+    shifts = rank_shifts(found, judged, languages, k=k, rel=rel)
 
-    measure = f"PEER@{k}"
+    measure = f"PEER@{k}" if rel == 1 or levels is not None else f"PEER(rel={rel})@{k}"
     values: list[dict[str, Any]] = [
         {"level": "all", "weight": 1.0, "value": measured.mean, "queries": len(measured.per_query)},
         {"level": "all, tested queries", "value": measured.mean_tested, "queries": len(measured.tested)},

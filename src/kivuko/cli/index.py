@@ -20,7 +20,8 @@ DOCUMENTS = Annotated[
 ]
 INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
 MODEL = Annotated[
-    Path | None, typer.Option(help="Model that encodes documents: by default the centred English teacher.")
+    Path | None,
+    typer.Option(help="Model that encodes documents: by default the English teacher, trained on help pages."),
 ]
 
 

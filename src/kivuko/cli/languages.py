@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kivuko.cli.display import JsonOption, print_json, print_table, say
+from kivuko.cli.display import JsonOption, print_json, print_table, say, working
 
 if TYPE_CHECKING:
     from kivuko.experiment.language_profile import LanguageProfile
@@ -69,14 +69,11 @@ def info(
     """One language: how the encoder's tokenizer writes it, beside English, and the data there is."""
     from contextlib import nullcontext
 
-    from rich.console import Console
-
     from kivuko.experiment.language_profile import profile
     from kivuko.languages import foreign_language
 
     spoken = foreign_language(language)
-    working = Console(stderr=True).status(f"building {spoken.name} bitext and dictionaries")
-    with working if build else nullcontext():
+    with working(f"building {spoken.name} bitext and dictionaries") if build else nullcontext():
         found = profile(spoken, _tokenizer(encoder), build=build)
     if as_json:
         print_json({**asdict(found), "parity": found.parity})

@@ -7,8 +7,6 @@ import sys
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
-from rich.text import Text
 from typer.core import TyperGroup
 
 from kivuko import __version__
@@ -27,6 +25,7 @@ from kivuko.cli import (
     serve,
     train,
 )
+from kivuko.cli.display import plain_console
 from kivuko.errors import Interrupted, KivukoError, names_missing_extra
 
 _INTERRUPTED = 130
@@ -101,5 +100,5 @@ def run() -> None:
 
 
 def _say(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(Text(message), soft_wrap=True)
+    plain_console(stderr=True).print(message, soft_wrap=True)
     sys.exit(code)

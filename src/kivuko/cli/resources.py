@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BitextOption = Annotated[
     Path | None,
     typer.Option(
-        help="Your own pairs: TSV (English, tab, translation; perhaps a score and a tab first), TMX, JSON lines of "
+        help="Your own pairs: TSV (English, tab, translation; perhaps a score before or behind), TMX, JSON lines of "
         "translations or the PREFIX of PREFIX.en and PREFIX.xx, plain or compressed; or a bitext folder. Public "
         "ones by default."
     ),
@@ -121,7 +121,7 @@ def read_collection_documents(path: Path) -> list[Document]:
 def read_asked(
     path: Path, kind: str | None = None, split: str | None = None, language: str | None = None
 ) -> dict[str, str]:
-    """Query id → text, of a collection folder or a TSV file.
+    """Query id → text, of a collection folder or a file.
 
     Args:
         path: a folder, or a file as :func:`kivuko.readers.documents.read_queries` has it.

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from kivuko.engine import Engine
-    from kivuko.ranking import Run
     from kivuko.retrieval.search import Found, Searcher
 
 _PLACE = Annotated[
@@ -71,11 +70,8 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
-    from rich.markup import escape
-
-    from kivuko.cli.display import console, print_json, say, show_matches
+    from kivuko.cli.display import print_json, say, say_styled, show_matches
     from kivuko.errors import InputError
-    from kivuko.ranking import ranked
     from kivuko.retrieval.filters import parse_filter
     from kivuko.text import normalise
 
@@ -93,9 +89,10 @@ def search(
     asked = {"query": query}
     depth = max(top, rerank_depth) if rerank else top
     found = searcher.find(asked, depth=depth, where=parse_filter(where or ()))
-    run = found.run if rerank is None else _reranked(searcher, found, asked, rerank, rerank_depth)
-    best = {name: run["query"][name] for name in ranked(run["query"])[:top]}
-    hits = searcher.hits(query, best, found.spans.get("query", {}), explain=explain)
+    if rerank is not None:
+        found = _reranked(searcher, found, asked, rerank, rerank_depth)
+    hits = searcher.hits(query, found, top=top, explain=explain)
+    _note_truncated(searcher, found)
     if as_json:
         print_json(
             {
@@ -103,6 +100,7 @@ def search(
                 "language": None if spoken is None else spoken.tag,
                 "guessed": engine is not None and language is None,
                 "method": searcher.method,
+                "truncated": bool(found.truncated),
                 "hits": [
                     {
                         "id": hit.id,
@@ -119,17 +117,14 @@ def search(
         return
     if spoken is not None:
         guessed = " (guessed; --language names another)" if language is None else ""
-        console.print(
-            f"[dim]in {spoken.name}{guessed}, by {escape(searcher.described)}[/dim]", highlight=False
-        )
+        say_styled((f"in {spoken.name}{guessed}, by {searcher.described}", "dim"))
     if not hits:
-        say("Nothing found: no word of the query leads to a document.")
+        no_word = "no word of the query leads to a document"
+        say(f"Nothing found: {no_word if _holds_documents(searcher) else 'there are no documents here'}.")
     for rank, hit in enumerate(hits, start=1):
-        console.print(
-            f"{rank}. [bold]{escape(hit.title)}[/bold]  {hit.score:.3f}  {escape(hit.id)}", highlight=False
-        )
+        say_styled(f"{rank}. ", (hit.title, "bold"), f"  {hit.score:.3f}  {hit.id}")
         if hit.snippet:
-            console.print(f"   [dim]{escape(hit.snippet)}[/dim]", highlight=False)
+            say_styled("   ", (hit.snippet, "dim"))
         if explain:
             show_matches([(match.query_word, match.document_word, match.similarity) for match in hit.matches])
 
@@ -137,7 +132,12 @@ def search(
 @asks_of_collection
 def rank(
     place: _PLACE,
-    queries: Annotated[Path, typer.Argument(help="Queries as TSV: id, tab, text; or a collection folder.")],
+    queries: Annotated[
+        Path,
+        typer.Argument(
+            help="Queries as TSV (id, tab, text) or JSON lines (id, text), or a collection folder."
+        ),
+    ],
     output: Annotated[Path, typer.Option(help="TREC run to write.")],
     language: _LANGUAGE = None,
     model: _MODEL = None,
@@ -173,12 +173,34 @@ def rank(
         searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
     with bars() as progress:
         found = searcher.find(texts, depth=depth, where=parse_filter(where or ()), progress=progress)
-        run = (
-            found.run if rerank is None else _reranked(searcher, found, texts, rerank, rerank_depth, progress)
+        if rerank is not None:
+            found = _reranked(searcher, found, texts, rerank, rerank_depth, progress)
+    write_run(output, found.run, tag=searcher.method)
+    _note_truncated(searcher, found)
+    empty = sum(not documents for documents in found.run.values())
+    why = "" if _holds_documents(searcher) else ": there are no documents here"
+    say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing{why}")
+
+
+def _note_truncated(searcher: Searcher, found: Found) -> None:
+    """Say of how many queries the model read only the beginning."""
+    from kivuko.cli.display import note
+
+    cut = found.truncated
+    if not cut:
+        return
+    reads = f"longer than the model reads ({searcher.encoder.length} pieces)"
+    if len(found.run) == 1:
+        note(f"the query is {reads}: it searched by the query's beginning")
+    else:
+        some = ", ".join(cut[:3]) + (", …" if len(cut) > 3 else "")
+        note(
+            f"{len(cut):,} of {len(found.run):,} queries are {reads}: it searched by their beginning ({some})"
         )
-    write_run(output, run, tag=searcher.method)
-    empty = sum(not documents for documents in run.values())
-    say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing")
+
+
+def _holds_documents(searcher: Searcher) -> bool:
+    return bool(searcher.index.info()["documents"])
 
 
 def _engine(place: Path) -> Engine | None:
@@ -228,8 +250,10 @@ def _reranked(
     model: str,
     depth: int,
     progress: Progress | None = None,
-) -> Run:
+) -> Found:
     """What was found with the best of it in the order of a cross-encoder, and a line on what was left as it was."""
+    from dataclasses import replace
+
     from kivuko.cli.display import note
     from kivuko.retrieval.reranking import RerankReport, rerank, what_was_found
 
@@ -240,4 +264,4 @@ def _reranked(
         f"re-ranked {report.pairs:,} documents by {model}; {report.cut:,} longer than it reads, "
         f"{report.documents_without_text + report.queries_without_text:,} without text left as they were"
     )
-    return run
+    return replace(found, run=run)

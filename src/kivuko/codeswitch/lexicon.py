@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -19,6 +20,7 @@ from kivuko.artifact import read_manifest, write_artifact
 from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import script_share, words
+from kivuko.text.faults import decode, fault, faulty, head_of
 
 KIND = "lexicon"
 LEXICON_FILE = "lexicon.tsv"
@@ -107,8 +109,11 @@ def _read_table(path: Path) -> dict[str, dict[str, float]]:
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             where = f"{path}:{number}"
+            line = decode(raw, where, partial(head_of, path))
+            if fault(line):
+                raise faulty(line, where, "a lexicon line")
             try:
-                foreign, english, text = raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n").split("\t")
+                foreign, english, text = line.removeprefix("\ufeff").rstrip("\r\n").split("\t")
                 probability = float(text)
             except ValueError as error:
                 raise InputError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kivuko.artifact import Manifest, read_manifest
-from kivuko.files.tables import read_jsonl
+from kivuko.files.json_lines import read_jsonl
 from kivuko.languages import Language, resolve
 
 KIND = "bitext"

@@ -8,7 +8,6 @@ tools can read its files as they are.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from kivuko.artifact import Manifest, kind_of, read_manifest
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, UnknownNameError
-from kivuko.files.streams import lines
+from kivuko.files.json_lines import json_objects
 from kivuko.files.tables import read_tsv
 from kivuko.languages import Language, resolve
 from kivuko.text import normalise
@@ -153,8 +152,9 @@ class Collection:
 
     def stream_documents(self) -> Iterator[Document]:
         """The same, one at a time; each line of a text is in the normal form (:func:`kivuko.text.normalise`)."""
-        for _, line in lines(self.path / DOCUMENTS_FILE):
-            fields = json.loads(line)
+        for _, fields in json_objects(self.path / DOCUMENTS_FILE):
+            if fields is None:
+                continue
             title, text = normalise(fields.pop("title")), fields.pop("text")
             yield Document(fields.pop("id"), title, "\n".join(map(normalise, text.split("\n"))), fields)
 

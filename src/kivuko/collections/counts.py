@@ -13,10 +13,12 @@ class DropReport:
     Attributes:
         kept: records that stayed.
         reasons: reason → number of records dropped for it; of several reasons the first counts.
+        changed: what was done to records that stayed → how many of them.
     """
 
     kept: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+    changed: Counter[str] = field(default_factory=Counter)
 
     @property
     def before(self) -> int:
@@ -38,5 +40,11 @@ class DropReport:
         self.reasons[reason] += 1
 
     def as_json(self) -> dict[str, object]:
-        """For a manifest: before, after, and the reasons by name."""
-        return {"before": self.before, "after": self.kept, "dropped": dict(sorted(self.reasons.items()))}
+        """For a manifest: before, after, the reasons by name, and what was changed if anything was."""
+        changed = {"changed": dict(sorted(self.changed.items()))} if self.changed else {}
+        return {
+            "before": self.before,
+            "after": self.kept,
+            "dropped": dict(sorted(self.reasons.items())),
+            **changed,
+        }

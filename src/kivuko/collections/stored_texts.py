@@ -13,13 +13,13 @@ from typing import Any
 from kivuko.artifact import MANIFEST, cache_folder, is_complete, read_manifest
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
+from kivuko.files.json_lines import JSON_LINES, is_json_lines, json_value
 from kivuko.files.streams import lines, plain_name
-from kivuko.files.tables import has_half_characters
 from kivuko.languages import Language
 from kivuko.text import normalise
+from kivuko.text.faults import fault
 
-_JSON_LINES = (".jsonl", ".json")
-_READ = (*_JSON_LINES, ".tsv", ".txt")
+_READ = (*JSON_LINES, ".tsv", ".txt")
 
 
 def stored_texts(path: Path, report: DropReport) -> Iterator[str]:
@@ -28,25 +28,28 @@ def stored_texts(path: Path, report: DropReport) -> Iterator[str]:
     A text that normalisation changes comes as it is and normalised, for Kivuko reads it so and others do not.
 
     Args:
-        path: plain text, tab-separated fields or JSON lines (``.txt``, ``.tsv``, ``.json``, ``.jsonl``), plain or
-            compressed, or an artefact's folder.
-        report: counts records and lines with text, and what is dropped: those without, and half characters.
+        path: plain text, tab-separated fields or JSON lines (``.txt``, ``.tsv``, ``.jsonl``, ``.ndjson``,
+            ``.json``), plain or compressed, or an artefact's folder.
+        report: counts records and lines with text, and what is dropped: those without, and those with a control
+            character or half a character.
 
     Raises:
         InputError: there is nothing there, nothing that can be read, or a line is damaged (names ``file:line``).
         ArtifactError: the artefact is damaged.
     """
     for file in _files(path):
-        is_json = plain_name(file).endswith(_JSON_LINES)
+        is_json = is_json_lines(file)
         for number, line in lines(file):
-            strings = list(_strings(_record(line, file, number))) if is_json else [line]
+            strings = (
+                list(_strings(json_value(line, f"{file}:{number}"))) if is_json and line.strip() else [line]
+            )
             strings = [string for string in strings if string.strip()]
             if not strings:
                 report.drop("no text")
                 continue
             text = "\n".join(strings)
-            if has_half_characters(text):
-                report.drop("half of a character")
+            if reason := fault(text):
+                report.drop(reason)
                 continue
             report.kept += 1
             yield text
@@ -99,19 +102,6 @@ def _kind(path: Path) -> str:
 
 def _is_read(file: Path) -> bool:
     return plain_name(file).endswith(_READ) and file.name != MANIFEST
-
-
-def _record(line: str, file: Path, number: int) -> Any:
-    try:
-        return json.loads(line) if line.strip() else None
-    except ValueError as error:
-        raise InputError(
-            "this line is not JSON",
-            where=f"{file}:{number}",
-            expected="one JSON value a line",
-            got=str(error),
-            remedy="mend or remove the line",
-        ) from error
 
 
 def _strings(value: Any) -> Iterator[str]:

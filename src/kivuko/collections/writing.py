@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.files.resumable import json_line
 from kivuko.files.seen_texts import SeenTexts
-from kivuko.files.tables import has_half_characters, write_tsv
+from kivuko.files.tables import write_tsv
+from kivuko.text.faults import HALF, fault, without_controls
 from kivuko.trec_lines import fits
 
 # A call for each document would take longer than writing it.
@@ -47,7 +49,8 @@ def write_collection(
     """Write a collection; it stands at ``path`` once it is complete.
 
     Left out and counted: queries without text or without a relevant document, judgments of unknown queries or
-    documents, documents without text. All queries in the folder have a relevant document in it.
+    documents, documents without text, and texts with a NUL or half a character. Other control characters become
+    spaces, in how many texts is counted too. All queries in the folder have a relevant document in it.
 
     Of the documents some 10 bytes each stay in memory, to know an id again, and nothing else; queries and judgments
     are held.
@@ -106,6 +109,7 @@ def write_collection(
             ],
             "judgments_by_grade": _by_grade(qrels),
             "left_out": contents.report.as_json()["dropped"],
+            **({"changed": dict(sorted(contents.report.changed.items()))} if contents.report.changed else {}),
         }
         (folder / CARD_FILE).write_text(card or _card(told), encoding="utf-8", newline="\n")
     return path
@@ -137,6 +141,7 @@ def _write_documents(
             if progress and task is not None and number % _SHOWN_AT_ONCE == 0:
                 progress.update(task, completed=number)
             _check_id(document.id, "document", "comes twice" if not seen.add(document.id) else "")
+            document = _without_controls(document, contents.report)
             if _is_usable(document, contents.report):
                 if document.id in wanted:
                     present.add(document.id)
@@ -159,23 +164,36 @@ def _write_documents(
     return written, present, languages
 
 
+def _without_controls(document: Document, report: DropReport) -> Document:
+    """The document with spaces for control characters: without it, judgments of it would be lost."""
+    title, text = without_controls(document.title), without_controls(document.text)
+    if (title, text) == (document.title, document.text):
+        return document
+    report.changed["document with control characters, which became spaces"] += 1
+    return replace(document, title=title, text=text)
+
+
 def _is_usable(document: Document, report: DropReport) -> bool:
     if not document.title.strip() and not document.text.strip():
         report.drop("document without text")
         return False
-    if has_half_characters(document.title + document.text):
-        report.drop("document with half a character")
+    if reason := fault(document.title + document.text):
+        report.drop(f"document with {_a(reason)}")
         return False
     return True
 
 
-def _check_id(name: str, kind: str, fault: str = "") -> None:
-    if not fits(name) or has_half_characters(name) or fault:
+def _a(reason: str) -> str:
+    return reason if reason == HALF else f"a {reason}"
+
+
+def _check_id(name: str, kind: str, problem: str = "") -> None:
+    if not fits(name) or fault(name) or problem:
         raise InputError(
             f"a {kind}'s id cannot be used",
             where=f"{kind} {name!r}",
             expected=f"an id of its own for each {kind}, without white space",
-            got=fault or repr(name),
+            got=problem or repr(name),
             remedy="mend the ids in the files that it was read from",
         )
 
@@ -187,11 +205,16 @@ def _usable_queries(contents: Contents) -> dict[QuerySet, dict[str, str]]:
         found = usable.setdefault(asked, {})
         for query, text in queries.items():
             _check_id(query, "query")
-            line = " ".join(text.split())
-            if not line or has_half_characters(line):
-                contents.report.drop("query with half a character" if line else "query without text")
-            else:
-                found[query] = line
+            line = " ".join(without_controls(text).split())
+            if not line:
+                contents.report.drop("query without text")
+                continue
+            if reason := fault(line):
+                contents.report.drop(f"query with {_a(reason)}")
+                continue
+            if line != " ".join(text.split()):
+                contents.report.changed["query with control characters, which became spaces"] += 1
+            found[query] = line
     return usable
 
 
@@ -226,6 +249,7 @@ def _card(told: Mapping[str, Any]) -> str:
         for row in told["query_sets"]
     ]
     left_out = [f"- {count:,} × {reason}" for reason, count in told["left_out"].items()] or ["- nothing"]
+    changed = [f"- {count:,} × {what}" for what, count in told.get("changed", {}).items()]
     facts = [
         f"- {part}: {told[part]}"
         for part in ("judgments", "licence", "citation", "source", "notice")
@@ -246,5 +270,6 @@ def _card(told: Mapping[str, Any]) -> str:
             "",
             *left_out,
             "",
+            *(["Changed:", "", *changed, ""] if changed else []),
         ]
     )

@@ -41,6 +41,7 @@ class Results(Sequence[Hit]):
         guessed: whether nobody said so.
         way: by which models and words.
         generation: of the engine's state that was searched, see :attr:`Engine.generation`.
+        truncated: whether the query is longer than the model reads, so that it searched by the query's beginning.
     """
 
     hits: tuple[Hit, ...]
@@ -48,6 +49,7 @@ class Results(Sequence[Hit]):
     guessed: bool
     way: Way
     generation: str
+    truncated: bool = False
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -265,14 +267,16 @@ class Engine:
             try:
                 spoken = self._guess(now, query) if language is None else self._language(now, language)
                 searcher = self._searcher(now, spoken, way)
-                found = searcher.search(query, top=top, where=as_filter(where or {}), explain=explain)
+                found = searcher.find({"query": query}, depth=top, where=as_filter(where or {}))
+                hits = searcher.hits(query, found, top=top, explain=explain)
             except (ArtifactError, OSError):
                 # What was to be opened may be gone because another process has replaced it.
                 if self._now() is now:
                     raise
             else:
                 used = way or now.state.languages[spoken.tag].way
-                return Results(tuple(found), spoken, language is None, used, now.generation)
+                guessed, truncated = language is None, bool(found.truncated)
+                return Results(tuple(hits), spoken, guessed, used, now.generation, truncated)
 
     def guess(self, query: str) -> Language:
         """Which of the engine's languages a query is in, by its script, the lexicons' words and CLD2."""

@@ -31,7 +31,8 @@ from kivuko.engine import state as layout
 from kivuko.engine.quality import measure
 from kivuko.engine.state import EngineLanguage, EngineState, Way, change
 from kivuko.errors import InputError, LockedError
-from kivuko.files.tables import read_jsonl, write_jsonl
+from kivuko.files.json_lines import read_jsonl
+from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language
 from kivuko.text import comparison_key
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
+from kivuko.text.faults import decode, head_of
 
 LINE = "document id, tab, language (two columns, no heading)"
 
@@ -32,12 +34,8 @@ def read_document_languages(path: Path) -> dict[str, str]:
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             where = f"{path}:{number}"
-            try:
-                fields = raw.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n").split("\t")
-            except UnicodeDecodeError as error:
-                raise InputError(
-                    "a line is not UTF-8", where=where, got=error.reason, remedy="convert the file to UTF-8"
-                ) from error
+            text = decode(raw, where, partial(head_of, path))
+            fields = text.removeprefix("\ufeff").rstrip("\r\n").split("\t")
             if len(fields) != 2:
                 raise InputError(
                     "a line has the wrong number of columns",

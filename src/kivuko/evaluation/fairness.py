@@ -48,15 +48,17 @@ class Peer:
         return fmean(self.per_query[query] for query in self.tested) if self.tested else None
 
 
-def equal_weights(qrels: Qrels) -> dict[int, float]:
-    """The same weight for every relevance level above 0 that the qrels have; they sum to 1.
+def equal_weights(qrels: Qrels, *, rel: int = 1) -> dict[int, float]:
+    """The same weight for every relevance level from ``rel`` on that the qrels have; they sum to 1.
 
     Raises:
         InputError: no document is relevant.
     """
-    levels = sorted({grade for grades in qrels.values() for grade in grades.values() if grade > 0})
+    levels = sorted({grade for grades in qrels.values() for grade in grades.values() if grade >= rel})
     if not levels:
-        raise InputError("no document is relevant", expected="a grade above 0", got="none in these qrels")
+        raise InputError(
+            "no document is relevant", expected=f"a grade of {rel} or above", got="none in these qrels"
+        )
     return dict.fromkeys(levels, 1 / len(levels))
 
 
@@ -224,9 +226,9 @@ class RankShifts:
 
 
 def language_shares(
-    run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int
+    run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int, rel: int = 1
 ) -> LanguageShares:
-    """Each language's share of the top k documents beside its share of the relevant ones (grade above 0).
+    """Each language's share of the top k documents beside its share of the relevant ones (of grade ``rel`` or above).
 
     The top k are all documents of the list, relevant or not; a list shorter than k is divided by its own length.
 
@@ -234,7 +236,7 @@ def language_shares(
         InputError: run and qrels share no query, ``k`` is below 1, or a document has no language.
     """
     lists = judged_lists(run, qrels, k)
-    relevant = {query: _relevant(qrels[query]) for query in lists}
+    relevant = {query: _relevant(qrels[query], rel) for query in lists}
     check_languages(
         (document for query, top in lists.items() for document in (*top, *relevant[query])),
         document_languages,
@@ -254,8 +256,10 @@ def language_shares(
     return LanguageShares(per_query, mean, tuple(query for query in lists if query not in per_query))
 
 
-def rank_shifts(run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int) -> RankShifts:
-    """Mean rank of a language's relevant documents (grade above 0) minus that of all relevant documents.
+def rank_shifts(
+    run: Run, qrels: Qrels, document_languages: Mapping[str, str], *, k: int, rel: int = 1
+) -> RankShifts:
+    """Mean rank of a language's relevant documents (of grade ``rel`` or above) minus that of all relevant documents.
 
     In ranks, positive = ranked lower than the others. In each query the shifts, weighted by the languages' numbers of
     relevant documents, sum to 0; a query with relevant documents of one language has the shift 0.
@@ -264,10 +268,11 @@ def rank_shifts(run: Run, qrels: Qrels, document_languages: Mapping[str, str], *
         InputError: run and qrels share no query, ``k`` is below 1, or a relevant document has no language.
     """
     lists = judged_lists(run, qrels, k)
-    check_languages((document for query in lists for document in _relevant(qrels[query])), document_languages)
+    relevant = {query: _relevant(qrels[query], rel) for query in lists}
+    check_languages((document for own in relevant.values() for document in own), document_languages)
     per_query: dict[str, dict[str, float]] = {}
     for query, top in lists.items():
-        ranks = tied_ranks(top, _relevant(qrels[query]))
+        ranks = tied_ranks(top, relevant[query])
         if ranks:
             overall = fmean(ranks.values())
             groups = by_language(ranks, document_languages)
@@ -289,8 +294,8 @@ def _fractions(documents: list[str], document_languages: Mapping[str, str]) -> d
     return {language: languages.count(language) / len(languages) for language in set(languages)}
 
 
-def _relevant(grades: Mapping[str, int]) -> list[str]:
-    return [document for document, grade in grades.items() if grade > 0]
+def _relevant(grades: Mapping[str, int], rel: int) -> list[str]:
+    return [document for document, grade in grades.items() if grade >= rel]
 
 
 def judged_lists(run: Run, qrels: Qrels, k: int) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from kivuko.errors import InputError, KivukoError
+from kivuko.evaluation.measures import check_measures
 from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.collections import collection_source
@@ -208,6 +209,7 @@ class Experiment(_Strict):
         fusion: how a student and the lexicon are fused.
         test_queries: most test queries of a language in a collection; which, a hash of their ids decides.
         development_queries: the same for development queries.
+        measures: what is measured beside nDCG@10 and R@100, as ``kivuko evaluate`` spells it: ``["AP(rel=2)"]``.
         defaults: regime → settings that differ from its defaults.
         regimes: the lines of the comparison, in the order of the report's tables.
         hypotheses: what was claimed beforehand.
@@ -233,6 +235,7 @@ class Experiment(_Strict):
     fusion: Fusion = "scores"
     test_queries: int = Field(200, ge=1)
     development_queries: int = Field(60, ge=1)
+    measures: list[str] = []
     defaults: dict[str, dict[str, Any]] = {}
     regimes: list[RegimeConfig] = Field(min_length=1, alias="regime")
     hypotheses: list[Hypothesis] = []
@@ -262,6 +265,8 @@ class Experiment(_Strict):
             raise ValueError(f"regime names stand twice: {', '.join(repeated)}")
         with _within("languages and further_languages"):
             _each_once([*self.languages, *self.further_languages])
+        with _within("measures"):
+            check_measures(self.measures)
         with _within("collections"):
             for name in self.collections:
                 if isinstance(name, str):

@@ -23,6 +23,7 @@ from kivuko.experiment.cell_files import FOLDER, finished_keys
 from kivuko.experiment.config import Experiment, RegimeConfig
 from kivuko.experiment.scoring import (
     DEPTH,
+    MEASURES,
     RECIPE,
     TestBed,
     Topics,
@@ -222,6 +223,7 @@ class Bench:
             if self.experiment.fusion != "ranks" and not line.baseline
             else {}
         )
+        further = {"measures": self.experiment.measures} if self.experiment.measures else {}
         return {
             "recipe": RECIPE,
             "stages": [{"regime": stage.regime.name, "settings": hashed_settings(stage)} for stage in stages],
@@ -232,6 +234,7 @@ class Bench:
             "encoder": BASE,
             "data": data,
             **fused,
+            **further,
         }
 
     def measure(self, cell: Cell) -> dict[str, Any]:
@@ -258,11 +261,12 @@ class Bench:
             name = stage.regime.name if stage.regime.name not in facts else f"{stage.regime.name} again"
             facts[name] = dict(read_manifest(models.student, late_interaction.KIND).meta)
         alone = student_runs(self.bed, models, cell.line.similarity, self.progress)
-        rows = score_rows(self.bed, alone)
+        measures = self._measures
+        rows = score_rows(self.bed, alone, measures=measures)
         lexicons = self.materials.lexicons(draw)
         if lexicons:
             fused = fuse(self.bed, alone, lexicon_runs(self.bed, lexicons), self.experiment.fusion)
-            rows += score_rows(self.bed, fused, "fused")
+            rows += score_rows(self.bed, fused, "fused", measures=measures)
         if not cell.line.keep and not self._another_goes_on_from(stages, centred=cell.line.centred):
             _remove(self.bed, stages, models)
         return {
@@ -307,7 +311,12 @@ class Bench:
                     str(baseline),
                     lambda index, topics: _apertium(bed, str(baseline), index, topics, skipped),
                 )
-        return score_rows(bed, runs), {"skipped": skipped} if skipped else {}
+        rows = score_rows(bed, runs, measures=self._measures)
+        return rows, {"skipped": skipped} if skipped else {}
+
+    @property
+    def _measures(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*MEASURES, *self.experiment.measures)))
 
     def _another_goes_on_from(self, stages: Sequence[Stage], *, centred: bool) -> bool:
         """Whether a cell of another line trains further what these stages, with these settings, leave."""

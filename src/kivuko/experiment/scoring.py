@@ -349,7 +349,9 @@ def lexicon_runs(bed: TestBed, lexicons: Mapping[Language, Lexicon]) -> Runs:
     return lexical_runs(bed, f"lexicon {what}", search)
 
 
-def score_rows(bed: TestBed, alone: Runs, system: str = "alone") -> list[Row]:
+def score_rows(
+    bed: TestBed, alone: Runs, system: str = "alone", *, measures: Sequence[str] = MEASURES
+) -> list[Row]:
     """Per-query scores of runs, as a cell keeps them: values in the order of the query ids."""
     rows = []
     for topics in bed.topics:
@@ -357,7 +359,7 @@ def score_rows(bed: TestBed, alone: Runs, system: str = "alone") -> list[Row]:
             run = alone.get((topics.collection, topics.language.tag, split))
             if run is None or not queries:
                 continue
-            scores = evaluate(run, topics.qrels[split], MEASURES)
+            scores = evaluate(run, topics.qrels[split], measures)
             rows.append(
                 {
                     "collection": topics.collection,

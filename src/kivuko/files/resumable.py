@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.progress import Progress
+from rich.text import Text
 
 from kivuko.artifact import storage_errors, try_exclusive, write_atomically
 from kivuko.errors import ArtifactError, InputError
@@ -57,9 +58,8 @@ class Unfinished:
         file = self.folder / PARTS / name
         if file.exists():
             if name in self._untold and self._progress:
-                self._progress.console.print(
-                    f"going on with {name} of an interrupted run", soft_wrap=True, highlight=False
-                )
+                said = Text(f"going on with {name} of an interrupted run")  # names may hold brackets
+                self._progress.console.print(said, soft_wrap=True)
             self._untold.discard(name)
             with file.open("rb") as stream:
                 yield from map(json.loads, stream)

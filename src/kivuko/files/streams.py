@@ -14,12 +14,14 @@ import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, cast
 
 from rich.progress import Progress
 
 from kivuko.errors import InputError, MissingExtraError
+from kivuko.text.faults import HEAD, decode
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 BUFFER = 1 << 20
@@ -83,7 +85,7 @@ def lines(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, s
     A byte-order mark before the first line is left out.
 
     Raises:
-        InputError: as :func:`byte_lines`, or a line is not UTF-8.
+        InputError: as :func:`byte_lines`, or a line is not UTF-8 or has a NUL.
         MissingExtraError: see :func:`open_bytes`.
     """
     for number, line in byte_lines(path, progress):
@@ -94,7 +96,7 @@ def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     """Numbered lines in an encoding in which a line feed is one byte, as in nearly all.
 
     Raises:
-        InputError: Python does not know the encoding, it is none of these, or a line is not in it.
+        InputError: Python does not know the encoding, it is none of these, or a line is not in it or has a NUL.
     """
     try:
         usable = "\n".encode(codecs.lookup(encoding).name) == b"\n"
@@ -106,40 +108,28 @@ def encoded_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
             where=path,
             expected="an encoding that Python knows and in which a line feed is one byte, such as latin-1",
             got=encoding,
-            remedy="convert the file to UTF-8 first, for example: iconv -f UTF-16 -t UTF-8 FILE > NEW",
+            remedy=f"convert the file to UTF-8 first: iconv -f {encoding} -t UTF-8 FILE > NEW",
         )
     if codecs.lookup(encoding).name == "utf-8":
         yield from lines(path)
         return
     for number, line in byte_lines(path):
-        try:
-            yield number, line.decode(encoding).rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "a line is in another encoding",
-                where=f"{path}:{number}",
-                expected=encoding,
-                got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-                remedy="name the encoding of the file: --encoding NAME",
-            ) from error
+        yield number, decode(line, f"{path}:{number}", partial(_head, path), encoding).rstrip("\r\n")
 
 
 def decoded(path: Path, number: int, line: bytes) -> str:
     """A line of :func:`byte_lines` as :func:`lines` gives it.
 
     Raises:
-        InputError: it is not UTF-8.
+        InputError: it is not UTF-8, or has a NUL.
     """
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "the file is not in UTF-8",
-            where=f"{path}:{number}",
-            expected="UTF-8",
-            got=f"byte 0x{line[error.start]:02x} at column {error.start + 1}",
-            remedy="convert it first, for example: iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW",
-        ) from error
+    encoding = "utf-8-sig" if number == 1 else "utf-8"
+    return decode(line, f"{path}:{number}", partial(_head, path), encoding).rstrip("\r\n")
+
+
+def _head(path: Path) -> bytes:
+    with open_bytes(path) as stream:
+        return stream.read(HEAD)
 
 
 def _decompressed(path: Path, packed: io.BufferedReader) -> IO[bytes]:

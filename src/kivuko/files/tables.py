@@ -1,4 +1,4 @@
-"""Lines of tab-separated or JSON fields, plain or compressed, with errors that name the line."""
+"""Lines of tab-separated fields, plain or compressed, with errors that name the line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,48 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from kivuko.errors import InputError
-from kivuko.files.streams import lines
+from kivuko.errors import InputError, UnknownNameError
+from kivuko.files.streams import lines, plain_name
+from kivuko.languages import resolve
 
-_HALF = re.compile("[\ud800-\udfff]")
+HEADER = "line that names the columns"
+_HEADER_WORDS = frozenset(
+    {
+        *("id", "ids", "docid", "docno", "doc", "document", "passage", "pid", "qid", "corpus", "url"),
+        *(
+            "query",
+            "queries",
+            "question",
+            "topic",
+            "title",
+            "headline",
+            "text",
+            "texts",
+            "content",
+            "contents",
+            "body",
+        ),
+        *("source", "src", "target", "tgt", "trg", "original", "translation", "translated", "foreign"),
+        *(
+            "name",
+            "heading",
+            "number",
+            "num",
+            "description",
+            "abstract",
+            "summary",
+            "article",
+            "page",
+            "answer",
+        ),
+        *("sentence", "sent", "word", "term", "phrase", "language", "lang"),
+        *("score", "scores", "margin", "laser", "weight", "probability"),
+    }
+)
+_BETWEEN_WORDS = re.compile(r"[\W\d_]+")
+# What else separates fields in files that people have, and what it is called.
+_OTHER_SEPARATORS = (("|||", "'|||'"), (",", "commas"), (";", "semicolons"), ("|", "'|'"))
 
 
 def read_tsv(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
@@ -22,7 +58,7 @@ def read_tsv(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str]
         fields: names of the fields every line must have.
 
     Raises:
-        InputError: a line has another number of fields; not a file; not UTF-8.
+        InputError: a line has another number of fields; not a file; not UTF-8; a NUL.
     """
     for number, line in lines(path):
         if not line.strip():
@@ -30,53 +66,64 @@ def read_tsv(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str]
             continue
         values = line.split("\t")
         if len(values) != len(fields):
-            raise InputError(
-                "this line has the wrong number of fields",
-                where=f"{path}:{number}",
-                expected=f"{len(fields)} tab-separated fields: {', '.join(fields)}",
-                got=f"{len(values)}",
-                remedy="mend the line; a tab inside a field has to become a space",
-            )
+            raise ragged(path, number, line, f"{len(fields)} tab-separated fields: {', '.join(fields)}")
         yield number, values
 
 
-def read_jsonl(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
-    """Number and the named string fields of each line; None for an empty line, which the caller counts.
+def ragged(path: Path, number: int, line: str, expected: str) -> InputError:
+    """The error of a line with too few or too many fields, with what seems to separate them instead of tabs."""
+    found = line.count("\t") + 1
+    got, remedy = str(found), "mend the line; a tab inside a field has to become a space"
+    separator = next((name for mark, name in _OTHER_SEPARATORS if mark in line), None)
+    if found == 1 and plain_name(path).lower().endswith(".csv"):
+        separator = separator or "commas"
+    if found == 1 and separator:
+        got = f"1: no tab, but {separator}"
+        remedy = (
+            "put one tab between the fields: sed 's/ *||| */\\t/g' FILE > NEW.tsv"
+            if separator == "'|||'"
+            else "if these separate the fields (CSV), save the table as text with tabs (TSV) in UTF-8"
+        )
+    return InputError(
+        "this line has the wrong number of fields",
+        where=f"{path}:{number}",
+        expected=expected,
+        got=got,
+        remedy=remedy,
+    )
 
-    Raises:
-        InputError: a line is not a JSON object with these fields as strings; not a file; not UTF-8.
+
+def names_columns(fields: Sequence[str], *languages: str) -> bool:
+    """Whether a first line says what the columns are and is no data: ``src<TAB>tgt``, ``id<TAB>title<TAB>text``.
+
+    Args:
+        fields: of the line.
+        languages: tags of the languages that a column may be in, which may be called by any of their names.
+
+    Returns:
+        True where there are several fields, all different, and each consists of words that name columns.
     """
-    for number, body in read_json_objects(path, fields):
-        yield number, None if body is None else [body[field] for field in fields]
+    spelled = [field.strip().casefold() for field in fields]
+    return (
+        len(spelled) > 1
+        and len(set(spelled)) == len(spelled)
+        and all(_names_column(field, languages) for field in spelled)
+    )
 
 
-def read_json_objects(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Number and JSON object of each line, which has the named fields as strings; None for an empty line.
-
-    Raises:
-        InputError: as :func:`read_jsonl`.
-    """
-    for number, line in lines(path):
-        if not line.strip():
-            yield number, None
-            continue
-        try:
-            body = json.loads(line)
-        except ValueError as error:
-            raise InputError("this line is not JSON", where=f"{path}:{number}", got=str(error)) from error
-        if not isinstance(body, dict) or not all(isinstance(body.get(field), str) for field in fields):
-            raise InputError(
-                "this line lacks a field",
-                where=f"{path}:{number}",
-                expected=f"a JSON object with the strings {', '.join(fields)}",
-                got=f"fields {', '.join(body)}" if isinstance(body, dict) else type(body).__name__,
-            )
-        yield number, body
+def _names_column(field: str, languages: Sequence[str]) -> bool:
+    parts = [part for part in _BETWEEN_WORDS.split(field) if part]
+    return bool(parts) and (
+        _is_one_of(field, languages)
+        or all(part in _HEADER_WORDS or _is_one_of(part, languages) for part in parts)
+    )
 
 
-def has_half_characters(text: str) -> bool:
-    """Whether a text from JSON holds half of a surrogate pair (``"\\ud83d"``), which no UTF-8 file can."""
-    return _HALF.search(text) is not None
+def _is_one_of(name: str, languages: Sequence[str]) -> bool:
+    try:
+        return bool(languages) and resolve(name).tag in languages
+    except UnknownNameError:
+        return False
 
 
 def write_tsv(path: Path, rows: Iterable[Sequence[str]]) -> None:

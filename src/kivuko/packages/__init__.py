@@ -204,6 +204,7 @@ def _one_fetch() -> Iterator[None]:
 @contextmanager
 def _progress(message: str) -> Iterator[None]:
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(message):
+    with Console(stderr=True).status(Text(message)):
         yield

@@ -16,6 +16,7 @@ from kivuko.artifact import cache_folder, usable_meta
 from kivuko.codeswitch import Lexicon, from_translations, merge
 from kivuko.codeswitch.lexicon import KIND, read_lexicon_tsv
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.files.json_lines import is_json_lines
 from kivuko.files.streams import plain_name
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public import freedict
@@ -103,11 +104,11 @@ def _build(language: Language, names: list[str]) -> Lexicon:
 
 
 def _muse(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
-    return read_muse(path, english_first=english_first, progress=progress)
+    return read_muse(path, english_first=english_first, language=language, progress=progress)
 
 
 def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
-    return read_translations_tsv(path, progress)
+    return read_translations_tsv(path, language=language, progress=progress)
 
 
 PUBLIC = "public"
@@ -187,7 +188,7 @@ def format_by_name(path: Path, language: Language) -> str | None:
         return "freedict" if any(path.glob("freedict-*.index")) else None
     if is_langlinks_dump(path):
         return "wikipedia-titles"
-    if name.endswith(".jsonl") and ("kaikki" in name or "wiktextract" in name):
+    if is_json_lines(path) and ("kaikki" in name or "wiktextract" in name):
         return "wiktextract"
     if found := re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})(?:\.[0-9]+-[0-9]+)?\.txt", name):
         return _muse_direction(found[1], found[2], language)

@@ -11,10 +11,14 @@ from kivuko.cleaning.pairs import drop_reason
 from kivuko.collections.bitext import Bitext, Pair
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
+from kivuko.files.json_lines import JSON_LINES
 from kivuko.files.seen_texts import SeenTexts
-from kivuko.files.streams import byte_lines, plain_name
+from kivuko.files.streams import lines, plain_name
+from kivuko.files.tables import HEADER, names_columns
 from kivuko.languages import Language, resolve
 from kivuko.readers.bitext_formats import (
+    BARS,
+    ENGLISH,
     Row,
     find_moses,
     read_bitext_jsonl,
@@ -24,12 +28,14 @@ from kivuko.readers.bitext_formats import (
 )
 from kivuko.readers.tmx import read_tmx
 from kivuko.text import comparison_key, normalise
+from kivuko.text.faults import fault
+from kivuko.text.normal import unescaped
 
 FORMATS = (
-    "English<TAB>translation, score<TAB>English<TAB>translation (.tsv), TMX (.tmx), "
-    '{"translation": {"en": …}} lines (.jsonl), or the PREFIX of PREFIX.en and PREFIX.xx'
+    "English<TAB>translation, perhaps with a score before or behind (.tsv), English ||| translation, TMX (.tmx), "
+    '{"translation": {"en": …}} lines (.jsonl, .ndjson), or the PREFIX of PREFIX.en and PREFIX.xx'
 )
-_BY_ENDING = {".tsv": "tsv", ".tmx": "tmx", ".jsonl": "jsonl", ".json": "jsonl"}
+_BY_ENDING = {".tsv": "tsv", ".tmx": "tmx", **dict.fromkeys(JSON_LINES, "jsonl")}
 
 
 def read_bitext_file(
@@ -39,15 +45,19 @@ def read_bitext_file(
     lowest_score: float | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Row]:
-    """The pairs of a file in any of the formats, plain or compressed, one at a time and as they are.
+    """The pairs of a file in any of the formats, plain or compressed, one at a time and not normalised.
 
-    The name decides where it ends in ``.tsv``, ``.tmx``, ``.jsonl`` or ``.json`` (before ``.gz`` and its like), or in
-    one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line does.
+    The name decides where it ends in ``.tsv``, ``.tmx``, ``.jsonl``, ``.ndjson`` or ``.json`` (before ``.gz`` and its
+    like), or in one of the two languages (Moses: ``PREFIX``, ``PREFIX.en`` or ``PREFIX.xx``); else the first line
+    does.
+
+    Character references are resolved, ``&amp;amp;`` too; how many pairs that changed is counted. Pairs with a control
+    character, a NUL or half a character are dropped.
 
     Args:
         path: the file, or a Moses prefix.
         language: of the side that is not English.
-        report: counts what the format's reader leaves out.
+        report: counts what is left out and changed.
         lowest_score: pairs with a lower score are dropped; see :mod:`kivuko.readers.bitext_formats`.
         progress: a rich display for a bar over the file's bytes.
 
@@ -55,6 +65,31 @@ def read_bitext_file(
         InputError: there is no such bitext, its format is unclear, a lowest score is asked of one without
             scores, or, while it is read, it is damaged.
     """
+    return _texts(_rows(path, language, report, lowest_score, progress), language, report)
+
+
+def _texts(rows: Iterator[Row], language: Language, report: DropReport) -> Iterator[Row]:
+    """Rows of text, without what escaping has left of character references."""
+    for place, row in enumerate(rows):
+        resolved = Row(row.number, unescaped(row.english), unescaped(row.foreign))
+        if reason := fault(resolved.english + resolved.foreign):
+            report.drop(reason)
+        elif place == 0 and names_columns(row[1:], ENGLISH.tag, language.tag):
+            report.drop(HEADER)
+        else:
+            if resolved != row:
+                report.changed["with character references, such as &amp;, which were resolved"] += 1
+            yield resolved
+
+
+def _rows(
+    path: Path,
+    language: Language,
+    report: DropReport,
+    lowest_score: float | None,
+    progress: Progress | None,
+) -> Iterator[Row]:
+    """The rows of the file, by a reader of its format."""
     file_format = _by_ending(path)
     if file_format is None:
         if (files := find_moses(path, language)) is not None:
@@ -90,20 +125,22 @@ def _by_ending(path: Path) -> str | None:
 
 def _by_first_line(path: Path) -> str:
     """The format that the first line with anything in it is of."""
-    stripped = (line.removeprefix(b"\xef\xbb\xbf").strip(b" \r\n") for _, line in byte_lines(path))
-    first = next(filter(None, stripped), b"")
-    if first.startswith(b"{"):
+    first = next(filter(None, (line.strip(" ") for _, line in lines(path))), "")
+    if first.startswith("{"):
         return "jsonl"
-    if first.startswith((b"<?xml", b"<!DOCTYPE", b"<tmx")):
+    if first.startswith(("<?xml", "<!DOCTYPE", "<tmx")):
         return "tmx"
-    if b"\t" in first:
+    if "\t" in first or BARS in first:
         return "tsv"
+    separated = next((mark for mark in ",;" if mark in first), None)
     raise InputError(
         "it is unclear which format this bitext has",
         where=path,
         expected=FORMATS,
-        got=f"a first line of {first[:60].decode('utf-8', 'replace')!r}" if first else "an empty file",
-        remedy="rename the file so that its name ends in its format",
+        got=f"a first line of {first[:60]!r}" if first else "an empty file",
+        remedy=f"if {separated!r} separates the sides (CSV), save the table as text with tabs (TSV) in UTF-8"
+        if separated
+        else "rename the file so that its name ends in its format",
     )
 
 
@@ -148,6 +185,8 @@ def open_pairs(
     if not path.is_dir():
         pairs, drops = read_pairs(path, language, lowest_score=lowest_score, progress=progress)
         say(f"{path}: {drops.kept:,} pairs of {drops.before:,} lines; dropped: {drops.reasons_text}")
+        for what, count in drops.changed.items():
+            say(f"{path}: {count:,} {what}")
         return pairs
     if lowest_score is not None:
         raise no_scores(lowest_score, path)
@@ -183,11 +222,11 @@ def stream_pairs(
 ) -> Iterator[Pair]:
     """Pairs from a file in any usual format, one at a time.
 
-    The formats are ``English<TAB>translation``; ``score<TAB>English<TAB>translation`` (WikiMatrix, CCMatrix); TMX;
-    JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs, ``PREFIX.en`` with ``PREFIX.xx``. All may
-    be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a format is told. No file of a
-    publisher could be had while this was written: the readers were tested on small files of our own wording in the
-    documented layouts.
+    The formats are ``English<TAB>translation``, perhaps with a score before (WikiMatrix, CCMatrix) or behind;
+    ``English ||| translation``; TMX; JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs,
+    ``PREFIX.en`` with ``PREFIX.xx``. All may be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a
+    format is told. No file of a publisher could be had while this was written: the readers were tested on small files
+    of our own wording in the documented layouts.
 
     Dropped and counted by reason: empty lines and sides, translations equal to the English, mostly English or
     in the wrong script, lengths that differ by more than a factor of four, and repeated pairs. Of each pair some

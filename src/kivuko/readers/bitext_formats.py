@@ -6,8 +6,8 @@ language (Artetxe and Schwenk, ACL 2019, arXiv 1811.01136). 1 means no closer th
 and there is no upper bound. WikiMatrix's authors find 1.04 a good threshold for most pairs of languages (Schwenk et
 al., EACL 2021, arXiv 1907.05791); CCMatrix was mined with 1.06 (Schwenk et al., ACL 2021, arXiv 1911.04944).
 
-- TSV: lines of two texts, or of a score and two texts as WikiMatrix and CCMatrix have them.
-- JSON lines of the layout that translation data sets have on the Hugging Face hub.
+- TSV: lines of two texts, perhaps with a score before them, as WikiMatrix and CCMatrix have it, or behind them.
+- JSON lines of the layout that translation data sets have on the Hugging Face hub, NLLB's mined bitext among them.
 - Moses, as OPUS has it: ``PREFIX.en`` and ``PREFIX.xx`` with as many lines, perhaps ``PREFIX.scores``.
 
 Which side is English is told by what the file calls its languages: ``en``, ``en-US``, ``EN_GB``, ``eng_Latn`` and
@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import functools
 import itertools
-import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,12 +29,15 @@ from rich.progress import Progress
 
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.files.json_lines import json_objects
 from kivuko.files.streams import lines, plain_name
-from kivuko.files.tables import has_half_characters
+from kivuko.files.tables import HEADER, names_columns, ragged
 from kivuko.languages import Language, resolve
 
 ENGLISH = resolve("en")
 SCORES = "scores"
+SCORE_FIELDS = ("score", "laser_score")
+BARS = "|||"
 _CODE_PAIR = re.compile(r"([a-z]{2,3}(?:_[a-z]{4})?)-([a-z]{2,3}(?:_[a-z]{4})?)", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ def parse_score(text: str, where: str) -> float:
             where=where,
             expected="a number such as 1.0423",
             got=repr(text[:80]),
-            remedy="mend the line; scores stand first: score<TAB>text<TAB>text",
+            remedy="mend the line; scores stand where the first line has its own",
         )
     return score
 
@@ -87,7 +89,8 @@ def without_scores(where: object) -> InputError:
     return InputError(
         "these pairs have no scores",
         where=where,
-        expected="score<TAB>text<TAB>text as in WikiMatrix, PREFIX.scores as in OPUS, or a score in JSON lines",
+        expected="score<TAB>text<TAB>text as in WikiMatrix, text<TAB>text<TAB>score, PREFIX.scores as in OPUS, or "
+        "score or laser_score in JSON lines",
         remedy="leave --lowest-score out",
     )
 
@@ -118,7 +121,9 @@ def read_bitext_tsv(
     lowest_score: float | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Row]:
-    """Lines of ``English<TAB>translation`` or ``score<TAB>English<TAB>translation``; the first decides which.
+    """Lines of two texts, or of two texts and a score before or behind them; the first decides which.
+
+    Tabs separate the fields, or ``|||`` if there is no tab in the first line.
 
     English comes first, unless the file's name says otherwise by two codes between dots (``WikiMatrix.am-en.tsv.gz``:
     WikiMatrix has its languages in alphabetical order), or a first line that names both languages
@@ -127,7 +132,7 @@ def read_bitext_tsv(
     Args:
         path: the file, plain or compressed.
         language: of the column that is not English.
-        report: counts empty lines, the line of names, and pairs that are dropped for their score.
+        report: counts empty lines, a first line that names the columns, and pairs that are dropped for their score.
         lowest_score: pairs with less are dropped.
         progress: a rich display for a bar over the file's bytes.
 
@@ -137,35 +142,57 @@ def read_bitext_tsv(
             lowest one is asked for.
     """
     english_first = _by_name(path, language)
-    fields = 0
+    expected = f"English<TAB>{language.name}, perhaps with a score before or behind them; alike on all lines"
+    separator, columns = "", None
     for number, line in lines(path, progress):
         if not line.strip():
             report.drop("empty line")
             continue
-        values = line.split("\t")
-        if not fields:
-            fields = len(values)
-            if fields == 2 and lowest_score is not None:
-                raise without_scores(path)
-            named = [language_of(value.strip()) for value in values[-2:]]
-            if fields in {2, 3} and named in ([ENGLISH, language], [language, ENGLISH]):
-                english_first = named[0] == ENGLISH
-                report.drop("line that names the columns")
+        if not separator:
+            separator = "\t" if "\t" in line or BARS not in line else BARS
+            fields = line.split(separator)
+            named = [each for each in map(language_of, map(str.strip, fields)) if each in {ENGLISH, language}]
+            both = named in ([ENGLISH, language], [language, ENGLISH])
+            if (both and not any(map(_is_number, fields))) or names_columns(
+                fields, ENGLISH.tag, language.tag
+            ):
+                english_first = named[0] == ENGLISH if both else english_first
+                report.drop(HEADER)
                 continue
-            if fields == 3 and not _is_number(values[0]):
-                fields = 2
-        if len(values) != fields or fields not in {2, 3}:
-            raise InputError(
-                "this line has the wrong number of fields",
-                where=f"{path}:{number}",
-                expected=f"English<TAB>{language.name}, or score<TAB>English<TAB>{language.name}; alike on all lines",
-                got=f"{len(values)}",
-                remedy="mend the line; a tab inside a field has to become a space",
-            )
-        if fields == 3 and scores_too_low(parse_score(values[0], f"{path}:{number}"), lowest_score, report):
+        values = (
+            line.split(separator) if separator == "\t" else [each.strip() for each in line.split(separator)]
+        )
+        if columns is None:
+            columns = _columns(values)
+            if columns is not None and columns.score is None and lowest_score is not None:
+                raise without_scores(path)
+        if columns is None or len(values) != columns.fields:
+            raise ragged(path, number, line, expected)
+        if columns.score is not None and scores_too_low(
+            parse_score(values[columns.score], f"{path}:{number}"), lowest_score, report
+        ):
             continue
-        first, second = values[-2:]
+        first, second = values[columns.first : columns.first + 2]
         yield Row(number, first, second) if english_first else Row(number, second, first)
+
+
+class _Columns(NamedTuple):
+    """How many fields a line has, where its two texts begin, and where its score is."""
+
+    fields: int
+    first: int
+    score: int | None
+
+
+def _columns(values: Sequence[str]) -> _Columns | None:
+    """What the fields of a first line are; None if they are no pair."""
+    if len(values) == 2:
+        return _Columns(2, 0, None)
+    if len(values) == 3 and _is_number(values[0]):
+        return _Columns(3, 1, 0)
+    if len(values) == 3 and _is_number(values[2]):
+        return _Columns(3, 0, 2)
+    return None
 
 
 def _by_name(path: Path, language: Language) -> bool:
@@ -199,7 +226,10 @@ def read_bitext_jsonl(
     lowest_score: float | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Row]:
-    """Lines of ``{"translation": {"en": …, "sw": …}}``, perhaps with a ``score``; other keys do not matter.
+    """Lines of ``{"translation": {"en": …, "sw": …}}``, perhaps with a score; other keys do not matter.
+
+    The score is called ``score``, or ``laser_score`` as NLLB's mined bitext has it (NLLB Team, 2022, arXiv
+    2207.04672).
 
     Args:
         path: the file, plain or compressed.
@@ -213,26 +243,26 @@ def read_bitext_jsonl(
             or a line has no score and a lowest one is asked for.
     """
     read, first_codes = 0, ""
-    for number, line in lines(path, progress):
-        if not line.strip():
+    for number, record in json_objects(path, progress):
+        if record is None:
             report.drop("empty line")
             continue
-        record = _record(line, f"{path}:{number}")
-        sides = {language_of(code): text for code, text in record["translation"].items()}
-        first_codes = first_codes or ", ".join(record["translation"])
-        if sides.get(ENGLISH) is None or sides.get(language) is None:
+        where = f"{path}:{number}"
+        texts = _texts_by_code(record, where)
+        sides = {language_of(code): text for code, text in texts.items()}
+        first_codes = first_codes or ", ".join(texts)
+        english, foreign = sides.get(ENGLISH), sides.get(language)
+        if english is None or foreign is None:
             report.drop("line without both languages")
             continue
-        if has_half_characters(sides[ENGLISH] + sides[language]):
-            report.drop("half a character")
-            continue
         if lowest_score is not None:
-            if record.get("score") is None:
-                raise without_scores(f"{path}:{number}")
-            if scores_too_low(parse_score(str(record["score"]), f"{path}:{number}"), lowest_score, report):
+            score = next((record[name] for name in SCORE_FIELDS if record.get(name) is not None), None)
+            if score is None:
+                raise without_scores(where)
+            if scores_too_low(parse_score(str(score), where), lowest_score, report):
                 continue
         read += 1
-        yield Row(number, sides[ENGLISH], sides[language])
+        yield Row(number, english, foreign)
     if not read and report.reasons["line without both languages"]:
         raise InputError(
             f"no line has English and {language.name}",
@@ -243,26 +273,16 @@ def read_bitext_jsonl(
         )
 
 
-def _record(line: str, where: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise InputError(
-            "this line is not JSON",
-            where=where,
-            expected="one object a line",
-            got=str(error),
-            remedy="mend or remove the line; a download that broke off ends in half a line",
-        ) from error
-    texts = record.get("translation") if isinstance(record, dict) else None
+def _texts_by_code(record: dict[str, Any], where: str) -> dict[str, str | None]:
+    texts = record.get("translation")
     if not isinstance(texts, dict) or not all(isinstance(text, str | None) for text in texts.values()):
         raise InputError(
             "this line is no translation",
             where=where,
             expected='an object with "translation": code → text',
-            got=f"fields {', '.join(record)}" if isinstance(record, dict) else type(record).__name__,
+            got=f"fields {', '.join(record)}",
         )
-    return dict(record)
+    return texts
 
 
 @dataclass(frozen=True)

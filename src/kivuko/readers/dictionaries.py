@@ -24,7 +24,7 @@ import re
 import string
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,8 +33,10 @@ from rich.progress import Progress
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
 from kivuko.files.streams import lines
+from kivuko.files.tables import HEADER, names_columns
 from kivuko.languages import Language
 from kivuko.text import comparison_key, normalise, script_share
+from kivuko.text.faults import fault
 
 _NOTE = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|\{[^{}]*\}|<[^<>]*>")
 _UNCLOSED_NOTE = re.compile(r"[(\[{<].*$")
@@ -59,6 +61,7 @@ _REFERENCE = re.compile(r"^Plural of \{[^{}]*\}:|See also:.*$")
 _ASIDE = re.compile(r"^(\s{2,}|\s*[\"“])")
 #: A line of more characters was wrapped if the next one is indented by a space.
 _WRAPPED = 60
+ENGLISH = "eng-Latn"
 ONE_A_LINE = "one translation a line"
 
 
@@ -135,6 +138,8 @@ def untranslated(english: str, foreign: str, language: Language) -> str | None:
     """
     if not foreign.strip() or not english.strip():
         return "empty"
+    if reason := fault(english + foreign):
+        return reason
     if comparison_key(english) == comparison_key(foreign):
         return "same as the English"
     return None if script_share(foreign, language.script) >= 0.5 else "not in the language's script"
@@ -271,14 +276,18 @@ def _translation_lines(lines: list[str]) -> list[str]:
     return found
 
 
-def read_muse(path: Path, *, english_first: bool, progress: Progress | None = None) -> Reading:
+def read_muse(
+    path: Path, *, english_first: bool, language: Language | None = None, progress: Progress | None = None
+) -> Reading:
     """MUSE dictionaries (Conneau et al., ICLR 2018, arXiv 1710.04087): two words a line, space or tab between.
 
-    The published files are made by machine and have the odd line that does not fit; such lines are counted.
+    The published files are made by machine and have the odd line that does not fit; such lines are counted, and so is
+    a first line that names the columns.
 
     Args:
         path: the file, such as ``en-sw.txt``.
         english_first: true for ``en-xx.txt``, false for ``xx-en.txt``.
+        language: of the foreign words, by whose name their column may be called.
         progress: a rich display for a bar over the file's bytes.
 
     Raises:
@@ -287,7 +296,9 @@ def read_muse(path: Path, *, english_first: bool, progress: Progress | None = No
     reading, first_odd = Reading(), ""
     for number, line in lines(path, progress):
         found = line.split()
-        if len(found) == 2:
+        if reason := _no_entry(number, line, found, language):
+            reading.drops.drop(reason)
+        elif len(found) == 2:
             english, foreign = found if english_first else reversed(found)
             reading.rows.append(Translation(english, foreign))
         elif found:
@@ -306,12 +317,20 @@ def read_muse(path: Path, *, english_first: bool, progress: Progress | None = No
     return reading.finished(path, ONE_A_LINE)
 
 
-def read_translations_tsv(path: Path, progress: Progress | None = None) -> Reading:
+def read_translations_tsv(
+    path: Path, *, language: Language | None = None, progress: Progress | None = None
+) -> Reading:
     """Lines of ``English<TAB>foreign`` or ``English<TAB>foreign<TAB>weight`` in UTF-8.
 
-    One translation a line, words or phrases, no header; weights are above 0, and 1 where none is given. It is
+    One translation a line, words or phrases; weights are above 0, and 1 where none is given. It is
     also the layout for a list of PanLex's translations (English expression, foreign expression, quality of the
-    translation). Empty lines are counted; any other line that does not fit is an error.
+    translation). Empty lines, a first line that names the columns and lines with a control character are counted;
+    any other line that does not fit is an error.
+
+    Args:
+        path: the file, plain or compressed.
+        language: of the foreign words, by whose name their column may be called.
+        progress: a rich display for a bar over the file's bytes.
 
     Raises:
         InputError: no such file, not UTF-8, or a line that does not fit; names ``file:line``.
@@ -322,6 +341,9 @@ def read_translations_tsv(path: Path, progress: Progress | None = None) -> Readi
             reading.drops.drop("empty lines")
             continue
         fields = [field.strip() for field in line.split("\t")]
+        if reason := _no_entry(number, line, fields, language):
+            reading.drops.drop(reason)
+            continue
         weight = _weight(fields[2]) if len(fields) == 3 else 1.0
         if len(fields) not in {2, 3} or not fields[0] or not fields[1] or weight is None:
             raise InputError(
@@ -329,10 +351,17 @@ def read_translations_tsv(path: Path, progress: Progress | None = None) -> Readi
                 where=f"{path}:{number}",
                 expected="English<TAB>foreign, or English<TAB>foreign<TAB>weight with a weight above 0",
                 got=repr(line[:80]),
-                remedy="mend or remove the line",
+                remedy="mend or remove the line; of a table with commas between its columns (CSV), save it as text "
+                "with tabs (TSV) in UTF-8",
             )
         reading.rows.append(Translation(fields[0], fields[1], weight))
     return reading.finished(path, ONE_A_LINE)
+
+
+def _no_entry(number: int, line: str, fields: Sequence[str], language: Language | None) -> str | None:
+    """Why a line is left out before it is read: it is no text, or the first and names the columns."""
+    spoken = [ENGLISH, language.tag] if language else [ENGLISH]
+    return fault(line) or (HEADER if number == 1 and names_columns(fields, *spoken) else None)
 
 
 def _weight(text: str) -> float | None:

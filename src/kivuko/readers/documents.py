@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
-from kivuko.files.streams import plain_name
-from kivuko.files.tables import read_json_objects, read_tsv
+from kivuko.files.json_lines import id_field, is_json_lines, json_objects, text_field
+from kivuko.files.tables import names_columns, read_tsv
 from kivuko.text import normalise
+from kivuko.text.faults import fault, faulty
+from kivuko.trec_lines import fits
 
 _FIELDS = ("id", "title", "text")
+_QUERY_FIELDS = ("id", "text")
+_Metadata = dict[str, str | int | float | bool]
 
 
 def read_documents(path: Path | str) -> list[Document]:
-    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSONL (``.jsonl``) with these three strings.
+    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSON lines (``.jsonl``, ``.ndjson``) with these three.
 
     Either may be compressed (``.gz``, ``.bz2``, ``.xz``, ``.zst``). The title or the text may be empty, not both.
-    Text is normalised. In JSONL every other field is metadata: a string, a number, true or false; null is none.
+    Text is normalised. In JSON an id may be a whole number, and every other field is metadata: a string, a number,
+    true or false; null is none.
 
     Raises:
-        InputError: a line is ragged, empty or not in UTF-8, an id is missing or repeated, a document is
-            empty, or there is none; names ``file:line``, and both lines of a repeated id.
+        InputError: a line is ragged, empty, not in UTF-8 or no JSON object, names the columns, or has a control
+            character or half a character; an id is missing, repeated or nothing that a run can hold; a document is
+            empty, or there is none. Names ``file:line``, and both lines of a repeated id.
     """
     path = Path(path)
-    metadata: dict[int, dict[str, str | int | float | bool]] = {}
-    rows = _with_metadata(path, metadata) if plain_name(path).endswith(".jsonl") else read_tsv(path, _FIELDS)
+    metadata: dict[int, _Metadata] = {}
+    rows = _rows(path, _FIELDS, metadata)
     documents = []
     for number, (document_id, title, text) in _distinct(path, "document", rows):
         document = Document(document_id, normalise(title), normalise(text), metadata.get(number, {}))
@@ -38,39 +45,15 @@ def read_documents(path: Path | str) -> list[Document]:
     return documents
 
 
-def _with_metadata(
-    path: Path, metadata: dict[int, dict[str, str | int | float | bool]]
-) -> Iterator[tuple[int, list[str] | None]]:
-    """Id, title and text of each line; its other fields go into ``metadata`` under the line's number."""
-    for number, body in read_json_objects(path, _FIELDS):
-        if body is None:
-            yield number, None
-            continue
-        rest = {name: value for name, value in body.items() if name not in _FIELDS and value is not None}
-        for name, value in rest.items():
-            if not isinstance(value, str | int | float | bool):
-                raise InputError(
-                    "this field cannot be metadata",
-                    where=f"{path}:{number}",
-                    expected="a string, a number, true or false",
-                    got=f"{name}: {type(value).__name__}",
-                    remedy="make it one value, or leave it out",
-                )
-        if rest:
-            metadata[number] = rest
-        yield number, [body[name] for name in _FIELDS]
-
-
 def read_queries(path: Path | str) -> dict[str, str]:
-    """Queries from a TSV file ``id<TAB>text``, plain or compressed, in the file's order.
+    """Queries from a file, plain or compressed, in its order: TSV ``id<TAB>text``, or JSON lines with these two.
 
     Raises:
-        InputError: a line is ragged, empty or not in UTF-8, an id is missing or repeated, a query is empty,
-            or there is none; names ``file:line``, and both lines of a repeated id.
+        InputError: as :func:`read_documents`.
     """
     path = Path(path)
     queries = {}
-    for number, (query_id, text) in _distinct(path, "query", read_tsv(path, ("id", "text"))):
+    for number, (query_id, text) in _distinct(path, "query", _rows(path, _QUERY_FIELDS, {})):
         queries[query_id] = normalise(text)
         if not queries[query_id]:
             raise _empty(path, number, f"query {query_id} has no text")
@@ -79,27 +62,77 @@ def read_queries(path: Path | str) -> dict[str, str]:
     return queries
 
 
+def _rows(
+    path: Path, fields: Sequence[str], metadata: dict[int, _Metadata]
+) -> Iterator[tuple[int, list[str] | None]]:
+    """An id and texts of each line; other fields of JSON go into ``metadata`` under the line's number."""
+    if not is_json_lines(path):
+        yield from read_tsv(path, fields)
+        return
+    for number, body in json_objects(path):
+        if body is None:
+            yield number, None
+            continue
+        where = f"{path}:{number}"
+        metadata[number] = {
+            name: _metadata(name, value, where)
+            for name, value in body.items()
+            if name not in fields and value is not None
+        }
+        texts = [text_field(body, (name,), where) for name in fields[1:]]
+        yield number, [id_field(body, fields[:1], where), *texts]
+
+
+def _metadata(name: str, value: object, where: str) -> str | int | float | bool:
+    if not isinstance(value, str | int | float | bool) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
+        raise InputError(
+            "this field cannot be metadata",
+            where=where,
+            expected="a string, a number, true or false",
+            got=f"{name!r}: {'a number that is too large' if isinstance(value, float) else type(value).__name__}",
+            remedy="make it one value, or leave it out",
+        )
+    for text in (name, value):
+        if isinstance(text, str) and fault(text):
+            raise faulty(text, where, f"the field {name!r}")
+    return value
+
+
 def _distinct(
     path: Path, kind: str, rows: Iterable[tuple[int, list[str] | None]]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows as they are, once it is clear that none is empty and no id comes twice."""
+    """Rows as they are, once it is clear that each is data and is text, and that no id comes twice."""
     first_line: dict[str, int] = {}
     for number, fields in rows:
+        where = f"{path}:{number}"
         if fields is None:
             raise _empty(path, number, "this line is empty")
         fields[0] = fields[0].strip()
-        if not fields[0] or any(character.isspace() for character in fields[0]):
+        if number == 1 and names_columns(fields):
+            raise InputError(
+                f"the first line names the columns and is no {kind}",
+                where=where,
+                expected=f"a {kind} on each line",
+                got="\t".join(fields),
+                remedy="remove it: tail -n +2 FILE > NEW",
+            )
+        for text in fields[1:]:
+            if fault(text):
+                raise faulty(text, where, f"this {kind}'s text")
+        if not fits(fields[0]) or fault(fields[0]):
             raise InputError(
                 f"this {kind} has no usable id",
-                where=f"{path}:{number}",
-                expected="an id without spaces (runs and qrels separate their fields by them)",
+                where=where,
+                expected="an id without spaces (runs and qrels separate fields by them) or invisible characters",
                 got=repr(fields[0]),
                 remedy="give each line an id of its own",
             )
         if fields[0] in first_line:
             raise InputError(
                 f"two lines have the same {kind} id",
-                where=f"{path}:{number}",
+                where=where,
                 expected=f"an id of its own for each {kind}",
                 got=f"{fields[0]!r}, which line {first_line[fields[0]]} has too",
                 remedy="rename one of the two, or remove it if it is a copy",

@@ -19,8 +19,9 @@ from rich.progress import Progress
 
 from kivuko.errors import InputError
 from kivuko.files.streams import COMPRESSED, byte_lines, lines, plain_name
+from kivuko.files.tables import HEADER, names_columns
 from kivuko.languages import Language
-from kivuko.readers.dictionaries import Reading, Translation, untranslated
+from kivuko.readers.dictionaries import ENGLISH, Reading, Translation, untranslated
 from kivuko.text import normalise
 
 REMOVED = "disambiguators in brackets removed"
@@ -61,6 +62,8 @@ def read_wikipedia_titles(path: Path, language: Language, progress: Progress | N
             titles = line.split("\t")
             if not line.strip():
                 reading.drops.drop("empty lines")
+            elif number == 1 and names_columns(titles, ENGLISH, language.tag):
+                reading.drops.drop(HEADER)
             elif len(titles) != 2:
                 raise InputError(
                     "this line is no pair of titles",

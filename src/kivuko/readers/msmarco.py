@@ -32,7 +32,6 @@ reaches the real ones (8.8 M passages; 400 M triples, 40 M of mMARCO).
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,8 +46,10 @@ from rich.progress import Progress
 
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.files.streams import COMPRESSED, byte_lines, lines
+from kivuko.files.json_lines import json_object
+from kivuko.files.streams import COMPRESSED, byte_lines, decoded, lines
 from kivuko.languages import Language, resolve
+from kivuko.text.faults import fault
 
 COLLECTION = "collection.tsv"
 QUERIES = "queries.train.tsv"
@@ -282,6 +283,9 @@ def _plain(path: Path, report: DropReport, progress: Progress | None) -> Iterato
         if not all(texts):
             report.drop("empty text")
             continue
+        if reason := fault("".join(texts)):
+            report.drop(reason)
+            continue
         report.kept += 1
         yield Triple(*texts)
 
@@ -326,11 +330,11 @@ class _Entry:
 
 
 def _entry(path: Path, number: int, line: bytes) -> _Entry:
+    body = json_object(decoded(path, number, line), f"{path}:{number}")
     try:
-        body = json.loads(line)
         negatives = {system: _ids(found) for system, found in body["neg"].items()}
         return _Entry(int(body["qid"]), _ids(body["pos"]), negatives)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         expected = '{"qid": 1, "pos": [2], "neg": {"bm25": [3], …}}'
         raise malformed(path, number, expected, line) from error
 
@@ -440,10 +444,13 @@ def with_texts(
 
 
 def lacks_text(kinds: tuple[str, ...], texts: tuple[str | None, ...], report: DropReport) -> bool:
-    """Whether a text is absent or empty; then the first such kind is counted."""
+    """Whether a text is absent, empty or no text; then the first such kind is counted."""
     for kind, text in zip(kinds, texts, strict=True):
         if not text:
             report.drop(f"{kind} id without text")
+            return True
+        if reason := fault(text):
+            report.drop(f"{kind} with {reason}")
             return True
     return False
 
@@ -524,6 +531,10 @@ def find_file(path: Path, data_set: str, remedy: str) -> Path:
 
 
 def malformed(path: Path, number: int, expected: str, line: bytes) -> InputError:
-    """The error for a line that is not as it should be."""
-    got = repr(line[:60].decode("utf-8", "replace"))
+    """The error for a line that is not as it should be.
+
+    Raises:
+        InputError: it is not in UTF-8 or has a NUL, which explains the rest.
+    """
+    got = repr(decoded(path, number, line)[:60])
     return InputError("this line is malformed", where=f"{path}:{number}", expected=expected, got=got)

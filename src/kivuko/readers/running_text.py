@@ -13,7 +13,6 @@ A text is used that is not empty, long enough, in the right script and language,
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +23,12 @@ from rich.progress import Progress
 from kivuko.artifact import is_complete, read_manifest
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError
+from kivuko.files.json_lines import JSON_LINES, is_json_lines, json_objects, text_field
 from kivuko.files.seen_texts import SeenTexts
-from kivuko.files.streams import byte_lines, lines, plain_name
-from kivuko.files.tables import has_half_characters
+from kivuko.files.streams import lines, plain_name
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, normalise, script_share, words
+from kivuko.text.faults import fault
 
 KIND = "running-text"
 """The artefact that ``kivuko data import-text`` writes: shards of JSON lines."""
@@ -36,8 +36,7 @@ Unit = Literal["document", "paragraph", "line"]
 UNITS: tuple[Unit, ...] = ("document", "paragraph", "line")
 TEXT_FIELDS = ("text", "content")
 """Where a record's text is: mC4 and the older OSCAR call it text, OSCAR from 22.01 on content."""
-_JSON_LINES = (".jsonl", ".json")
-_ENDINGS = f"{', '.join((*_JSON_LINES, '.txt'))}, or one of them and .gz, .bz2, .xz or .zst"
+_ENDINGS = f"{', '.join((*JSON_LINES, '.txt'))}, or one of them and .gz, .bz2, .xz or .zst"
 FEWEST_WORDS = 5
 LOWEST_SCRIPT_SHARE = 0.5
 
@@ -69,8 +68,8 @@ class TextFilter:
         text = normalise(raw)
         if not text:
             return text, "empty"
-        if has_half_characters(text):
-            return text, "half a character"
+        if reason := fault(text):
+            return text, reason
         if len(words(text)) < self.fewest_words:
             return text, f"fewer than {self.fewest_words} words"
         if script_share(text, self.language.script) < self.lowest_script_share:
@@ -109,8 +108,8 @@ def read_monolingual(
     """Texts of one language from a file or a folder, one at a time.
 
     Args:
-        path: JSON lines (``.jsonl`` or ``.json``; the text in ``text`` or ``content``), a plain-text file
-            (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
+        path: JSON lines (``.jsonl``, ``.ndjson`` or ``.json``; the text in ``text`` or ``content``), a plain-text
+            file (``.txt``), either also with ``.gz``, ``.bz2``, ``.xz`` or ``.zst``, or a folder of such files at any
             depth, read in the order of their paths. Files with other endings are counted as dropped. A folder of
             ``kivuko data import-text`` is read too.
         language: what the texts should be in.
@@ -164,7 +163,7 @@ def text_files(path: Path, report: DropReport) -> Iterator[Path]:
 
 
 def _is_read(file: Path) -> bool:
-    return plain_name(file).endswith((*_JSON_LINES, ".txt"))
+    return is_json_lines(file) or plain_name(file).endswith(".txt")
 
 
 def texts_of_file(file: Path, unit: Unit, progress: Progress | None = None) -> Iterator[str]:
@@ -197,38 +196,9 @@ def _plain_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[
 
 
 def _json_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[str]:
-    for number, line in byte_lines(file, progress):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError as error:
-            raise InputError(
-                "this line is not JSON",
-                where=f"{file}:{number}",
-                expected="one JSON object a line, in UTF-8",
-                got=str(error),
-                remedy="mend or remove the line; a download that broke off ends in half a line",
-            ) from error
-        yield from split_text(text_of(record, f"{file}:{number}"), unit)
-
-
-def text_of(record: object, where: str) -> str:
-    """A record's text.
-
-    Raises:
-        InputError: it has none.
-    """
-    if isinstance(record, dict):
-        for field in TEXT_FIELDS:
-            if isinstance(record.get(field), str):
-                return str(record[field])
-    raise InputError(
-        "this record has no text",
-        where=where,
-        expected=f"a JSON object with a string called {' or '.join(TEXT_FIELDS)}",
-        got=f"fields {', '.join(map(str, record))}" if isinstance(record, dict) else type(record).__name__,
-    )
+    for number, record in json_objects(file, progress):
+        if record is not None:
+            yield from split_text(text_field(record, TEXT_FIELDS, f"{file}:{number}"), unit)
 
 
 def split_text(text: str, unit: Unit) -> Iterable[str]:

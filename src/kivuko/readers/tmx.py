@@ -6,6 +6,8 @@ external ones and "billion laughs" among them; a reference to an external DTD is
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +24,10 @@ from kivuko.readers.bitext_formats import ENGLISH, Row, language_of
 
 # Elements whose content is another format's code, not text: bold here, a line break there.
 _CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})
+# Stands for a code or a tag of another format until it is known what is on both sides of it; XML cannot hold it.
+_JOINT = "\0"
+_JOINTS = re.compile(f"(.?){_JOINT}+(?=(.?))", re.DOTALL)
+NO_SEGMENT = "unit with a <tuv> without <seg>"
 _CHUNK = 1 << 16
 
 
@@ -31,7 +37,9 @@ def read_tmx(
     """The first English and the first ``language`` side of each unit; ``Row.number`` counts units.
 
     Text in ``<hi>`` is text; the content of native codes (``bpt ept it ph ut``) is not, and ``<ph>`` becomes a
-    space. Units without both languages are counted.
+    space. So do the other codes, and tags that TMX does not have (``<x/>``, ``<g>``), where letters or digits would
+    else be joined to one word. Units without both languages are counted, and those with a ``<tuv>`` without
+    ``<seg>``.
 
     Raises:
         InputError: not TMX, not well-formed or cut short, an entity is declared or unknown (names
@@ -44,7 +52,7 @@ def read_tmx(
             for number, sides in units.feed(chunk, last=False):
                 english, foreign = _side(sides, ENGLISH), _side(sides, language)
                 if english is None or foreign is None:
-                    report.drop("unit without both languages")
+                    report.drop(NO_SEGMENT if None in sides.values() else "unit without both languages")
                 else:
                     yielded = True
                     yield Row(number, english, foreign)
@@ -53,17 +61,33 @@ def read_tmx(
         languages = ", ".join(
             f"{code or 'no code'} ({count:,})" for code, count in units.codes.most_common(12)
         )
+        bare = report.reasons[NO_SEGMENT]
         raise InputError(
             f"no unit has English and {language.name}",
             where=path,
             expected=f"<tuv xml:lang> that mean English and {language.name}, such as en-US and {language.short}",
-            got=languages or "no units",
-            remedy="name the language the file is in",
+            got=", ".join(filter(None, (languages, f"{bare:,} × {NO_SEGMENT}" if bare else "")))
+            or "no units",
+            remedy="put each text into <tuv><seg>…</seg></tuv>"
+            if bare
+            else "name the language the file is in",
         )
 
 
-def _side(sides: dict[str, str], language: Language) -> str | None:
-    return next((text for code, text in sides.items() if language_of(code) == language), None)
+def _side(sides: dict[str, str | None], language: Language) -> str | None:
+    texts = (text for code, text in sides.items() if text is not None and language_of(code) == language)
+    return next(texts, None)
+
+
+def _joined(parts: list[str]) -> str:
+    """Text in which codes do not join words: a space where there are letters, marks or digits on both sides."""
+    return _JOINTS.sub(
+        lambda found: found[1] + (" " if all(map(_in_word, found.groups())) else ""), "".join(parts)
+    )
+
+
+def _in_word(character: str) -> bool:
+    return bool(character) and unicodedata.category(character)[0] in "LMN"
 
 
 class _Units:
@@ -72,9 +96,9 @@ class _Units:
     def __init__(self, path: Path) -> None:
         self.codes: Counter[str] = Counter()
         self._path = path
-        self._done: list[tuple[int, dict[str, str]]] = []
+        self._done: list[tuple[int, dict[str, str | None]]] = []
         self._number, self._depth_in_code = 0, 0
-        self._sides: dict[str, str] = {}
+        self._sides: dict[str, str | None] = {}  # None for a side without a segment
         self._code = ""
         self._text: list[str] | None = None
         self._begun = False
@@ -86,7 +110,7 @@ class _Units:
         self._parser.EntityDeclHandler = self._declared
         self._parser.SkippedEntityHandler = self._unknown
 
-    def feed(self, chunk: bytes, *, last: bool) -> list[tuple[int, dict[str, str]]]:
+    def feed(self, chunk: bytes, *, last: bool) -> list[tuple[int, dict[str, str | None]]]:
         """Parse on; the units that ended in this chunk: number and code → text."""
         try:
             self._parser.Parse(chunk, last)
@@ -117,22 +141,25 @@ class _Units:
             self._sides = {}
         elif name == "tuv":
             self._code = attributes.get("xml:lang", attributes.get("lang", ""))
+            self._sides.setdefault(self._code, None)
         elif name == "seg":
             self._text, self._depth_in_code = [], 0
-        elif name in _CODES and self._text is not None:
-            self._depth_in_code += 1
-            if name == "ph":
-                self._text.append(" ")
+        elif self._text is not None and name not in ("hi", "sub"):
+            self._text.append(" " if name == "ph" else _JOINT)
+            self._depth_in_code += name in _CODES
 
     def _end(self, name: str) -> None:
         if name == "tu":
             self._done.append((self._number, self._sides))
         elif name == "seg" and self._text is not None:
             self.codes[self._code] += 1
-            self._sides.setdefault(self._code, "".join(self._text))
+            if self._sides.get(self._code) is None:
+                self._sides[self._code] = _joined(self._text)
             self._text = None
-        elif name in _CODES and self._text is not None:
-            self._depth_in_code -= 1
+        elif self._text is not None and name not in ("hi", "sub"):
+            if name != "ph":
+                self._text.append(_JOINT)
+            self._depth_in_code -= name in _CODES
 
     def _characters(self, text: str) -> None:
         if self._text is not None and not self._depth_in_code:

@@ -7,7 +7,6 @@ wiktextract documents: no machine of the project reaches the extracts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from rich.progress import Progress
 
 from kivuko.errors import InputError
+from kivuko.files.json_lines import json_object
 from kivuko.files.streams import byte_lines, decoded
 from kivuko.languages import Language
 from kivuko.readers.dictionaries import (
@@ -72,7 +72,7 @@ def read_wiktextract(path: Path, language: Language, progress: Progress | None =
         if not line.strip():
             reading.drops.drop("empty lines")
             continue
-        entry = _object(path, number, line)
+        entry = json_object(line, f"{path}:{number}")
         try:
             if not entry.get("word") or not entry.get("lang_code"):
                 reading.drops.drop("redirects, and entries without a word or language")
@@ -134,19 +134,3 @@ def _add(reading: Reading, english: str, foreign: str, language: Language, weigh
     reading.rows.append(Translation(english, foreign, weight))
     if weight == GLOSS_WEIGHT:
         reading.changed["of them from glosses"] += 1
-
-
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        entry = json.loads(line)
-    except ValueError as error:
-        raise InputError(
-            "this line is not JSON",
-            where=f"{path}:{number}",
-            expected="one object a line, as in kaikki's and wiktextract's JSONL",
-            got=str(error),
-            remedy="fetch the file again if this is its last line",
-        ) from error
-    if not isinstance(entry, dict):
-        raise InputError("this line is no JSON object", where=f"{path}:{number}", got=type(entry).__name__)
-    return entry

@@ -101,6 +101,8 @@ def build(
 
 def add(path: Path, shards: Sequence[EncodedDocuments], *, replace: bool) -> None:
     """See :meth:`kivuko.retrieval.index.Index.add`."""
+    if not any(shard.documents for shard in shards):
+        return
     with _change(path) as (now, state):
         seen: set[str] = set()
         for shard in shards:

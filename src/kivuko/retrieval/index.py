@@ -222,7 +222,7 @@ class Index:
         """Add documents, all of them or none, without encoding again what is there.
 
         Args:
-            shards: documents in parts, encoded in the index's space.
+            shards: documents in parts, encoded in the index's space; where they hold none, nothing changes.
             replace: whether a document with the id of one that is there takes its place.
 
         Raises:
@@ -297,7 +297,7 @@ class Index:
 
     def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
-        if not where:
+        if not where or not self._state.places:  # without documents there are no fields to know
             return self._state.alive
         rows = [segment.metadata for segment in self._state.segments]
         check_fields(where, itertools.chain.from_iterable(itertools.chain.from_iterable(rows)))

@@ -43,23 +43,28 @@ def search_late_interaction(
         ArtifactError: ``model`` does not share the index's space, or the index keeps no vectors.
         UnknownNameError: no document has a field that ``where`` names.
     """
-    hits = hits_by_model(index, model, queries, depth=depth, where=where, progress=progress)
+    index.require_space(model)
+    vectors = query_vectors(Encoder.open(model), queries)
+    hits = hits_by_vectors(index, vectors, depth=depth, where=where, progress=progress)
     return {query: {hit.id: hit.score for hit in found} for query, found in hits.items()}
 
 
-def hits_by_model(
+def query_vectors(encoder: Encoder, queries: Mapping[str, str]) -> dict[str, npt.NDArray[np.float32]]:
+    """Query id → [tokens, dim], all encoded at once; of a text longer than the model reads only its beginning."""
+    encoded = encoder.encode(list(queries.values()), task="query")
+    return {query: encoded[number].astype(np.float32) for number, query in enumerate(queries)}
+
+
+def hits_by_vectors(
     index: Index,
-    model: ModelLike,
-    queries: Mapping[str, str],
+    queries: Mapping[str, npt.NDArray[np.float32]],
     *,
     depth: int = 100,
     where: Filter | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
-    index.require_space(model)
-    encoded = Encoder.open(model).encode(list(queries.values()), task="query")
-    vectors = [encoded[number].astype(np.float32) for number in range(len(encoded))]
+    vectors = list(queries.values())
     bar = progress.add_task("searching", total=len(queries)) if progress else None
     found: list[list[PassageHit]] = []
     for begin in range(0, len(vectors), _QUERIES_AT_ONCE):
@@ -116,12 +121,25 @@ def explain(index: Index, model: ModelLike, query: str, document_id: str) -> lis
 
 
 def explanations(
-    index: Index, model: ModelLike, query: str, document_ids: Sequence[str]
+    index: Index,
+    model: ModelLike,
+    query: str,
+    document_ids: Sequence[str],
+    *,
+    vectors: npt.NDArray[np.float32] | None = None,
 ) -> Iterator[list[Match]]:
-    """What :func:`explain` says of each of several documents, in order; the query is encoded once."""
+    """What :func:`explain` says of each of several documents, in order.
+
+    Args:
+        index: where they are.
+        model: encoded the query.
+        query: its text.
+        document_ids: of what was found.
+        vectors: [tokens, dim], what the model made of the query; encoded here, once, by default.
+    """
     index.require_space(model)
     encoder = Encoder.open(model)
-    asked = encoder.encode([query], task="query").vectors.astype(np.float32)
+    asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
     query_spans = encoder.spans_of_tokens(query)
     for name in document_ids:
         yield _matches(index, encoder, (query, query_spans, asked), name) if len(asked) else []
@@ -133,10 +151,10 @@ def _matches(
     asked: tuple[str, Sequence[tuple[int, int]], npt.NDArray[np.float32]],
     document_id: str,
 ) -> list[Match]:
-    query, query_spans, query_vectors = asked
+    query, query_spans, tokens_asked = asked
     span, vectors = max(
         index.vectors_of(document_id),
-        key=lambda passage: float((query_vectors @ passage[1].T).max(axis=1).sum()),
+        key=lambda passage: float((tokens_asked @ passage[1].T).max(axis=1).sum()),
     )
     text = index.document(document_id).full_text[slice(*span)]
     limit = int(index.manifest.meta["max_length"])
@@ -144,7 +162,7 @@ def _matches(
     if index.manifest.meta["pooling"] != 1:
         tokens = encoder.encode([text], task="document", length=limit).vectors.astype(np.float32)
         spans = [spans[j] for j in (vectors @ tokens.T).argmax(axis=1)]
-    similarity = query_vectors @ vectors.T
+    similarity = tokens_asked @ vectors.T
     matches = []
     for i, j in enumerate(similarity.argmax(axis=1)):
         begin, end = _seen(text, spans[j])

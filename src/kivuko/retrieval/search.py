@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
 
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
@@ -85,10 +88,14 @@ class Found:
     Attributes:
         run: query id → document id → score.
         spans: query id → document id → where in the document's full text the passage stands that a model found.
+        vectors: query id → [query tokens, dim] float32, what a model made of the query.
+        truncated: ids of the queries that are longer than the model reads, so that it searched by their beginning.
     """
 
     run: Run
     spans: Mapping[str, Mapping[str, tuple[int, int]]] = field(default_factory=dict)
+    vectors: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict, repr=False, compare=False)
+    truncated: tuple[str, ...] = ()
 
 
 class Searcher:
@@ -137,12 +144,14 @@ class Searcher:
             where: which documents may be found.
             explain: whether to say what the query's words met in each document.
 
+        Returns:
+            The documents, best first. Whether the model read all of the query is said by :meth:`find`.
+
         Raises:
             UnknownNameError: no document has a field that ``where`` names.
         """
         found = self.find({"query": query}, depth=top, where=where)
-        scores, spans = found.run["query"], found.spans.get("query", {})
-        return self.hits(query, {name: scores[name] for name in ranked(scores)[:top]}, spans, explain=explain)
+        return self.hits(query, found, top=top, explain=explain)
 
     def rank(
         self,
@@ -182,32 +191,37 @@ class Searcher:
         searched = max(depth, SCALE_DEPTH)
         found = self._by_model(queries, searched, where, progress)
         by_words = self._by_words(queries, searched, where)
-        return Found(score_fusion(found.run, by_words, weight=self.weight, depth=depth), found.spans)
+        fused = score_fusion(found.run, by_words, weight=self.weight, depth=depth)
+        return replace(found, run=fused)
 
-    def hits(
-        self,
-        query: str,
-        scores: Mapping[str, float],
-        spans: Mapping[str, tuple[int, int]],
-        *,
-        explain: bool = False,
-    ) -> list[Hit]:
-        """Ranked documents as a person reads them, in the order of ``scores``."""
+    def hits(self, query: str, found: Found, *, top: int = 10, explain: bool = False) -> list[Hit]:
+        """What was found for one query, as a person reads it, best first.
+
+        Args:
+            query: its text.
+            found: by :meth:`find` for this query alone.
+            top: documents wanted, at least 1.
+            explain: whether to say what the query's words met in each document.
+        """
+        ((name, scores),) = found.run.items()
+        spans = found.spans.get(name, {})
         translated = [word for senses in self._structured(query) for word in senses]
         shown = f"{query} {' '.join(translated)}"
-        documents = [self.index.document(name) for name in scores]
-        explained = self._matches(query, documents) if explain else [()] * len(documents)
+        documents = [self.index.document(each) for each in ranked(scores)[:top]]
+        matches: Iterable[Sequence[Match]] = [()] * len(documents)
+        if explain:
+            matches = self._matches(query, found.vectors.get(name), documents)
         return [
             Hit(
                 document.id,
                 document.title,
                 snippet(document, spans.get(document.id), shown),
-                score,
-                tuple(matches),
+                scores[document.id],
+                tuple(own),
                 document,
                 spans.get(document.id),
             )
-            for document, score, matches in zip(documents, scores.values(), explained, strict=True)
+            for document, own in zip(documents, matches, strict=True)
         ]
 
     @property
@@ -250,12 +264,15 @@ class Searcher:
     def _by_model(
         self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
     ) -> Found:
-        from kivuko.retrieval.late_interaction import hits_by_model
+        from kivuko.retrieval.late_interaction import hits_by_vectors, query_vectors
 
-        hits = hits_by_model(self.index, self.encoder, queries, depth=depth, where=where, progress=progress)
+        vectors = query_vectors(self.encoder, queries)
+        hits = hits_by_vectors(self.index, vectors, depth=depth, where=where, progress=progress)
         return Found(
             {query: {hit.id: hit.score for hit in found} for query, found in hits.items()},
             {query: {hit.id: hit.span for hit in found if hit.span} for query, found in hits.items()},
+            vectors,
+            tuple(query for query, text in queries.items() if self.encoder.truncated([text])),
         )
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | None) -> Run:
@@ -265,11 +282,14 @@ class Searcher:
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
         }
 
-    def _matches(self, query: str, documents: Sequence[Document]) -> Iterable[Sequence[Match]]:
+    def _matches(
+        self, query: str, vectors: npt.NDArray[np.float32] | None, documents: Sequence[Document]
+    ) -> Iterable[Sequence[Match]]:
         if self.method in ("late-interaction", "fusion"):
             from kivuko.retrieval.late_interaction import explanations
 
-            return explanations(self.index, self.encoder, query, [document.id for document in documents])
+            names = [document.id for document in documents]
+            return explanations(self.index, self.encoder, query, names, vectors=vectors)
         return [list(self._word_matches(query, document)) for document in documents]
 
     def _word_matches(self, query: str, document: Document) -> Iterator[Match]:

@@ -129,6 +129,9 @@ class Found(BaseModel):
     generation: str = Field(
         description="State of the engine that was searched; another one after every change."
     )
+    truncated: bool = Field(
+        description="Whether the model read the query's beginning alone, for it is too long."
+    )
     seconds: float
     hits: list[Hit]
 

@@ -50,6 +50,7 @@ def search(engine: Engine, asked: SearchBody) -> dict[str, Any]:
                 "guessed": asked.language is None,
                 **_described(way),
                 "generation": found.generation,
+                "truncated": found.truncated,
                 "seconds": round(time.perf_counter() - started, 6),
                 "hits": [_hit(hit) for hit in found],
             }

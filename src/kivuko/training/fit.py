@@ -38,6 +38,8 @@ BATCHES_PER_POOL = 32
 LOST_AT_MOST, SELDOM = 60.0, 30.0
 #: Characters of a bar's description: what an 80-column terminal leaves beside bar, steps and times.
 DESCRIPTION_WIDTH = 40
+#: What a bar shows of the last batch's transport plans, the first that there is: diagnostic → its short name.
+_OF_PLANS = {"marginal_error": "error", "transport_cost": "cost"}
 
 
 @dataclass(frozen=True)
@@ -223,7 +225,7 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
 
 
 class _Bar(TrainerCallback):
-    """Shows steps, loss, the plans' marginal error where a solver leaves one, and tokens a second."""
+    """Shows steps, loss, of transport plans the marginal error or, of exact ones, the cost, and tokens a second."""
 
     def __init__(self, loss: torch.nn.Module, steps: int, progress: Progress | None, label: str) -> None:
         self.loss, self.steps, self.progress, self.label = loss, steps, progress, label
@@ -244,9 +246,9 @@ class _Bar(TrainerCallback):
             return
         seconds = max(1e-9, time.monotonic() - self.started)
         tokens = getattr(self.loss, "tokens", 0)
-        error = getattr(self.loss, "diagnostics", {}).get("marginal_error")
+        known = getattr(self.loss, "diagnostics", {})
         facts = [] if self.training_loss is None else [f"loss {self.training_loss:.3f}"]
-        facts += [f"error {error:.3f}"] if error is not None else []
+        facts += [f"{short} {known[name]:.3f}" for name, short in _OF_PLANS.items() if name in known][:1]
         facts += [f"{tokens / seconds:,.0f} tok/s"] if tokens else []
         self.progress.update(self.bar, completed=state.global_step, description=described(self.label, facts))
 

@@ -26,8 +26,8 @@ from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import InputError
-from kivuko.files.streams import plain_name
-from kivuko.files.tables import read_jsonl, read_tsv
+from kivuko.files.json_lines import is_json_lines, read_jsonl
+from kivuko.files.tables import HEADER, names_columns, read_tsv
 from kivuko.languages import Language, resolve
 from kivuko.public import help_pages
 from kivuko.public.bitext import build_bitext
@@ -40,6 +40,7 @@ from kivuko.readers.bitext import bitext_paths, open_pairs
 from kivuko.readers.documents import read_documents
 from kivuko.readers.running_text import read_monolingual
 from kivuko.text import comparison_key, normalise, words
+from kivuko.text.faults import fault
 from kivuko.training import teacher
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import Stage
@@ -454,7 +455,7 @@ class Materials:
         """Linked, not parallel: what is translated of a page's first half, and the English page's second half."""
         if path := self._source(language).linked:
             report = DropReport()
-            given = list(read_linked(path, report))
+            given = list(read_linked(path, report, language))
             self._tell(path, report)
             return self._kept(
                 given, language, lambda pair: [text for side in pair for text in _whole_and_title(side)], path
@@ -562,13 +563,17 @@ def most_drawn(stages: Sequence[Stage]) -> dict[Need, int]:
     return most
 
 
-def read_linked(path: Path, report: DropReport) -> Iterator[tuple[str, str]]:
+def read_linked(
+    path: Path, report: DropReport, language: Language | None = None
+) -> Iterator[tuple[str, str]]:
     """Documents in a language with English ones that are linked to them, though not parallel.
 
     Args:
-        path: ``text<TAB>English text`` lines, or JSON lines (``.jsonl``) of ``{"foreign": …, "english": …}``,
-            plain or compressed.
-        report: counts what is kept, and lines without text on a side.
+        path: ``text<TAB>English text`` lines, or JSON lines (``.jsonl``, ``.ndjson``) of
+            ``{"foreign": …, "english": …}``, plain or compressed.
+        report: counts what is kept, lines without text on a side or with a control character, and a first line that
+            names the columns.
+        language: of the first texts, by whose name their column may be called.
 
     Yields:
         (text in the language, English text), normalised.
@@ -578,11 +583,18 @@ def read_linked(path: Path, report: DropReport) -> Iterator[tuple[str, str]]:
     """
     rows = (
         read_jsonl(path, ("foreign", "english"))
-        if plain_name(path).endswith(".jsonl")
+        if is_json_lines(path)
         else read_tsv(path, ("text", "English text"))
     )
-    for _, fields in rows:
+    spoken = [resolve("en").tag, *([language.tag] if language else [])]
+    for number, fields in rows:
         foreign, english = map(normalise, fields or ("", ""))
+        if reason := fault(foreign + english):
+            report.drop(reason)
+            continue
+        if number == 1 and names_columns((foreign, english), *spoken):
+            report.drop(HEADER)
+            continue
         if not foreign or not english:
             report.drop("empty side")
             continue

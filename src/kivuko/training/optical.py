@@ -93,6 +93,7 @@ class OpticalLoss(AlignmentLoss):
         self.diagnostics = {
             "largest_entry": float(solved.largest_entry.mean()),
             "plan_entropy": float(solved.entropy.mean()),
+            "transport_cost": float(solved.cost.mean()),
         }
         if self.solver != "exact":
             self.diagnostics["marginal_error"] = float(solved.marginal_error.mean())
@@ -168,7 +169,7 @@ def train_optical(
 
     Returns:
         ``output``, which is kept as it is when it was trained from the same inputs. Its manifest counts the pairs
-        used, cut and dropped.
+        there were, the examples drawn from them, and of these the ones that were cut or left out.
 
     Raises:
         InputError: too few pairs.

@@ -117,6 +117,11 @@ def build_report(
             f"{MEASURE}, mean ± standard deviation over seeds.", tables.other_topics(found)
         ),
     }
+    if experiment.measures:
+        sections["Further measures"] = _or_none(
+            f"On the test queries of {found.main}, mean ± standard deviation over seeds.",
+            tables.further_measures(found),
+        )
     if experiment.hypotheses:
         sections["Hypotheses"] = _hypotheses(decisions)
     sections["Missing"] = _missing(found, expected, decisions)

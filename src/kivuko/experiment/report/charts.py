@@ -1,8 +1,9 @@
 """The report's charts, drawn by matplotlib: learning curves over bitext, doses, quality against cost; and its fonts.
 
-Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; every line also has a
-marker of its own. The scripts of the page's text are embedded as Noto fonts, which come from a Debian package into
-the cache, cut down to the characters that occur: Ethiopic, Khmer or Devanagari show anywhere, without a network.
+Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; no two systems of a chart
+that it names have both colour and marker in common. The scripts of the page's text are embedded as Noto fonts, which
+come from a Debian package into the cache, cut down to the characters that occur: Ethiopic, Khmer or Devanagari show
+anywhere, without a network.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def matplotlib_families(files: Sequence[Path]) -> list[str]:
 
 #: Okabe & Ito, "Color Universal Design", without black and with its yellow darkened for white paper.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#7A5195")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+#: As many as have no divisor in common with the colours, so that a pair of both comes again after all of them.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", "p", "*", ">", "d", "H", "8")
 INK, LINES = "#1b1b1a", "#c9c9c4"
 #: Pairs asked for at a budget; a language with fewer has what it has, as with ``all``.
 _ASKED = {"1k": 1_000, "5k": 5_000}
@@ -166,7 +168,8 @@ def learning_curves(cells: Measurements, trials: Trials) -> Chart | None:
     for place, (regime, points) in enumerate(curves.items()):
         line(axes, points, place=place, label=regime)
     axes.axhline(0, color=INK, linewidth=0.8)
-    axes.set_xticks(range(len(BITEXT)), ["1,000 pairs", "5,000", "all"])
+    axes.set_xticks(range(len(BITEXT)), ["1,000", "5,000", "all"])
+    axes.set_xlabel("pairs available")
     axes.set_xlim(-0.1, len(BITEXT) - 0.9)
     axes.set_ylabel(f"{MEASURE} gained over {cells.floor}")
     axes.legend(frameon=False, labelcolor=INK)
@@ -203,7 +206,12 @@ def by_language(cells: Measurements) -> Chart | None:
                     spread = float(np.std(seeds, ddof=1)) if len(seeds) > 1 else 0.0
                     mean = float(np.mean(seeds))
                     points.append(Point(count, mean, mean - spread, mean + spread))
-                    row: Row = {"language": language, "regime": regime, "pairs": size, "count": count}
+                    row: Row = {
+                        "language": language,
+                        "regime": regime,
+                        "pairs": size,
+                        "pairs available": count,
+                    }
                     table.append(row | {MEASURE: mean, "low": mean - spread, "high": mean + spread})
             line(axes, points, place=place, label=regime, dashed=regime == cells.lexicon)
         axes.set_xscale("log")
@@ -289,7 +297,7 @@ def cost(cells: Measurements) -> Chart | None:
             axes.plot(minutes, mean, ".", color=LINES, markersize=9, zorder=1)
             continue
         best = mean
-        colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+        colour, marker = look(place)
         label = f"{best:.3f} {variant}"
         axes.plot(minutes, mean, marker, color=colour, markersize=7, label=label, linestyle="none")
         place += 1
@@ -363,6 +371,11 @@ def panels(
     return figure, axes[:count]
 
 
+def look(place: int) -> tuple[str, str]:
+    """Colour and marker of a chart's system number ``place``, from 0: no other of the first 120 has both."""
+    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+
+
 def line(axes: Axes, points: Sequence[Point], *, place: int, label: str, dashed: bool = False) -> None:
     """One line with its band.
 
@@ -373,7 +386,7 @@ def line(axes: Axes, points: Sequence[Point], *, place: int, label: str, dashed:
         label: for the legend.
         dashed: whether to set the line apart from the others.
     """
-    colour, marker = COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
+    colour, marker = look(place)
     where = [point.at for point in points]
     axes.plot(
         where,

@@ -8,7 +8,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kivuko.evaluation.comparison import Trials
-from kivuko.experiment.report.cells import BITEXT, ENGLISH, SYSTEMS, Measurements, Row, Topic, Variant
+from kivuko.experiment.report.cells import (
+    BITEXT,
+    ENGLISH,
+    MEASURE,
+    SYSTEMS,
+    Measurements,
+    Row,
+    Topic,
+    Variant,
+)
 from kivuko.experiment.report.winners import difference
 
 
@@ -112,8 +121,17 @@ def other_topics(cells: Measurements) -> list[Row | str]:
     return parts
 
 
+def further_measures(cells: Measurements) -> list[Row | str]:
+    """What the experiment measures beside nDCG@10, on the main test queries."""
+    parts: list[Row | str] = []
+    for measure in cells.experiment.measures:
+        rows = _by_language(cells, cells.main, cells.languages(), None, measure)
+        parts += [f"**{measure}**", *rows] if rows else []
+    return parts
+
+
 def _by_language(
-    cells: Measurements, topic: Topic, languages: Sequence[str], budget: str | None
+    cells: Measurements, topic: Topic, languages: Sequence[str], budget: str | None, measure: str = MEASURE
 ) -> list[Row]:
     counts = _query_counts(cells, topic, languages)
     averaged = [language for language in languages if language != ENGLISH]
@@ -122,7 +140,10 @@ def _by_language(
         for variant in cells.variants():
             if budget not in (None, variant.budget):
                 continue
-            by_language = {name: cells.by_seed(variant, name, topic, system=system) for name in languages}
+            by_language = {
+                name: cells.by_seed(variant, name, topic, system=system, measure=measure)
+                for name in languages
+            }
             if not any(by_language.values()):
                 continue
             row: Row = {"regime": variant.regime}

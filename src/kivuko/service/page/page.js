@@ -14,6 +14,7 @@ const TEXT = {
   offlineNext: "Look whether you are connected. It is tried again as soon as you are; what you typed is kept.",
   notGuessed: "Is it in {0}? If not, choose the language above.",
   spelling: "Look at the spelling, or use other words.", otherWay: "Or search in another way:",
+  truncated: "The query is longer than the model reads: it searched by the query's beginning.",
   start: "Search {0} documents in {1}. You can ask in: {2}.", startTitle: "What are you looking for?",
   passage: "Show all of the passage", less: "Show less", document: "Show the whole document", table: "Why it was found",
   queryWord: "Word of the query", documentWord: "Word of the document", similarity: "Similarity",
@@ -228,9 +229,10 @@ function show(asked, found, other) {
   const spoken = state.languages.find((each) => each.tag === found.language);
   showOptions(asked, found.guessed ? spoken : null);
   const name = found.guessed ? say("guessedLanguage", languageName(spoken)) : languageName(spoken);
+  const lists = other ? [found, other] : [found];
   const seconds = (found.seconds + (other?.seconds ?? 0)).toFixed(2);
   $("status").textContent = `${say("results")}: ${found.hits.length} · \u2068${name}\u2069 · \u2068${seconds} s\u2069`;
-  const lists = other ? [found, other] : [found];
+  if (lists.some((each) => each.truncated)) $("status").append(` · ${say("truncated")}`);
   if (!lists.some((each) => each.hits.length)) return showNothing(asked, found, spoken);
   showWords(lists, spoken);
   const box = element("div", { className: other ? "lists two" : "lists" });
