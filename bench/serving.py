@@ -38,6 +38,7 @@ sys.path.insert(0, str(Path(__file__).parent / "engine"))
 from environments import Environment, python_of
 
 CLIENTS = (1, 8, 64)
+PARTS = ("p50", "p95", "p99")
 ROUNDS = 2
 SMALL = "\n\n**This was a small run on a machine that was busy with other work: it shows that it runs, and no more.**"
 #: Whatever is asked for, a run for memory ends after so many seconds.
@@ -160,14 +161,16 @@ def under_load(systems: list[System], queries: list[str], seconds: int, folder: 
             "asked": name,
             "clients": clients,
             "requests/s": round(mean(each["requests"] / each["seconds"] for each in found), 1),
-            **{
-                f"{part} (ms)": round(median(each[part] for each in found), 1)
-                for part in ("p50", "p95", "p99")
-            },
+            **{f"{part} (ms)": _median([each[part] for each in found if each["requests"]]) for part in PARTS},
             "failed": sum(each["failed"] for each in found),
         }
         for (name, clients), found in seen.items()
     ]
+
+
+def _median(milliseconds: list[float]) -> float | None:
+    """None where nothing was answered in time."""
+    return round(median(milliseconds), 1) if milliseconds else None
 
 
 def over_time(system: System, queries: list[str], requests: int, folder: Path) -> list[dict[str, Any]]:
