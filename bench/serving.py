@@ -176,11 +176,8 @@ def _median(milliseconds: list[float]) -> float | None:
 def over_time(system: System, queries: list[str], requests: int, folder: Path) -> list[dict[str, Any]]:
     """Resident memory after every tenth of many requests."""
     load(system, queries, 8, 2, folder)  # everything is opened
-    rows, asked, until = (
-        [{"requests": 0, "resident (MB)": round(system.resident(), 1)}],
-        0,
-        time.time() + LONGEST,
-    )
+    rows: list[dict[str, Any]] = []
+    asked, until = 0, time.time() + LONGEST
     for tenth in range(11):
         while asked < requests * tenth / 10 and time.time() < until:
             asked += load(system, queries, 8, 5, folder)["requests"]

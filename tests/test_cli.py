@@ -279,6 +279,29 @@ def test_bad_settings_are_refused(
     assert (output / "chapter.txt").read_text() == "years of work"
 
 
+def test_a_filter_that_leaves_nothing_is_blamed_and_not_the_query(kivuko: Kivuko, tmp_path: Path) -> None:
+    index, queries = tmp_path / "index", tmp_path / "queries.tsv"
+    (tmp_path / "documents.jsonl").write_text(
+        '{"id": "a", "title": "frames", "text": "", "year": 2020.0}\n'
+        '{"id": "b", "title": "frames", "text": "", "year": 2020}\n',
+        encoding="utf-8",
+    )
+    queries.write_text("q1\tframes\n")
+    kivuko("index", "build", tmp_path / "documents.jsonl", "--output", index, "--kind", "lexical")
+    assert "2. frames" in kivuko("search", index, "frames", "--where", "year=2020").out
+    blamed = "Nothing found: no document has year=2021; year is 2020 (2)."
+    done = kivuko("search", index, "frames", "--where", "year=2021")
+    assert (done.code, done.out) == (0, f"{blamed}\n")
+    done = kivuko("search", index, "frames", "--where", "year=2021", "--json")
+    assert json.loads(done.out)["hits"] == []
+    assert blamed in done.err
+    done = kivuko("rank", index, queries, "--output", tmp_path / "run", "--where", "year=2021")
+    assert blamed in done.err
+    done = kivuko("search", index, "zzz", "--where", "year=2020")
+    assert done.out == "Nothing found: no word of the query leads to a document that fits the filter.\n"
+    assert kivuko("search", index, "zzz").out == "Nothing found: no word of the query leads to a document.\n"
+
+
 def test_ranked_queries_can_be_evaluated(
     kivuko: Kivuko, documents_file: Path, tiny_teacher: Path, tmp_path: Path
 ) -> None:
@@ -548,7 +571,8 @@ def test_an_emptied_index_and_engine_find_nothing_say_so_and_take_new_documents(
         language = ["--language", "en"] if kind == "engine" else []
         ranked = kivuko("rank", place, queries, "--output", run, *language)
         assert (ranked.code, run.read_text()) == (0, "")
-        assert "2 found nothing: there are no documents here" in ranked.out
+        assert "2 found nothing" in ranked.out
+        assert "Nothing found: there are no documents here." in ranked.err
         assert kivuko(kind, "add", place, documents_file).code == 0
         assert "1. Open a file" in kivuko("search", place, "open").out
 

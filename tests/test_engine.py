@@ -323,6 +323,8 @@ def test_held_out_pairs_share_no_text_with_training() -> None:
         ("zzz", "en"),
         ("", "en"),
         ("fungua faili", "sw"),
+        ("oko", "yo"),  # ọkọ̀ typed without tone and dots
+        ("cafe oko", "en"),
     ],
 )
 def test_the_language_of_a_query_is_guessed(query: str, language: str) -> None:
@@ -330,8 +332,12 @@ def test_the_language_of_a_query_is_guessed(query: str, language: str) -> None:
         resolve("om"): dictionary(),
         resolve("am"): Lexicon(resolve("am"), {"ፋይል": {"file": 1.0}}),
         resolve("sw"): Lexicon(resolve("sw"), {"fungua": {"open": 1.0}, "faili": {"file": 1.0}}),
+        resolve("yo"): Lexicon(resolve("yo"), {"ọkọ̀": {"vehicle": 1.0}}),
     }
-    assert guess(query, lexicons, ENGLISH_LANGUAGE, {*ENGLISH, "the"}) == resolve(language)
+    found = guess(
+        query, lexicons, ENGLISH_LANGUAGE, {*ENGLISH, "the"}, is_typed_for_one=lambda word: word == "cafe"
+    )
+    assert found == resolve(language)
 
 
 def test_an_engine_around_a_ready_index(tmp_path: Path, tiny_teacher: Path, other_tiny_encoder: Path) -> None:

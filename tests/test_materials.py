@@ -12,7 +12,7 @@ from typing import get_args
 import pytest
 
 from kivuko.codeswitch import Lexicon
-from kivuko.codeswitch.lexicon import PREFIX_MARK
+from kivuko.codeswitch.entries import PREFIX_MARK
 from kivuko.collections.bitext import Pair
 from kivuko.collections.counts import DropReport
 from kivuko.collections.split import split_of

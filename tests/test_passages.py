@@ -86,6 +86,8 @@ def test_snippets_show_the_passage_and_the_word() -> None:
     assert snippet(Document("d", "T", "short  text\nof two lines"), None, "q") == "short text of two lines"
     assert snippet(document, None, "unseen").startswith("first words of it and so on")
     assert snippet(document, None, "unseen").endswith("…")
+    oromo = Document("d", "", f"{'jecha ' * 80}danda’a")
+    assert snippet(oromo, None, "danda`a").endswith("danda’a")
     shown = snippet(document, None, "needle?")
     assert "needle is here" in shown
     assert shown.startswith("…")

@@ -19,7 +19,7 @@ from kivuko.ranking import ranked
 from kivuko.retrieval import changes, exact, scan
 from kivuko.retrieval.bounds import Effort
 from kivuko.retrieval.changes import build
-from kivuko.retrieval.filters import parse_filter
+from kivuko.retrieval.filters import as_filter, fitting, parse_filter, why_none_fits
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.search import Searcher
@@ -234,6 +234,83 @@ def test_filters_find_only_what_fits_and_as_much_as_there_is(kind: Kind, tmp_pat
         found("frist=a")
     with pytest.raises(InputError, match="FIELD=VALUE"):
         found("first")
+
+
+@pytest.mark.parametrize(
+    ("condition", "fitting"),
+    [
+        # RFC 8259: 2020, 2020.0 and 2.02e3 are one number; tables write 2020.0 where a column has gaps
+        ("year=2020", ["int", "float", "text", "point"]),
+        ("year=2020.0", ["int", "float", "text", "point"]),
+        ("year=2.02e3", ["int", "float"]),
+        ("year=2020.5", ["half"]),
+        ("year=02020", []),
+        ("year=2_020", []),
+        ("year=1", []),  # true is no number
+        ("year=true", ["bool"]),
+        ("year=True", ["bool"]),
+        ("version=1.1", ["number"]),
+        ("version=1.10", ["number", "release"]),  # as numbers they are one, as texts two
+        ("town=Café", ["nfd", "nfc"]),
+        ("town=Cafe\u0301", ["nfd", "nfc"]),
+        ("  town =  Café\u00a0", ["nfd", "nfc"]),
+        ("town=café", []),
+        ("anne\u0301e=1", ["field"]),
+    ],
+)
+def test_a_filter_finds_a_value_however_it_is_spelled(
+    condition: str, fitting: list[str], tmp_path: Path
+) -> None:
+    metadata: dict[str, dict[str, str | int | float | bool]] = {
+        "int": {"year": 2020},
+        "float": {"year": 2020.0},
+        "text": {"year": "2020"},
+        "point": {"year": " 2020.0"},
+        "half": {"year": 2020.5},
+        "bool": {"year": True},
+        "number": {"version": 1.1},
+        "release": {"version": "1.10"},
+        "nfd": {"town": " Cafe\u0301 "},
+        "nfc": {"town": "Café"},
+        "field": {"année": 1},
+    }
+    documents = [Document(name, "title", "", own) for name, own in metadata.items()]
+    index = made(tmp_path / "index", [EncodedDocuments.words_only(documents)], "lexical")
+    where = parse_filter([condition])
+    assert {hit.id for hit in index.search_words([[{"title": 1.0}]], depth=60, where=where)[0]} == set(
+        fitting
+    )
+    assert (index.why_none_fits(where) is None) == bool(fitting)
+
+
+def test_python_values_are_filtered_by_as_json_has_them() -> None:
+    rows = [{"year": 2020}, {"year": 2020.0}, {"year": "2020"}, {"year": True}, {"year": 2021}]
+    assert fitting(rows, as_filter({"year": 2020.0})).tolist() == [True, True, True, False, False]
+    assert fitting(rows, as_filter({"year": [True, "2021"]})).tolist() == [False, False, False, True, True]
+
+
+def test_a_filter_that_leaves_nothing_says_which_values_there_are(tmp_path: Path) -> None:
+    names = [f"{letter}{number}" for letter in "ab" for number in range(30)]
+    index = made(tmp_path / "index", [EncodedDocuments.words_only(encoded(names).documents)], "lexical")
+    index.delete(["a0"])
+
+    def said(*conditions: str) -> str | None:
+        return index.why_none_fits(parse_filter(conditions))
+
+    assert said("first=a") is None
+    assert said("first=c") == "no document has first=c; first is b (30), a (29)"
+    assert said("first=a", "first=b", "length=4") == "no document has length=4; length is 3 (40), 2 (19)"
+    near = [{"town": f"Adama{number}"} for number in range(40)] + [{"town": "Jimma"}]
+    assert why_none_fits(near, {"town": ["Jima"]}) == (
+        "no document has town=Jima; town is Jimma (1) and 40 other values"
+    )
+    both = [{"year": 1, "kind": "a"}, {"year": 2, "kind": "b"}]
+    assert why_none_fits(both, {"year": ["1"], "kind": ["b"]}) == (
+        "no document with year=1 has kind=b; kind is a (1)"
+    )
+    assert why_none_fits([{"year": 1}, {"kind": "b"}], {"year": ["1"], "kind": ["b"]}) == (
+        "no document with year=1 has kind=b; none of them has kind"
+    )
 
 
 def test_words_are_searched_as_in_an_index_built_at_once(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ def test_words_are_never_empty_and_stay_when_taken_again(text: str) -> None:
     found = words(text)
     assert all(word and not any(character.isspace() for character in word) for word in found)
     assert bool(found) == any(
-        unicodedata.category(c)[0] == "L" or c.isalnum() for c in normalise(text).lower()
+        (unicodedata.category(c)[0] == "L" or c.isalnum()) and c not in "ʼʻʽʾʿʹꞌ"  # apostrophes by themselves
+        for c in normalise(text).lower()
     )
 
 
@@ -102,6 +103,43 @@ def test_comparison_key_ignores_case_space_zero_width_and_trailing_punctuation(t
     ],
 )
 def test_words_by_script(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        (f"{before}{apostrophe}{after}", f"{before}'{after}")
+        for apostrophe in "'’‘‛`´′‵＇｀ʼʻʽʾʿʹꞌꞋ՚׳᾽᾿"
+        # hudhaa (Oromo), o and g with the turned comma (Uzbek), ng' (Swahili), 'y (Hausa), okina (Hawaiian),
+        # puso (Guarani), elision (Igbo), soft sign (Ukrainian)
+        for before, after in [
+            ("danda", "a"), ("o", "zbek"), ("ng", "ombe"), ("ya", "ya"), ("hawai", "i"), ("ñe", "ẽ"), ("n", "ụlọ"),
+            ("п", "ять"),
+        ]
+    ],
+)  # fmt: skip
+def test_apostrophe_letters_are_one_letter_however_they_are_typed(typed: str, word: str) -> None:
+    assert words(typed) == words(f"so {typed}, so")[1:2] == [word]
+
+
+@pytest.mark.parametrize("marks", ["‘’", "''", "`'", "``", "´´", "‚‘", "‛’", "′′", "＇＇", "‘‘", "ʻʼ"])
+def test_quotation_marks_around_a_word_are_no_letters(marks: str) -> None:
+    assert words(f"a {marks[0]}danda’a{marks[1]} b") == ["a", "danda'a", "b"]
+    assert words(f"{marks[0]}two words{marks[1]}.") == ["two", "words"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("他说‘你好’了", ["他说", "你好", "了"]),  # Chinese sets no space beside a quotation mark
+        ("‘단어’는", ["단어", "는"]),  # nor does Korean before a particle
+        ("ខ្មែរ’ខ្មែរ", ["ខ្មែរ", "ខ្មែរ"]),
+        ("5′10″ 6`5", ["5", "10", "6", "5"]),  # minutes and feet
+        ("1’000", ["1'000"]),
+    ],
+)
+def test_what_is_no_apostrophe_between_two_letters(text: str, expected: list[str]) -> None:
     assert words(text) == expected
 
 

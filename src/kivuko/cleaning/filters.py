@@ -16,7 +16,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from kivuko.cleaning.interface_text import mnemonics, numbers_disagree, placeholders_disagree
+from kivuko.cleaning.interface_text import mnemonics, placeholders_disagree
+from kivuko.cleaning.numbers import numbers_disagree
 from kivuko.files.seen_texts import SeenTexts
 from kivuko.languages import Language, resolve
 from kivuko.text import comparison_key, script_share, words
@@ -185,7 +186,7 @@ class MostlyMarkup(PairFilter):
 
 
 class Numbers(PairFilter):
-    """Numbers that disagree: see :func:`kivuko.cleaning.interface_text.numbers_disagree`."""
+    """Numbers that disagree: see :func:`kivuko.cleaning.numbers.numbers_disagree`."""
 
     name = "numbers"
     reason = "numbers disagree"

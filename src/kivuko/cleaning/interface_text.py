@@ -1,4 +1,4 @@
-"""The syntax of interface text: placeholders, shortcut letters, numbers, ICU messages and MediaWiki's message files.
+"""The syntax of interface text: placeholders, shortcut letters, ICU messages and MediaWiki's message files.
 
 What stands in such a text for something else must be the same in its translation, whatever order and digits the
 language puts it in.
@@ -23,15 +23,21 @@ PLACEHOLDER = re.compile(
 CJK_MNEMONIC = re.compile(r"\s*\([~_&][A-Za-z0-9]\)")
 MNEMONIC = re.compile(r"~(?=\S)|(?<![A-Za-z0-9])&(?=\w)|(?<=[A-Za-z])&(?=[a-z])")
 
+# A percentage with an ending of its language is no placeholder: 50%-i (Azerbaijani), 10 %-a (Hungarian), 50%li, %20a
+# (Basque). printf's are 5%s and 5%d, %-10s with its width, and %20d with letters that are printf's there.
+_NUMBER = r"[0-9]+(?:[.,][0-9]+)*"
+_PERCENTAGE = (
+    rf"(?u:(?<![\w%$#.,{{}}]){_NUMBER}(?:\s?%(?=-[^\W\d_])|%(?=[A-Za-z])(?![sd](?![A-Za-z]))))"
+    r"|%(?:[0-9]{2,}|[0-9]+[.,][0-9]+)(?=-?[abhjklmnqrtvwyz](?![A-Za-z]))|%[0-9](?=-?[an](?![A-Za-z]))"
+)
 # As above, but with ASCII names: Khmer puts no space between ``$1`` and its next word.
-_COMPARED = re.compile(r"\$\d+|" + PLACEHOLDER.pattern, re.ASCII)
+_COMPARED = re.compile(rf"(?P<percentage>{_PERCENTAGE})|\$\d+|{PLACEHOLDER.pattern}", re.ASCII)
 _POSITION = re.compile(r"^%\d+\$")
 # {{PLURAL:$1|page|$1 pages}}: how many forms there are, and whether gender matters, is the language's business.
 _CHOICE_START = re.compile(r"\{\{\s*(?:PLURAL|GENDER|GRAMMAR)\s*:[^{}|]*\|", re.IGNORECASE)
 _AMOUNT = re.compile(r"\$\d{2,}|\$\d[.,]?\d|%\d+[.,]\d+(?!\w)")
-
-_DIGITS = re.compile(r"\d+")
-_LIST_MARKER = re.compile(r"^\W*\d{1,3}\s?[.):។]\s")
+_NUMBERED = re.compile(r"([$#])([0-9]+)")
+_PERCENT_FIRST = re.compile(rf"%({_NUMBER})")
 
 _ICU_CHOICE = re.compile(r"\s*\w+\s*,\s*(?:plural|select|selectordinal)\s*,(?:\s*offset:\d+)?")
 _ICU_SELECTOR = re.compile(r"\s*(=?\w+)\s*\{")
@@ -41,12 +47,18 @@ _ICU_PLAIN = re.compile(r"[^{}]*")
 def placeholders(text: str) -> Counter[str]:
     """The placeholders of a raw text, each as often as it comes: ``%s``, ``%1$s`` (as ``%s``), ``{0}``, ``$1``.
 
-    A percent sign that is doubled to mean itself is none, and ``$15``, ``$1.50`` and ``%2,5`` are amounts.
+    A percent sign that is doubled to mean itself is none, ``$15``, ``$1.50`` and ``%2,5`` are amounts, and ``50%-i``
+    and ``%20a`` percentages. So are ``$5`` and ``#5`` where ``$1`` or ``#1``, with which those who count placeholders
+    begin, is missing: an amount, and a number.
     """
     found: Counter[str] = Counter()
     for match in _COMPARED.finditer(text):
-        if match[0] != "%%" and not _AMOUNT.match(text, match.start()):
+        if match["percentage"] is None and match[0] != "%%" and not _AMOUNT.match(text, match.start()):
             found[_POSITION.sub("%", match[0])] += 1
+    for name in list(found):
+        numbered = _NUMBERED.fullmatch(name)
+        if numbered and numbered[1] + "1" not in found:
+            del found[name]
     return found
 
 
@@ -54,16 +66,28 @@ def placeholders_disagree(first: str, second: str) -> bool:
     """Whether one raw text has a placeholder that the other has not, or another number of it.
 
     Their number does not matter in texts with MediaWiki's plural and gender forms, nor what those are chosen by.
-    ``%50`` is a percentage, as Turkish and Basque write it, where the other text has ``50%`` or ``50 %``.
+    ``%50`` is a percentage, as Turkish and Basque write it, where the other text has ``50%``, ``50 %`` or ``50
+    percent``; ``$1`` and ``#1`` are an amount and a number where the other text has the number by itself.
     """
     here, there = (placeholders(_CHOICE_START.sub(" ", html.unescape(text))) for text in (first, second))
     if _CHOICE_START.search(first) or _CHOICE_START.search(second):
         here, there = Counter(set(here)), Counter(set(there))
     return any(
-        not re.search(rf"(?<!\d){re.escape(name.removeprefix('%'))}\s?%", other)
+        not _stands_for_itself(name, other)
         for only, other in ((here - there, second), (there - here, first))
         for name in only
     )
+
+
+def _stands_for_itself(name: str, other: str) -> bool:
+    """Whether another text shows that what looks like a placeholder is a percentage or a number."""
+    other = "".join(str(unicodedata.decimal(each, each)) for each in other)
+    if percent := _PERCENT_FIRST.match(name):
+        number = re.sub("[.,]", "[.,٫]", percent[1])
+        return re.search(rf"(?<!\d){number}\s?(?:[%٪％]|per\s?cent)", other) is not None
+    # The numbers of placeholders are none of the text.
+    numbered, other = _NUMBERED.fullmatch(name), _COMPARED.sub(" ", other)
+    return numbered is not None and re.search(rf"(?<!\d){numbered[2]}(?!\d)", other) is not None
 
 
 def mnemonics(text: str) -> int:
@@ -74,42 +98,6 @@ def mnemonics(text: str) -> int:
     plain = html.unescape(text)
     in_brackets = len(CJK_MNEMONIC.findall(plain))
     return in_brackets + len(MNEMONIC.findall(CJK_MNEMONIC.sub("", plain)))
-
-
-def digit_runs(text: str) -> list[str]:
-    """Every run of decimal digits, in any script, in ASCII digits: ``"٣,500.07"`` gives 3, 500 and 07.
-
-    What separates digits is not looked at, because thousands, decimals, dates and times are punctuated differently
-    from language to language. A list marker at the start (``1.``, ``2)``) is no number of the text.
-    """
-    return [
-        "".join(str(unicodedata.decimal(digit)) for digit in run)
-        for run in _DIGITS.findall(_LIST_MARKER.sub("", text))
-    ]
-
-
-def numbers_disagree(first: str, second: str) -> bool:
-    """Whether one text has a number that the other cannot have meant.
-
-    Numbers are compared without regard to their order and to separators (10,000 and 10000 agree). One that only one
-    text has counts if it has two digits or more, for smaller ones are often written as words (``3 files``, ``three
-    files``); two different small ones, one in each text, count too. Texts with numerals that are no decimal digits
-    (፲, 十, Ⅻ, ²) are not compared.
-    """
-    runs_here, runs_there = digit_runs(first), digit_runs(second)
-    here, there = (Counter(run.lstrip("0") for run in runs) for runs in (runs_here, runs_there))
-    if here == there or "".join(runs_here) == "".join(runs_there):
-        return False
-    if _has_other_numerals(first) or _has_other_numerals(second):
-        return False
-    only_here, only_there = here - there, there - here
-    return bool(only_here and only_there) or any(len(number) > 1 for number in only_here + only_there)
-
-
-def _has_other_numerals(text: str) -> bool:
-    return any(
-        not character.isdecimal() and unicodedata.numeric(character, None) is not None for character in text
-    )
 
 
 def plain_text(message: str) -> str:

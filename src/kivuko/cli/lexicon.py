@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -93,13 +94,14 @@ def import_(
     for name, meta in lexicon.meta.get("sources", {"": lexicon.meta}).items():
         if "reading" in meta:
             left_out = {**meta["reading"]["dropped"], **meta["unused"]}
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"
             say(
                 f"{name or meta['source']} ({meta['licence']}): {meta['entries']:,} entries from "
-                f"{meta['used']:,} translations; left out: {reasons}"
+                f"{meta['used']:,} translations; left out: {_reasons(left_out)}"
             )
             for what, count in meta.get("changed", {}).items():
                 say(f"  {count:,} {what}")
+        elif meta.get("unused"):
+            say(f"{meta['from']}: left out: {_reasons(meta['unused'])}")
     say(f"{output}: {len(lexicon.entries):,} entries")
 
 
@@ -170,6 +172,10 @@ def info(
     if held is not None:
         rows.append(("best translation agrees", f"{held.precision:.1%} of {held.shared:,} shared"))
     print_table(["", ""], rows, title=f"{lexicon.language.name} lexicon")
+
+
+def _reasons(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing"
 
 
 def _facts(path: Path, lexicon: Lexicon) -> dict[str, Any]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from kivuko.engine import Engine
+    from kivuko.retrieval.filters import Filter
     from kivuko.retrieval.search import Found, Searcher
 
 _PLACE = Annotated[
@@ -37,7 +38,8 @@ _METHOD = Annotated[
 _WHERE = Annotated[
     list[str] | None,
     typer.Option(
-        help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives."
+        help="Only documents with FIELD=VALUE in their metadata; several of a field are alternatives. Numbers are "
+        "compared by value: 2020 is 2020.0."
     ),
 ]
 _RERANK = Annotated[
@@ -70,7 +72,7 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search an engine in any of its languages, or an index by late interaction, words, or both fused."""
-    from kivuko.cli.display import print_json, say, say_styled, show_matches
+    from kivuko.cli.display import note, print_json, say, say_styled, show_matches
     from kivuko.errors import InputError
     from kivuko.retrieval.filters import parse_filter
     from kivuko.text import normalise
@@ -86,14 +88,16 @@ def search(
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
         searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
-    asked = {"query": query}
+    asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
-    found = searcher.find(asked, depth=depth, where=parse_filter(where or ()))
+    found = searcher.find(asked, depth=depth, where=conditions)
     if rerank is not None:
         found = _reranked(searcher, found, asked, rerank, rerank_depth)
     hits = searcher.hits(query, found, top=top, explain=explain)
     _note_truncated(searcher, found)
     if as_json:
+        if not hits:
+            note(f"Nothing found: {_why_nothing(searcher, conditions)}.")
         print_json(
             {
                 "query": query,
@@ -119,8 +123,7 @@ def search(
         guessed = " (guessed; --language names another)" if language is None else ""
         say_styled((f"in {spoken.name}{guessed}, by {searcher.described}", "dim"))
     if not hits:
-        no_word = "no word of the query leads to a document"
-        say(f"Nothing found: {no_word if _holds_documents(searcher) else 'there are no documents here'}.")
+        say(f"Nothing found: {_why_nothing(searcher, conditions)}.")
     for rank, hit in enumerate(hits, start=1):
         say_styled(f"{rank}. ", (hit.title, "bold"), f"  {hit.score:.3f}  {hit.id}")
         if hit.snippet:
@@ -152,7 +155,7 @@ def rank(
     asked: Asked,
 ) -> None:
     """Rank documents for every query of a file and write a TREC run, for kivuko evaluate."""
-    from kivuko.cli.display import bars, say
+    from kivuko.cli.display import bars, note, say
     from kivuko.errors import InputError
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.filters import parse_filter
@@ -171,15 +174,17 @@ def rank(
             )
         spoken = engine.language(language)
         searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
+    conditions = parse_filter(where or ())
     with bars() as progress:
-        found = searcher.find(texts, depth=depth, where=parse_filter(where or ()), progress=progress)
+        found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
         if rerank is not None:
             found = _reranked(searcher, found, texts, rerank, rerank_depth, progress)
     write_run(output, found.run, tag=searcher.method)
     _note_truncated(searcher, found)
     empty = sum(not documents for documents in found.run.values())
-    why = "" if _holds_documents(searcher) else ": there are no documents here"
-    say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing{why}")
+    say(f"{output}: {len(texts):,} queries by {searcher.method}; {empty:,} found nothing")
+    if empty == len(texts):
+        note(f"Nothing found: {_why_nothing(searcher, conditions)}.")
 
 
 def _note_truncated(searcher: Searcher, found: Found) -> None:
@@ -199,8 +204,13 @@ def _note_truncated(searcher: Searcher, found: Found) -> None:
         )
 
 
-def _holds_documents(searcher: Searcher) -> bool:
-    return bool(searcher.index.info()["documents"])
+def _why_nothing(searcher: Searcher, where: Filter) -> str:
+    """Whether there is nothing to find, the filter left nothing of it, or the query's words led nowhere."""
+    if not searcher.index.info()["documents"]:
+        return "there are no documents here"
+    return searcher.index.why_none_fits(where) or "no word of the query leads to a document" + (
+        " that fits the filter" if where else ""
+    )
 
 
 def _engine(place: Path) -> Engine | None:

@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol, get_args
 
 from kivuko.codeswitch import eflomal
 from kivuko.codeswitch.alignment import align
-from kivuko.codeswitch.lexicon import PREFIX_MARK, Lexicon
+from kivuko.codeswitch.entries import PREFIX_MARK
+from kivuko.codeswitch.lexicon import Lexicon
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.text import words

@@ -7,25 +7,36 @@ of a text it knows, and how far another lexicon agrees with it.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
 
 from kivuko.artifact import read_manifest, write_artifact
-from kivuko.errors import InputError
+from kivuko.codeswitch.entries import (
+    NO_WORDS,
+    PREFIX_MARK,
+    EntryIndex,
+    Found,
+    entry_key,
+    in_normal_form,
+    plainest,
+)
+from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.text import script_share, words
+from kivuko.text import fold, script_share, words
 from kivuko.text.faults import decode, fault, faulty, head_of
+from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
 KIND = "lexicon"
 LEXICON_FILE = "lexicon.tsv"
-#: Ends an entry that stands for every word beginning so. No word of ``kivuko.text.words`` contains it.
-PREFIX_MARK = "*"
+#: 2: every entry in its normal form; before, scripts without spaces were cut into pairs of written characters.
+FORMAT = 2
+_FORMAT = "lexicon format"
 LINE = "foreign word, English word, probability in (0, 1], separated by tabs"
 #: Words an English phrase may have, as the title n-grams of Litschko et al. (2023).
 LONGEST_PHRASE = 3
@@ -40,8 +51,9 @@ class Lexicon:
 
     Attributes:
         language: the foreign language.
-        entries: foreign word (lower case) → English word → probability, at most 1 in sum. A key that ends in
-            ``*`` stands for all words with that beginning, and serves those that have no entry of their own.
+        entries: foreign word or phrase → English word or phrase → probability, at most 1 in sum; both in the form
+            of :mod:`kivuko.codeswitch.entries`. A key that ends in ``*`` stands for all words with that beginning,
+            and serves those that have no entry of their own.
         meta: facts about its making, kept in the manifest.
     """
 
@@ -51,12 +63,101 @@ class Lexicon:
 
     def translations(self, word: str) -> Mapping[str, float]:
         """English translations of a word: its own, else those of its longest known beginning, else none."""
-        if word in self.entries:
-            return self.entries[word]
+        own = self._index.entry(word)
+        if own is not None:
+            return own
         for length in range(len(word), 0, -1):
             if (beginning := word[:length] + PREFIX_MARK) in self.entries:
                 return self.entries[beginning]
         return _NONE
+
+    def look_up(
+        self, text: str, *, serves: Callable[[Mapping[str, float]], bool] = lambda senses: True
+    ) -> list[Found]:
+        """The words and phrases of a text with their translations, in order; each word is in one of them.
+
+        From left to right the longest entry is taken whose pieces (:mod:`kivuko.text.terms`) follow one another in
+        the text: words in a row, whatever stands between them, or a run of written characters in a script without
+        spaces, wherever it begins. What lies between entries there is cut by :func:`kivuko.text.words`.
+
+        Args:
+            text: in the lexicon's language.
+            serves: whether the translations of a phrase are of any use; one that is of none gives way to its words.
+        """
+        asked = pieces(text)
+        found: list[Found] = []
+        between: list[Piece] = []  # written characters that no entry begins at
+        place = 0
+        while place < len(asked):
+            match = self._index.at(asked, place, serves)
+            if match is None and asked[place].unspaced:
+                between.append(asked[place])
+                place += 1
+                continue
+            found += self._without_entry(between)
+            between = []
+            if match is None:
+                word = asked[place].text
+                found.append(Found(word, self.translations(word), own=False))
+                place += 1
+            else:
+                key, size, senses = match
+                found.append(Found(key, senses, own=True))
+                place += size
+        return [*found, *self._without_entry(between)]
+
+    def translations_as_typed(self, word: str) -> Mapping[str, float]:
+        """English translations of what a person may have meant by a word that has none (:meth:`translations`).
+
+        Returns:
+            Those of the words and beginnings of the same :func:`~kivuko.text.fold` in this language, found as
+            :meth:`translations` finds them; several are taken as equally probable.
+        """
+        return self._as_typed.translations(fold(word, self.language))
+
+    def look_up_as_typed(
+        self, unknown: Sequence[str], *, serves: Callable[[Mapping[str, float]], bool] = lambda senses: True
+    ) -> list[Found]:
+        """The same for words in a row that :meth:`look_up` found nothing for, and for phrases of them.
+
+        Args:
+            unknown: the words. In scripts without spaces they are pairs of characters, and each is taken by itself.
+            serves: as for :meth:`look_up`.
+        """
+        if self.language.spaceless:
+            return [Found(word, self.translations_as_typed(word), own=False) for word in unknown]
+        folded = [fold(word, self.language) for word in unknown]
+        found, place = [], 0
+        for each in self._as_typed.look_up(" ".join(folded), serves=serves):
+            size = each.text.count(" ") + 1
+            found.append(Found(" ".join(unknown[place : place + size]), each.senses, own=False))
+            place += size
+        return found
+
+    @functools.cached_property
+    def _as_typed(self) -> Lexicon:
+        """The lexicon with every entry under its fold."""
+        alike: dict[str, list[Mapping[str, float]]] = {}
+        for foreign, translations in self.entries.items():
+            term = foreign.removesuffix(PREFIX_MARK)
+            alike.setdefault(fold(term, self.language) + foreign[len(term) :], []).append(translations)
+        return Lexicon(self.language, {folded: _mean(several) for folded, several in alike.items()})
+
+    def running_words(self, text: str) -> list[str]:
+        """The words of a text; in scripts without spaces those that are found, and what is left between them."""
+        return [each.text for each in self.look_up(text)] if self.language.spaceless else words(text)
+
+    def has(self, word: str) -> bool:
+        """Whether a word or phrase has an entry of its own."""
+        return self._index.entry(word) is not None
+
+    def _without_entry(self, characters: Sequence[Piece]) -> Iterator[Found]:
+        for word in words("".join(piece.gap + piece.text for piece in characters)):
+            yield Found(word, self.translations(word), own=False)
+
+    @functools.cached_property
+    def _index(self) -> EntryIndex:
+        return EntryIndex(self.entries)
 
     def save(self, path: Path, *, parents: Mapping[str, str] | None = None) -> None:
         """Write the artefact: ``lexicon.tsv`` sorted by foreign word, then by falling probability.
@@ -69,14 +170,15 @@ class Lexicon:
             ArtifactError: something that is not an artefact stands at ``path``.
             StorageError: the disk refused the write.
         """
+        entries, _ = in_normal_form(self.entries)
         lines = [
             f"{foreign}\t{english}\t{probability:.6g}\n"
-            for foreign in sorted(self.entries)
+            for foreign in sorted(entries)
             for english, probability in sorted(
-                self.entries[foreign].items(), key=lambda entry: (-entry[1], entry[0])
+                entries[foreign].items(), key=lambda entry: (-entry[1], entry[0])
             )
         ]
-        meta = {**self.meta, "language": self.language.tag}
+        meta = {**self.meta, "language": self.language.tag, _FORMAT: FORMAT}
         with write_artifact(Path(path), KIND, parents=parents, meta=meta) as folder:
             (folder / LEXICON_FILE).write_text("".join(lines), encoding="utf-8")
 
@@ -85,21 +187,46 @@ class Lexicon:
         """Open the lexicon in folder ``path``.
 
         Raises:
-            ArtifactError: no complete lexicon is there.
+            ArtifactError: no complete lexicon is there, or an earlier version of Kivuko cut its words apart.
             InputError: its table was changed to something unreadable.
         """
         manifest = read_manifest(Path(path), KIND)
         language = resolve(str(manifest.meta["language"]))
-        return cls(language, _read_table(Path(path) / LEXICON_FILE), manifest.meta)
+        entries = _read_table(Path(path) / LEXICON_FILE)
+        if manifest.meta.get(_FORMAT) != FORMAT:
+            cut = next((foreign for foreign in entries if " " in foreign), None)
+            if cut is not None and language.spaceless:
+                raise ArtifactError(
+                    "an earlier version of Kivuko cut the words of this lexicon apart",
+                    where=path,
+                    expected=f"words of {language.name} as a dictionary writes them",
+                    got=repr(cut),
+                    remedy="import the dictionary again with 'kivuko lexicon import', and add it to its engine again",
+                )
+            entries, _ = in_normal_form(entries)
+        return cls(language, entries, manifest.meta)
+
+
+def _mean(several: Sequence[Mapping[str, float]]) -> Mapping[str, float]:
+    if len(several) == 1:
+        return several[0]
+    mixed: dict[str, float] = {}
+    for translations in several:
+        for english, probability in translations.items():
+            mixed[english] = mixed.get(english, 0.0) + probability / len(several)
+    return mixed
 
 
 def read_lexicon_tsv(path: Path, language: Language) -> Lexicon:
     """A person's own lexicon: ``foreign<TAB>english<TAB>probability`` lines, one translation each.
 
+    Lines that say the same in another spelling (capitals, typographic apostrophes) are added up.
+
     Raises:
         InputError: no such file, wrong encoding, or a line that does not fit; the message names file:line.
     """
-    return Lexicon(language, _read_table(Path(path)), {"from": Path(path).name})
+    entries, left_out = in_normal_form(_read_table(Path(path)))
+    return Lexicon(language, entries, {"from": Path(path).name, "unused": dict(left_out)})
 
 
 def _read_table(path: Path) -> dict[str, dict[str, float]]:
@@ -109,7 +236,7 @@ def _read_table(path: Path) -> dict[str, dict[str, float]]:
     with path.open("rb") as stream:
         for number, raw in enumerate(stream, start=1):
             where = f"{path}:{number}"
-            line = decode(raw, where, partial(head_of, path))
+            line = decode(raw, where, functools.partial(head_of, path))
             if fault(line):
                 raise faulty(line, where, "a lexicon line")
             try:
@@ -133,9 +260,6 @@ def _read_table(path: Path) -> dict[str, dict[str, float]]:
     return entries
 
 
-#: Words that a side of an entry may have; longer ones are explanations more often than terms.
-
-
 class WeightedTranslation(Protocol):
     """A line of a dictionary, as in :class:`kivuko.readers.dictionaries.Translation`."""
 
@@ -157,8 +281,9 @@ def from_translations(
 ) -> Lexicon:
     """Build a lexicon: P(english | foreign) = weight of the pair / weight of all pairs with this foreign side.
 
-    Both sides are taken apart by :func:`kivuko.text.words` and joined with single spaces, so an entry of
-    several words is found by its words in a row. A pair that comes again adds its weight.
+    Both sides get their normal form, so that capitals, apostrophes and hyphens make no difference; scripts without
+    spaces are spelled as the dictionary has them. A pair that comes again adds its weight. A side of more than
+    three words, an explanation more often than a term, is left out.
 
     Args:
         rows: the translations, in any order.
@@ -169,21 +294,23 @@ def from_translations(
         InputError: a weight is not above 0, or no row is left.
     """
     counts: dict[str, dict[str, float]] = {}
+    spellings: dict[str, set[str]] = {}
     dropped: Counter[str] = Counter()
     total = 0
     for row in rows:
         total += 1
         if not 0 < row.weight < float("inf"):
             raise InputError("a translation's weight must be above 0", where=row.foreign, got=row.weight)
-        english, foreign = words(row.english), words(row.foreign)
+        english, foreign = words(row.english), pieces(row.foreign)
         if not english or not foreign:
-            dropped["a side without words"] += 1
-        elif max(len(english), len(foreign)) > LONGEST_PHRASE:
+            dropped[NO_WORDS] += 1
+        elif max(len(english), word_count(foreign)) > LONGEST_PHRASE:
             dropped[f"over {LONGEST_PHRASE} words"] += 1
         else:
-            of_word = counts.setdefault(" ".join(foreign), {})
-            key = " ".join(english)
-            of_word[key] = of_word.get(key, 0.0) + row.weight
+            key, phrase = term_key(foreign), " ".join(english)
+            spellings.setdefault(key, set()).add(spelling(foreign))
+            of_term = counts.setdefault(key, {})
+            of_term[phrase] = of_term.get(phrase, 0.0) + row.weight
     if not counts:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in dropped.items())
         raise InputError(
@@ -191,7 +318,8 @@ def from_translations(
             expected=f"words or phrases of up to {LONGEST_PHRASE} words",
             got=f"{total} rows{': ' if reasons else ''}{reasons}",
         )
-    entries = {word: _shares(counts[word]) for word in sorted(counts)}
+    written = {plainest(spellings[key]): key for key in counts}
+    entries = {word: _shares(counts[written[word]]) for word in sorted(written)}
     kept = total - dropped.total()
     return Lexicon(language, entries, {**(meta or {}), "rows": total, "used": kept, "unused": dict(dropped)})
 
@@ -237,14 +365,16 @@ def merge(lexicons: Sequence[Lexicon], weights: Sequence[float] | None = None) -
             expected=f"{len(lexicons)} numbers above 0",
             got=", ".join(f"{weight:g}" for weight in weights) or "none",
         )
+    having_each: dict[str, list[tuple[str, Mapping[str, float], float]]] = {}
+    for lexicon, weight in zip(lexicons, weights, strict=True):
+        for word, senses in in_normal_form(lexicon.entries)[0].items():
+            having_each.setdefault(entry_key(word), []).append((word, senses, weight))
+    written = {plainest(word for word, _, _ in having): having for having in having_each.values()}
     entries = {}
-    for word in sorted({word for lexicon in lexicons for word in lexicon.entries}):
-        having = [
-            (lex.entries[word], w) for lex, w in zip(lexicons, weights, strict=True) if word in lex.entries
-        ]
-        total = sum(weight for _, weight in having)
+    for word, having in sorted(written.items()):
+        total = sum(weight for _, _, weight in having)
         mixed: dict[str, float] = {}
-        for translations, weight in having:
+        for _, translations, weight in having:
             for english, probability in translations.items():
                 mixed[english] = mixed.get(english, 0.0) + weight / total * probability
         order = sorted(mixed, key=lambda english: (-mixed[english], english))
@@ -438,17 +568,18 @@ def info(lexicon: Lexicon) -> LexiconInfo:
 def coverage(lexicon: Lexicon, texts: Iterable[str]) -> Coverage:
     """How many words of texts in the lexicon's language it translates; a number is a word too.
 
-    Only entries of single words count: a word inside a known phrase is known if it has an entry.
+    Only entries of single words count: a word inside a known phrase is known if it has an entry. In scripts without
+    spaces the words are those that the lexicon finds, and what is left between them.
 
     Raises:
         InputError: the texts have no word.
     """
-    counts = Counter(word for text in texts for word in words(text))
+    counts = Counter(word for text in texts for word in lexicon.running_words(text))
     if not counts:
         raise InputError(
             "no coverage without words", expected=f"texts in {lexicon.language.name}", got="none with a word"
         )
-    known = [word for word in counts if word in lexicon.entries]
+    known = [word for word in counts if lexicon.has(word)]
     reached = [word for word in counts if lexicon.translations(word)]
     tokens, types = counts.total(), len(counts)
     return Coverage(

@@ -284,7 +284,14 @@ class Engine:
 
     def _guess(self, now: _Opened, query: str) -> Language:
         lexicons = {resolve(tag): self._lexicon(now, resolve(tag)) for tag in now.state.languages}
-        return guess(query, lexicons, now.state.document_language, now.index.lexical.vocabulary)
+        language, words = now.state.document_language, now.index.lexical
+        return guess(
+            query,
+            lexicons,
+            language,
+            words.vocabulary,
+            is_typed_for_one=lambda word: bool(words.as_spelled({word: 1.0}, language)),
+        )
 
     def searcher(self, language: Language | str, way: Way | None = None) -> Searcher:
         """What searches one language, held open: for many queries at once, or with another way of searching.
@@ -306,6 +313,7 @@ class Engine:
                 lexicon=None if chosen.method == "bm25" else self._lexicon(now, spoken),
                 method=chosen.method,
                 weight=chosen.weight,
+                language=now.state.document_language,
             )
         return now.searchers[key]
 

@@ -346,7 +346,7 @@ def lexicon_runs(bed: TestBed, lexicons: Mapping[Language, Lexicon]) -> Runs:
         translator = QueryTranslator(lexicons[topics.language], index)
         return lambda queries: translator.run(queries, DEPTH)
 
-    return lexical_runs(bed, f"lexicon {what}", search)
+    return lexical_runs(bed, f"lexicon with phrases {what}", search)
 
 
 def score_rows(

@@ -311,7 +311,9 @@ def _translated(
 ) -> Tensor | None:
     """Mean over the piece's words of their translations' rows; None if a word has no translation."""
     means = []
-    for word in words(piece.replace(BORDER, " ")):
+    written = piece.replace(BORDER, " ").strip()
+    # In scripts without spaces a dictionary's word is several of `words`.
+    for word in [written] if written in lexicon else words(written):
         known = [
             (probability, row)
             for english, probability in lexicon.get(word, {}).items()

@@ -29,7 +29,7 @@ from kivuko.readers.wiktextract import read_wiktextract
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-RECIPE = 1
+RECIPE = 2
 """Raised when a rule of reading or merging changes, so that what was built before is built anew."""
 
 

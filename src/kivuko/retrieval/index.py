@@ -21,7 +21,7 @@ from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
 from kivuko.retrieval import changes
 from kivuko.retrieval.bounds import EFFORT, Effort, search
-from kivuko.retrieval.filters import Filter, check_fields, fitting
+from kivuko.retrieval.filters import Filter, check_fields, fitting, why_none_fits
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.segment import EncodedDocuments
@@ -294,6 +294,18 @@ class Index:
         # Vectors of one byte a number are what an exact index reads through.
         scanned = self.kind in ("exact", "exact-int8") and file.stem != "token-float16"
         return "searched" if scanned else "vectors"
+
+    def why_none_fits(self, where: Filter) -> str | None:
+        """Which condition of a filter leaves no document, and the values there are; None where it is not the filter.
+
+        Raises:
+            UnknownNameError: no document has a field that ``where`` names.
+        """
+        if not self._state.places or any(allowed.any() for allowed in self._allowed(where)):
+            return None
+        there = zip(self._state.segments, self._state.alive, strict=True)
+        rows = [segment.metadata[number] for segment, alive in there for number in np.flatnonzero(alive)]
+        return why_none_fits(rows, where)
 
     def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping
 
 from kivuko.codeswitch import Lexicon
+from kivuko.codeswitch.entries import Found
 from kivuko.ranking import Run
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import words
@@ -17,9 +19,14 @@ STEM_WEIGHT = 0.5
 class QueryTranslator:
     """Queries in a language, made into structured queries over the words of an English index.
 
-    A word becomes its translations with their probabilities; each of them brings along the index's words of
-    the same stem (Snowball English), at ``stem_weight`` of its probability. A word without translations
-    stands for itself where the index knows it (names, function names, numbers); elsewhere it is dropped.
+    A word or phrase that the lexicon has becomes its translations with their probabilities; each of them brings
+    along the index's words (of a phrase: the index's phrases) of the same stem (Snowball English), at
+    ``stem_weight`` of its probability. Phrases of the query are found longest first, see
+    :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
+    translation of several words is searched as a phrase, its words in a row or written as one; where the index does
+    not have it, it leaves its probability to the other translations. A word without translations stands for itself
+    where the index knows it (names, function names, numbers). Words that neither knows are looked up once more, in
+    the lexicon and then in the index, as people type them (:func:`kivuko.text.fold`); others are dropped.
 
     Args:
         lexicon: the translations.
@@ -31,17 +38,32 @@ class QueryTranslator:
         self._lexicon = lexicon
         self.index = index
         self._stem_weight = stem_weight
+        self._related = functools.cache(self._find_related)
+
+    def look_up(self, query: str) -> list[tuple[str, dict[str, float]]]:
+        """Words and phrases of a query that can be translated or passed through, in order.
+
+        Returns:
+            Each with the English words and phrases that are searched in its place → weight; may be empty.
+        """
+        found = []
+        looked_up = self._lexicon.look_up(query, serves=self._is_in_index)
+        for nowhere, several in itertools.groupby(looked_up, self._is_nowhere):
+            if nowhere:
+                unknown = [asked.text for asked in several]
+                several = iter(self._lexicon.look_up_as_typed(unknown, serves=self._is_in_index))
+            for asked in several:
+                senses = asked.senses or self.index.as_spelled({asked.text: 1.0})
+                if searched := self._searched(senses):
+                    found.append((asked.text, searched))
+        return found
+
+    def _is_nowhere(self, asked: Found) -> bool:
+        return not asked.senses and asked.text not in self.index.vocabulary
 
     def translate(self, query: str) -> list[dict[str, float]]:
-        """For each word that can be translated or passed through, English word → weight; may be empty."""
-        structured = []
-        for word in words(query):
-            translations = self._lexicon.translations(word)
-            if not translations and word in self.index.vocabulary:
-                translations = {word: 1.0}
-            if translations:
-                structured.append(self._with_relatives(translations))
-        return structured
+        """The English words and phrases of :meth:`look_up`, with their weights."""
+        return [searched for _, searched in self.look_up(query)]
 
     def search(self, query: str, depth: int = 1000) -> dict[str, float]:
         """The best documents for a query; none when none of its words leads to a word of the index."""
@@ -51,15 +73,38 @@ class QueryTranslator:
         """Search each query; one that finds nothing has no documents in the run."""
         return {query: self.search(text, depth) for query, text in queries.items()}
 
-    def _with_relatives(self, translations: Mapping[str, float]) -> dict[str, float]:
+    def _is_in_index(self, senses: Mapping[str, float]) -> bool:
+        return any(" " in english or english in self.index.vocabulary for english in self._searched(senses))
+
+    def _searched(self, senses: Mapping[str, float]) -> dict[str, float]:
+        """English words, and those phrases that the index has → weight."""
         weights: dict[str, float] = {}
-        for english, probability in translations.items():
-            weights[english] = weights.get(english, 0.0) + probability
-            if self._stem_weight:
-                for relative in self._families.get(self._stem(english), ()):
-                    if relative != english:
-                        weights[relative] = weights.get(relative, 0.0) + self._stem_weight * probability
+        missing = 0.0
+        for english, probability in senses.items():
+            related = self._related(english)
+            missing += 0.0 if related else probability
+            for relative, weight in related.items():
+                weights[relative] = weights.get(relative, 0.0) + weight * probability
+        if missing and weights:
+            total = sum(senses.values())
+            weights = {english: weight * total / (total - missing) for english, weight in weights.items()}
         return weights
+
+    def _find_related(self, english: str) -> Mapping[str, float]:
+        """What is searched for a translation → weight beside it; nothing for a phrase that the index lacks."""
+        term = words(english)
+        if len(term) < 2:
+            return self._with_relatives("".join(term))
+        found = self.index.phrases([list(self._with_relatives(word)) for word in term])
+        related = {each: 1.0 if each == " ".join(term) else self._stem_weight for each in found}
+        # What a dictionary spells "e-mail" or "web site", documents write "email" and "website".
+        joined = "".join(term)
+        return related | {joined: 1.0} if joined in self.index.vocabulary else related
+
+    def _with_relatives(self, word: str) -> dict[str, float]:
+        """A word, and the index's words of the same stem → weight beside it."""
+        relatives = self._families.get(self._stem(word), ()) if self._stem_weight else ()
+        return {word: 1.0} | {each: self._stem_weight for each in relatives if each != word}
 
     @functools.cached_property
     def _stem(self) -> Callable[[str], str]:

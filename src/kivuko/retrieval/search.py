@@ -17,13 +17,15 @@ import numpy.typing as npt
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
+from kivuko.languages import Language
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
-from kivuko.text.segmentation import words_with_spans
+from kivuko.text.segmentation import lowered, words_with_spans
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,8 +42,8 @@ class Match:
     """Why a document was found: a word of the query and the word of the document that it met.
 
     Attributes:
-        query_word: the query's word.
-        document_word: the document's.
+        query_word: the query's word; where a lexicon was searched with, perhaps a phrase.
+        document_word: the document's word or phrase.
         similarity: cosine of the two token vectors, −1 to 1; where words alone were searched, the probability of the
             translation, above 0 to 1.
         query_span: where the query's word begins and ends in the query; where the token does, in scripts without
@@ -109,6 +111,8 @@ class Searcher:
             a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
             model and lexicon allow.
         weight: the model's share in the fusion, 0 to 1.
+        language: of the documents, if it is known: words that none of them has are looked up as people of this
+            language type them (:func:`kivuko.text.fold`).
 
     Raises:
         UnknownNameError: no such method, or no such model.
@@ -124,10 +128,12 @@ class Searcher:
         lexicon: Lexicon | Path | str | None = None,
         method: Method | str | None = None,
         weight: float = 0.5,
+        language: Language | None = None,
     ) -> None:
         self.method = _check_method(method, model is not None, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
+        self.language = language
         self._model = model
         self._lexicon = lexicon
         if self.method in ("late-interaction", "fusion") and model is not None:
@@ -205,7 +211,7 @@ class Searcher:
         """
         ((name, scores),) = found.run.items()
         spans = found.spans.get(name, {})
-        translated = [word for senses in self._structured(query) for word in senses]
+        translated = [word for _, senses in self._asked(query) for word in senses]
         shown = f"{query} {' '.join(translated)}"
         documents = [self.index.document(each) for each in ranked(scores)[:top]]
         matches: Iterable[Sequence[Match]] = [()] * len(documents)
@@ -255,11 +261,13 @@ class Searcher:
     def _translator(self) -> QueryTranslator | None:
         return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
 
-    def _structured(self, query: str) -> list[dict[str, float]]:
-        """For each word of a query, the documents' words that are searched in its place, with weights."""
+    def _asked(self, query: str) -> list[tuple[str, Mapping[str, float]]]:
+        """Words (with a lexicon phrases too) of a query, and what is searched in the place of each, with weights."""
         if self.method == "bm25" or self._translator is None:
-            return [{word: 1.0} for word in words(query)]
-        return self._translator.translate(query)
+            asked = [(word, {word: 1.0}) for word in words(query)]
+        else:
+            asked = self._translator.look_up(query)
+        return [(word, self.index.lexical.as_spelled(senses, self.language)) for word, senses in asked]
 
     def _by_model(
         self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
@@ -276,7 +284,7 @@ class Searcher:
         )
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | None) -> Run:
-        structured = [self._structured(text) for text in queries.values()]
+        structured = [[senses for _, senses in self._asked(text)] for text in queries.values()]
         hits = self.index.search_words(structured, depth=depth, where=where)
         return {
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
@@ -293,16 +301,31 @@ class Searcher:
         return [list(self._word_matches(query, document)) for document in documents]
 
     def _word_matches(self, query: str, document: Document) -> Iterator[Match]:
-        """Each word of the query with the most probable of its translations that the document has."""
-        there: dict[str, list[tuple[int, int]]] = {}
-        for word, span in words_with_spans(document.full_text):
-            there.setdefault(word, []).append(span)
-        for word, asked in words_with_spans(query):
-            for senses in self._structured(word):
-                met = [(weight, sense) for sense, weight in senses.items() if sense in there]
-                if met:
-                    weight, sense = max(met, key=lambda each: (each[0], each[1]))
-                    yield Match(word, sense, weight, asked, tuple(there[sense]))
+        """Each word or phrase of the query with the most probable of its translations that the document has."""
+        # A line's end, which is no word, keeps phrases from going over it.
+        there = " \n ".join(["", *(" ".join(part) for part in words_in_order(document)), ""])
+        of_query, of_document = words_with_spans(query), words_with_spans(document.full_text)
+        begun = 0
+        for asked, senses in self._asked(query):
+            place = next(iter(_places(asked, of_query[begun:])), None)
+            begun += 0 if place is None else place[2]
+            span = (0, len(query)) if place is None else place[:2]
+            met = [(weight, sense) for sense, weight in senses.items() if f" {sense} " in there]
+            if met:
+                weight, sense = max(met, key=lambda each: (each[0], each[1]))
+                spans = tuple((begin, end) for begin, end, _ in _places(sense, of_document))
+                yield Match(asked, sense, weight, span, spans)
+
+
+def _places(
+    phrase: str, words_there: Sequence[tuple[str, tuple[int, int]]]
+) -> Iterator[tuple[int, int, int]]:
+    """Where a word or phrase begins and ends in a text, and how many of the text's words it ends after."""
+    own = phrase.split(" ")
+    for number in range(len(words_there) - len(own) + 1):
+        if all(words_there[number + i][0] == word for i, word in enumerate(own)):
+            last = number + len(own) - 1
+            yield words_there[number][1][0], words_there[last][1][1], last + 1
 
 
 def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:
@@ -320,8 +343,8 @@ def snippet(document: Document, span: tuple[int, int] | None, query: str, width:
     whole = " ".join(text.split())
     if len(whole) <= width:
         return whole
-    lowered = whole.lower()
-    found = [place for place in (lowered.find(word) for word in words(query)) if place >= 0]
+    there = lowered(whole)
+    found = [place for place in (there.find(word) for word in words(query)) if place >= 0]
     # Some of what stands before the word, from the beginning of a word on.
     start = max(0, min([*found, len(whole)]) - width // 4) if found else 0
     start = whole.rfind(" ", 0, start) + 1

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from kivuko.collections.document import Document
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Owners, rows_of
-from kivuko.retrieval.lexical import WordCounts
+from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
+from kivuko.retrieval.word_order import END, UNCOUNTED, OrderedPart, WordOrder, words_in_order
 
 _LENGTHS, _TOKEN, _PASSAGE = "lengths.npy", "token-", "passage-"
 _DOCUMENTS, _POSITIONS, _IDS, _SPANS = "documents.jsonl", "documents.npy", "ids.json", "passages.npy"
@@ -187,6 +188,22 @@ class Segment:
         row = self._text[self._positions[number] : self._positions[number + 1]].tobytes()
         return Document(**json.loads(row))
 
+    def ordered(self, alive: NDArray[np.bool_]) -> OrderedPart:
+        """The order of the words of those documents that are alive ([documents])."""
+        return OrderedPart(self.words, np.flatnonzero(alive), self._word_order)
+
+    def _word_order(self, documents: NDArray[np.int64]) -> WordOrder:
+        """Of some documents; read from their text where an earlier version of Kivuko wrote the segment."""
+        if self.words.order is not None:
+            return self.words.order.take(documents)
+        entries: list[int] = []
+        offsets = [0]
+        for number in documents.tolist():
+            for part in words_in_order(self.document(number)):
+                entries += [*(self.words.numbers.get(word, UNCOUNTED) for word in part), END]
+            offsets.append(len(entries))
+        return WordOrder(np.array(entries, dtype=np.int32), np.array(offsets, dtype=np.int64))
+
     @functools.cached_property
     def metadata(self) -> list[Mapping[str, str | int | float | bool]]:
         """Each document's metadata."""
@@ -199,9 +216,12 @@ class Segment:
         renumbered = np.cumsum(alive) - 1
         moved = self.passages[passages].copy()
         moved[:, 0] = renumbered[moved[:, 0]]
+        documents = [self.document(int(number)) for number in kept]
+        # An earlier version of Kivuko kept no order of the words.
+        words = self.words.take(kept) if self.words.order else WordCounts.of(documents, TITLE_WEIGHT)
         return Content(
-            [self.document(int(number)) for number in kept],
-            self.words.take(kept),
+            documents,
+            words,
             moved,
             self.arrays.take(passages) if self.arrays is not None else None,
         )

@@ -91,11 +91,10 @@ class State:
     @functools.cached_property
     def lexical(self) -> LexicalIndex:
         """BM25 over the documents that are alive."""
-        counts = [
-            segment.words.take(np.flatnonzero(mask))
-            for segment, mask in zip(self.segments, self.alive, strict=True)
-        ]
-        return LexicalIndex.from_counts(list(self.places), WordCounts.join(counts))
+        among = list(zip(self.segments, self.alive, strict=True))
+        counts = [segment.words.without_order().take(np.flatnonzero(mask)) for segment, mask in among]
+        parts = [segment.ordered(mask) for segment, mask in among]
+        return LexicalIndex.from_counts(list(self.places), WordCounts.join(counts), parts)
 
     @functools.cached_property
     def parts(self) -> list[Part]:

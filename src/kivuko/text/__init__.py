@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kivuko.text.folding import fold
 from kivuko.text.normal import comparison_key, normalise
 from kivuko.text.scripts import script_of, script_share
 from kivuko.text.segmentation import words
 
-__all__ = ["comparison_key", "normalise", "script_of", "script_share", "words"]
+__all__ = ["comparison_key", "fold", "normalise", "script_of", "script_share", "words"]
