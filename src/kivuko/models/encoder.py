@@ -7,6 +7,7 @@ one question holds one open: opening a multilingual encoder costs more than enco
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """A late-interaction model that reads texts. Use :meth:`open`.
+    """A late-interaction model that reads texts. Use :meth:`open`. Threads may share one; it reads for one at a time.
 
     Attributes:
         path: the model's folder.
@@ -30,6 +31,8 @@ class Encoder:
     def __init__(self, path: Path, model: TokenEncoder) -> None:
         self.path = path
         self.model = model
+        # Neither the length that is read, nor a tokenizer of transformers, can be another's in the midst of a text.
+        self._alone = threading.Lock()
 
     @classmethod
     def open(cls, model: ModelLike) -> Encoder:
@@ -91,26 +94,29 @@ class Encoder:
         Raises:
             InputError: ``pooling`` is out of range, or of queries.
         """
-        own, self.model.max_seq_length = self.model.max_seq_length, length or self.model.max_seq_length
-        try:
-            return encoding.encode(
-                self.model, texts, task=task, pooling=pooling, progress=progress, label=label
-            )
-        finally:
-            self.model.max_seq_length = own
+        with self._alone:
+            own, self.model.max_seq_length = self.model.max_seq_length, length or self.model.max_seq_length
+            try:
+                return encoding.encode(
+                    self.model, texts, task=task, pooling=pooling, progress=progress, label=label
+                )
+            finally:
+                self.model.max_seq_length = own
 
     def truncated(self, texts: Sequence[str]) -> int:
         """How many texts are longer than it reads."""
-        return late_interaction.truncated(self.model, texts)
+        with self._alone:
+            return late_interaction.truncated(self.model, texts)
 
-    def words_of_tokens(self, text: str, length: int | None = None) -> list[str]:
-        """For each content token of a text, the word around it.
+    def spans_of_tokens(self, text: str, length: int | None = None) -> list[tuple[int, int]]:
+        """Where each content token begins and ends in a text.
 
         Args:
             text: as it was encoded.
             length: pieces read of it; :attr:`length` by default.
         """
-        return late_interaction.words_of_tokens(self.model, text, length)
+        with self._alone:
+            return late_interaction.spans_of_tokens(self.model, text, length)
 
 
 #: Whatever takes a model takes these: a folder, a name of the catalogue or hub, an open encoder.

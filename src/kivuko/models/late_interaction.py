@@ -166,14 +166,14 @@ def pieces_of(encoder: TokenEncoder, texts: Sequence[str]) -> list[list[int]]:
 
 
 def words_of_tokens(encoder: TokenEncoder, text: str, max_length: int | None = None) -> list[str]:
-    """For each content token of a text, the white-space delimited word around it, as a reader would see it.
+    """For each content token of a text, the word around it, see :func:`word_around`.
 
     Args:
         encoder: the encoder whose tokens :func:`kivuko.models.encoding.encode` gives vectors for.
         text: the text as it was encoded.
         max_length: pieces read of the text; the encoder's own limit by default.
     """
-    return [_word_around(text, *span) for span in _spans(encoder, text, max_length)]
+    return [text[slice(*word_around(text, *span))] for span in spans_of_tokens(encoder, text, max_length)]
 
 
 def pieces_of_tokens(encoder: TokenEncoder, text: str) -> list[str]:
@@ -181,10 +181,10 @@ def pieces_of_tokens(encoder: TokenEncoder, text: str) -> list[str]:
 
     A piece of white space alone, as before a word or between Khmer phrases, is shown as ``▁``.
     """
-    return [text[start:end].strip(" \u200b") or "▁" for start, end in _spans(encoder, text, None)]
+    return [text[start:end].strip(" \u200b") or "▁" for start, end in spans_of_tokens(encoder, text, None)]
 
 
-def _spans(encoder: TokenEncoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
+def spans_of_tokens(encoder: TokenEncoder, text: str, max_length: int | None) -> list[tuple[int, int]]:
     """Where each content token begins and ends in a text."""
     limit = max_length or length_limit(encoder)
     encoded = encoder.tokenizer(text, truncation=True, max_length=limit, return_offsets_mapping=True)
@@ -196,11 +196,12 @@ def _spans(encoder: TokenEncoder, text: str, max_length: int | None) -> list[tup
     ]
 
 
-def _word_around(text: str, start: int, end: int) -> str:
+def word_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the word around a token begins and ends: what white space delimits, as a reader would see it."""
     while start < end and text[start].isspace():
         start += 1
     while start > 0 and not text[start - 1].isspace():
         start -= 1
     while end < len(text) and not text[end].isspace():
         end += 1
-    return text[start:end]
+    return start, end

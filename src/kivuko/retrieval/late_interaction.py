@@ -10,10 +10,12 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
+from kivuko.models.late_interaction import word_around
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Match
+from kivuko.text.segmentation import is_unspaced, whole_characters
 
 _QUERIES_AT_ONCE = 16
 
@@ -138,29 +140,51 @@ def explanations(
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
-    query_words = encoder.words_of_tokens(query)
+    query_spans = encoder.spans_of_tokens(query)
     for name in document_ids:
-        yield _matches(index, encoder, query_words, asked, name) if len(asked) else []
+        yield _matches(index, encoder, (query, query_spans, asked), name) if len(asked) else []
 
 
 def _matches(
     index: Index,
     encoder: Encoder,
-    query_words: Sequence[str],
-    asked: npt.NDArray[np.float32],
+    asked: tuple[str, Sequence[tuple[int, int]], npt.NDArray[np.float32]],
     document_id: str,
 ) -> list[Match]:
+    query, query_spans, tokens_asked = asked
     span, vectors = max(
-        index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
+        index.vectors_of(document_id),
+        key=lambda passage: float((tokens_asked @ passage[1].T).max(axis=1).sum()),
     )
     text = index.document(document_id).full_text[slice(*span)]
     limit = int(index.manifest.meta["max_length"])
-    document_words = encoder.words_of_tokens(text, limit)
+    spans = encoder.spans_of_tokens(text, limit)
     if index.manifest.meta["pooling"] != 1:
         tokens = encoder.encode([text], task="document", length=limit).vectors.astype(np.float32)
-        document_words = [document_words[j] for j in (vectors @ tokens.T).argmax(axis=1)]
-    similarity = asked @ vectors.T
-    return [
-        Match(word, document_words[j], float(similarity[i, j]))
-        for i, (word, j) in enumerate(zip(query_words, similarity.argmax(axis=1), strict=True))
-    ]
+        spans = [spans[j] for j in (vectors @ tokens.T).argmax(axis=1)]
+    similarity = tokens_asked @ vectors.T
+    matches = []
+    for i, j in enumerate(similarity.argmax(axis=1)):
+        begin, end = _seen(text, spans[j])
+        matches.append(
+            Match(
+                query[slice(*word_around(query, *query_spans[i]))],
+                text[slice(*word_around(text, *spans[j]))],
+                float(similarity[i, j]),
+                _seen(query, query_spans[i]),
+                ((span[0] + begin, span[0] + end),),
+            )
+        )
+    return matches
+
+
+def _seen(text: str, span: tuple[int, int]) -> tuple[int, int]:
+    """What a reader is shown for a token: its word; its letters where words have no spaces between them."""
+    begin, end = span
+    while begin < end and text[begin].isspace():
+        begin += 1
+    spread = word_around(text, begin, end)
+    if not is_unspaced(text[slice(*spread)]):
+        return spread
+    own = whole_characters(text[slice(*spread)], begin - spread[0], end - spread[0])
+    return spread[0] + own[0], spread[0] + own[1]
