@@ -62,4 +62,6 @@ def test_nginx_takes_the_site(tmp_path: Path) -> None:
 @pytest.mark.skipif(not shutil.which("npm"), reason="no npm here")
 def test_a_linter_takes_the_dockerfile(tmp_path: Path) -> None:
     shutil.copy(DEPLOY / "Dockerfile", tmp_path)
-    done("npm", "exec", "--yes", "--", "dockerfilelint", "Dockerfile", folder=tmp_path)
+    assert "Issues: None found" in done(
+        "npm", "exec", "--yes", "--", "dockerfilelint", "Dockerfile", folder=tmp_path
+    )

@@ -58,6 +58,7 @@ def test_any_request_is_answered_as_the_schema_says(
     )
     def ask(case: Any) -> None:
         response = case.call(headers={"Authorization": f"Bearer {TOKEN}"})
+        assert response.status_code < 500 or response.status_code in (503, 507)
         # What fits the schema may still name a language that this engine lacks; what does not may first be too large.
         excluded = [positive_data_acceptance]
         if response.status_code in TOO_LARGE:
