@@ -4,17 +4,22 @@ BIN := .venv/bin
 # Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli.main).
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test test-training lint docs bench results
+.PHONY: demo test test-training test-browser lint docs bench results
 
 demo: .venv/installed
 	$(BIN)/kivuko demo
 
 test: .venv/installed lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not training"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not training and not browser"
 
 # What the pages say of training, run as it stands there: an hour and more.
 test-training: .venv/installed
 	$(BIN)/python -m pytest -m training
+
+# The search page in headless Chromium, for which this asks Debian; needs root.
+test-browser: .venv/installed
+	apt-get install --yes --no-install-recommends chromium chromium-driver fonts-noto-core
+	$(BIN)/python -m pytest -m browser
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -130,7 +130,7 @@ def test_explanation_has_a_word_for_every_vector_that_was_scored(
             matches = explain(pooling_index, encoder, "open file", "a")
             shown[name] = [match.query_word for match in matches]
             assert len(matches) == len(encoder.encode(["open file"], task="query")[0])
-            words = encoder.read(documents[0].text, task="document").words
+            words = [token.word for token in encoder.read(documents[0].text, task="document").tokens]
             assert {match.document_word for match in matches} <= set(words)
             assert "file," in words
     markers = ["[CLS]", "[unused0]"]

@@ -87,10 +87,10 @@ def test_long_texts_are_cut_and_counted(tiny_encoder: Path) -> None:
 def test_each_vector_has_its_word_of_the_text(tiny_encoder: Path) -> None:
     encoder = late_interaction.assemble(tiny_encoder, mean=None, max_length=12)
     text = "  Open   (xyz) ក, 7"
-    words = encoding.read(encoder, text, "query").words
+    words = [token.word for token in encoding.read(encoder, text, "query").tokens]
     assert words == ["Open", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "(xyz)", "ក,", "ក,", "7"]
     assert len(words) == encoding.encode(encoder, [text], task="query").lengths[0]
-    assert encoding.read(encoder, "", "query").words == []
+    assert encoding.read(encoder, "", "query").tokens == []
 
 
 def test_length_beyond_the_encoder_is_refused(tiny_encoder: Path) -> None:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon, from_translations, merge
-from kivuko.codeswitch.lexicon import agreement, coverage, info
+from kivuko.codeswitch.lexicon_quality import agreement, coverage, info
 from kivuko.errors import InputError, KivukoError
 from kivuko.languages import resolve
 from kivuko.readers.dictionaries import Translation

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kivuko.artifact import read_manifest
-from kivuko.codeswitch.lexicon import best
+from kivuko.codeswitch.lexicon_quality import best
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
 from kivuko.public import cldr, freedict

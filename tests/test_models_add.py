@@ -181,9 +181,9 @@ def test_exported_checkpoints_read_queries_and_documents_as_the_original(tmp_pat
         assert own == other
         found = encoder.encode(TEXTS, task=task)  # type: ignore[arg-type]
         assert_same(found, by_library(original, TEXTS, task))  # type: ignore[arg-type]
-    shown = encoder.read("open the file", task="query").words
-    assert shown == encoding.read(by_torch, "open the file", "query").words
-    assert shown == encoder.words_of_tokens("open the file")
+    shown = [token.word for token in encoder.read("open the file", task="query").tokens]
+    assert shown == [token.word for token in encoding.read(by_torch, "open the file", "query").tokens]
+    assert shown == [token.word for token in encoder.tokens("open the file", task="query")]
 
 
 def test_command(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.codeswitch import EnglishTable, Lexicon, Switched, Switcher, SwitchReport, induce, invert
-from kivuko.codeswitch.lexicon import Senses
+from kivuko.codeswitch.english_table import Senses
 from kivuko.codeswitch.switcher import word_spans
 from kivuko.collections.bitext import Bitext
 from kivuko.errors import InputError, UnknownNameError

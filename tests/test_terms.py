@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from kivuko.artifact import write_artifact
 from kivuko.codeswitch import Lexicon, Switcher, from_translations, invert, merge
 from kivuko.codeswitch.entries import in_normal_form
-from kivuko.codeswitch.lexicon import coverage, info, read_lexicon_tsv
+from kivuko.codeswitch.lexicon import read_lexicon_tsv
+from kivuko.codeswitch.lexicon_quality import coverage, info
 from kivuko.engine.guess import guess
 from kivuko.errors import ArtifactError
 from kivuko.languages import Language, resolve

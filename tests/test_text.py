@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from kivuko.text import comparison_key, normalise, script_of, script_share, words
 from kivuko.text.normal import unescaped
+from kivuko.text.segmentation import is_unspaced, whole_characters, words_with_spans
 
 ANY_TEXT = st.text() | st.text(alphabet="ab ក្ន\u200b\u00ad\ufeffไทยལ་日本ごé'’\u0301 \t\n-.")
 
@@ -50,6 +51,33 @@ def test_words_are_never_empty_and_stay_when_taken_again(text: str) -> None:
 def test_character_references_are_resolved_however_often_they_were_escaped(escaped: str, text: str) -> None:
     assert unescaped(escaped) == text
     assert unescaped(text) == text
+
+
+@given(ANY_TEXT)
+def test_words_with_spans_are_the_words_and_stand_where_they_are(text: str) -> None:
+    found = words_with_spans(text)
+    assert [word for word, _ in found] == words(text)
+    assert all(0 <= begin < end <= len(text) for _, (begin, end) in found)
+
+
+def test_where_words_stand_in_text_as_it_was_written() -> None:
+    text = "Cafe\u0301 so\u00adft,  HUDHAA’N ខ្មែរភាសាដែលវែង"
+    cut = {word: text[slice(*span)] for word, span in words_with_spans(text)}
+    assert cut["café"] == "Cafe\u0301"
+    assert cut["soft"] == "so\u00adft"
+    assert cut["hudhaa'n"] == "HUDHAA’N"
+    assert all(cut[word] == word for word in words("ខ្មែរភាសាដែលវែង"))
+    assert [is_unspaced(each) for each in ("ខ្មែរ", "ไทย", "བོད", "(日本)", "om", "ኣማ", "12", "")] == [
+        *[True] * 4, *[False] * 4,
+    ]  # fmt: skip
+
+
+def test_a_part_of_a_written_character_is_all_of_it() -> None:
+    text = "ក្មេងភាសា"
+    assert [text[slice(*whole_characters(text, *part))] for part in ((1, 2), (3, 4), (5, 6), (0, 9))] == [
+        "ក្មេ", "ក្មេ", "ភា", text,
+    ]  # fmt: skip
+    assert whole_characters("", 0, 0) == (0, 0)
 
 
 @given(ANY_TEXT)

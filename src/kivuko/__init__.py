@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kivuko.benchmarks.importing import import_collection as import_collection
+    from kivuko.codeswitch.english_table import invert as invert_lexicon
     from kivuko.codeswitch.induce import induce as induce_lexicon
     from kivuko.codeswitch.lexicon import Lexicon as Lexicon
-    from kivuko.codeswitch.lexicon import invert as invert_lexicon
     from kivuko.codeswitch.switcher import Switcher as Switcher
     from kivuko.collections.bitext import Bitext as Bitext
     from kivuko.collections.bitext import Pair as Pair
@@ -126,7 +126,7 @@ _HOMES = {
     "find_regime": "kivuko.training.regimes",
     "import_collection": "kivuko.benchmarks.importing",
     "induce_lexicon": "kivuko.codeswitch.induce:induce",
-    "invert_lexicon": "kivuko.codeswitch.lexicon:invert",
+    "invert_lexicon": "kivuko.codeswitch.english_table:invert",
     "make_stage": "kivuko.training.stages",
     "public_lexicon": "kivuko.public.lexicons",
     "read_documents": "kivuko.readers.documents",

@@ -2,10 +2,10 @@
 
 Raise the subclass that names the kind of failure, so that callers can tell them apart:
 :class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
-:class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`FetchError` for a
-source that could not be brought, :class:`StorageError` for a disk that refused a write,
-:class:`MissingExtraError` for an optional dependency that is not installed and :class:`Interrupted` for long
-work that a person stopped.
+:class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`LockedError` for one
+that another process is changing, :class:`FetchError` for a source that could not be brought,
+:class:`StorageError` for a disk that refused a write, :class:`MissingExtraError` for an optional dependency
+that is not installed and :class:`Interrupted` for long work that a person stopped.
 """
 
 from __future__ import annotations
@@ -32,6 +32,10 @@ _EXTRAS = {
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "jinja2": "report",
     "matplotlib": "report",
     "eflomal": "eflomal",
@@ -86,6 +90,10 @@ class UnknownNameError(KivukoError):
 
 class ArtifactError(KivukoError):
     """A folder written by Kivuko is missing, incomplete, damaged, or does not fit its companion."""
+
+
+class LockedError(ArtifactError):
+    """Another process is changing a folder of ours; once it has ended, the same call may do."""
 
 
 class FetchError(KivukoError):

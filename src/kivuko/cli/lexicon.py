@@ -145,8 +145,8 @@ def info(
 ) -> None:
     """Size of a lexicon, how much of some texts it knows, and how far another one agrees with it."""
     from kivuko.codeswitch import Lexicon
-    from kivuko.codeswitch.lexicon import agreement, coverage
-    from kivuko.codeswitch.lexicon import info as size_of
+    from kivuko.codeswitch.lexicon_quality import agreement, coverage
+    from kivuko.codeswitch.lexicon_quality import info as size_of
 
     lexicon = Lexicon.open(path)
     size = size_of(lexicon)

@@ -22,6 +22,7 @@ from kivuko.cli import (
     lexicon,
     models,
     search,
+    serve,
     train,
 )
 from kivuko.cli.display import plain_console
@@ -55,6 +56,7 @@ app = typer.Typer(
 app.add_typer(engine.app, name="engine")
 app.command("search")(search.search)
 app.command("rank")(search.rank)
+app.command("serve")(serve.command)
 app.command("demo")(demo.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")

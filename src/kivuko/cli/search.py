@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from kivuko.engine import Engine
-    from kivuko.engine.state import Way
-    from kivuko.languages import Language
     from kivuko.retrieval.filters import Filter
     from kivuko.retrieval.search import Found, Searcher
 
@@ -92,7 +90,7 @@ def search(
     else:
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
-        searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
+        searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
     asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
     found = searcher.find(asked, depth=depth, where=conditions)
@@ -178,7 +176,7 @@ def rank(
                 expected="--language, one of " + ", ".join(each.short for each in engine.languages),
             )
         spoken = engine.language(language)
-        searcher = engine.searcher(spoken, _way(engine, spoken, method, weight))
+        searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
     conditions = parse_filter(where or ())
     with bars() as progress:
         found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
@@ -234,19 +232,6 @@ def _searcher(
     return Searcher(
         index, model=model, lexicon=lexicon, method=method, weight=0.5 if weight is None else weight
     )
-
-
-def _way(engine: Engine, language: Language, method: str | None, weight: float | None) -> Way | None:
-    """How an engine is searched when the person says; None for its own way."""
-    from dataclasses import replace
-
-    from kivuko.engine.state import Way
-
-    own = engine.languages[language].way
-    if method is None:
-        return None if weight is None else replace(own, weight=weight)
-    reader = None if method in ("bm25", "lexicon-bm25") else own.reader or engine.reader(language)
-    return Way(method, reader, own.weight if weight is None else weight)
 
 
 def _refuse_parts(model: str | None, lexicon: Path | None) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kivuko.codeswitch.english_table import EnglishTable, invert
 from kivuko.codeswitch.induce import induce
-from kivuko.codeswitch.lexicon import EnglishTable, Lexicon, from_translations, invert, merge
+from kivuko.codeswitch.lexicon import Lexicon, from_translations, merge
 from kivuko.codeswitch.switcher import Switched, Switcher, SwitchReport
 
 __all__ = [

@@ -1,8 +1,8 @@
 """Probabilistic lexicon: words of a language, their English translations and how probable each is.
 
-It is read from a person's own table, made of a dictionary's lines, or mixed of several; it is read the other way
-round (English words and phrases with their translations) by Bayes' rule; and it is judged: how large it is, how much
-of a text it knows, and how far another lexicon agrees with it.
+It is read from a person's own table, made of a dictionary's lines, or mixed of several.
+:mod:`kivuko.codeswitch.english_table` reads it the other way round, and
+:mod:`kivuko.codeswitch.lexicon_quality` judges it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from kivuko.codeswitch.entries import (
 )
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.text import fold, script_share, words
+from kivuko.text import fold, words
 from kivuko.text.faults import decode, fault, faulty, head_of
 from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
@@ -40,8 +40,6 @@ _FORMAT = "lexicon format"
 LINE = "foreign word, English word, probability in (0, 1], separated by tabs"
 #: Words an English phrase may have, as the title n-grams of Litschko et al. (2023).
 LONGEST_PHRASE = 3
-#: Translations of one English word or phrase with their probabilities, the most probable first.
-Senses = tuple[tuple[str, float], ...]
 _NONE: Mapping[str, float] = MappingProxyType({})
 
 
@@ -384,238 +382,3 @@ def merge(lexicons: Sequence[Lexicon], weights: Sequence[float] | None = None) -
         for lexicon, weight in zip(lexicons, weights, strict=True)
     ]
     return Lexicon(lexicons[0].language, entries, {"merged": parts})
-
-
-@dataclass(frozen=True)
-class EnglishTable:
-    """Translations of English into one language.
-
-    Attributes:
-        language: of the translations.
-        senses: English words (as :func:`kivuko.text.words` has them, a space between those of a phrase, at
-            most 3) → translations with probabilities that sum to 1, the most probable first.
-        dropped: reason → number of lexicon pairs that were left out for it.
-    """
-
-    language: Language
-    senses: Mapping[str, Senses]
-    dropped: Mapping[str, int] = field(default_factory=dict)
-
-
-def invert(
-    lexicon: Lexicon, *, counts: Mapping[str, int] | None = None, least: float = 0.1, most: int = 5
-) -> EnglishTable:
-    """Turn P(English e | foreign f) into P(f | e), by Bayes' rule::
-
-        P(f | e) = P(e | f) · n(f) / Σ_g P(e | g) · n(g)
-
-    n(f) is how often f occurs. It decides what an induced lexicon gives: a word seen once, in a sentence with
-    "file", translates as "file" with certainty, and there are more such words than right ones. Without
-    counts all foreign words are taken as equally frequent, which suits only lexicons made by people.
-
-    Senses below ``least`` of the best one go first; then those that would switch nothing (the English word
-    itself, text without a letter of the language's script) or say another thing (words with digits, such as
-    "45tti" for "angles"). In this order a word whose right translation is itself ("HTML") has no sense left,
-    instead of being switched to whatever came second. In scripts without spaces a sense inside a better one
-    goes too: it comes from text without borders, which :func:`kivuko.text.words` cuts into bigrams. Classes
-    of words with one beginning (``*``) are no words and are left out.
-
-    Args:
-        lexicon: P(e | f); both sides may be phrases.
-        counts: occurrences of foreign words, such as ``Counter(words(...))`` over the foreign sides of the
-            bitext the lexicon comes from; an entry that is not in it counts as seen once.
-        least: share of the best sense's probability that a sense needs, in [0, 1].
-        most: senses kept, at least 1; the kept ones are made to sum to 1.
-
-    Raises:
-        InputError: ``least`` or ``most`` is out of range.
-    """
-    if not 0 <= least <= 1 or most < 1:
-        raise InputError(
-            "no senses can be chosen so",
-            expected="least in [0, 1] and most of at least 1",
-            got=f"least={least}, most={most}",
-        )
-    dropped: Counter[str] = Counter()
-    weights: dict[str, dict[str, float]] = {}
-    for foreign, translations in lexicon.entries.items():
-        if foreign.endswith(PREFIX_MARK):
-            continue
-        frequency = 1 if counts is None else max(counts.get(foreign, 0), 1)
-        for english, probability in translations.items():
-            spelled = words(english)
-            key = " ".join(spelled)
-            if len(spelled) > LONGEST_PHRASE:
-                dropped[f"English side of more than {LONGEST_PHRASE} words"] += 1
-            elif script_share(key, "Latn") < 1 or any(map(str.isnumeric, key)):
-                dropped["English side with digits or other scripts, or without letters"] += 1
-            else:
-                of_key = weights.setdefault(key, {})
-                of_key[foreign] = of_key.get(foreign, 0.0) + probability * frequency
-    senses = {
-        key: found
-        for key in sorted(weights)
-        if (found := _senses(key, weights[key], lexicon.language, least, most, dropped))
-    }
-    return EnglishTable(lexicon.language, senses, dict(sorted(dropped.items())))
-
-
-def _senses(
-    key: str,
-    weights: Mapping[str, float],
-    language: Language,
-    least: float,
-    most: int,
-    dropped: Counter[str],
-) -> Senses:
-    """The senses that stay, by falling probability; ties by spelling."""
-    best = max(weights.values())
-    kept: list[str] = []
-    for foreign in sorted(weights, key=lambda foreign: (-weights[foreign], foreign)):
-        if weights[foreign] < least * best:
-            dropped["improbable"] += 1
-        elif " ".join(words(foreign)) == key:
-            dropped["the English itself"] += 1
-        elif script_share(foreign, language.script) == 0:
-            dropped["not in the language's script"] += 1
-        elif any(map(str.isnumeric, foreign)):
-            dropped["with digits"] += 1
-        elif language.spaceless and any(foreign in better for better in kept):
-            dropped["a piece of a better sense"] += 1
-        elif len(kept) == most:
-            dropped[f"beyond {most} senses"] += 1
-        else:
-            kept.append(foreign)
-    total = sum(weights[foreign] for foreign in kept)
-    return tuple((foreign, weights[foreign] / total) for foreign in kept)
-
-
-@dataclass(frozen=True)
-class LexiconInfo:
-    """Size of a lexicon.
-
-    Attributes:
-        words: entries of a single foreign word.
-        phrases: entries of several foreign words.
-        beginnings: entries that stand for all words beginning so.
-        translations: pairs of a word or phrase and one of its translations.
-        senses: mean number of translations of a word or phrase.
-        identical: share (0 to 1) of words and phrases whose best translation is spelled the same.
-    """
-
-    words: int
-    phrases: int
-    beginnings: int
-    translations: int
-    senses: float
-    identical: float
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How much of some texts a lexicon knows.
-
-    Attributes:
-        tokens: running words.
-        types: different words.
-        known_tokens: share (0 to 1) of the tokens that have an entry of their own.
-        known_types: the same of the types.
-        reached_tokens: share of the tokens that have one or are served by that of their beginning.
-        reached_types: the same of the types.
-    """
-
-    tokens: int
-    types: int
-    known_tokens: float
-    known_types: float
-    reached_tokens: float
-    reached_types: float
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """A lexicon held against another.
-
-    Attributes:
-        shared: words and phrases that both have.
-        agreeing: those whose best translation is among the other's translations.
-    """
-
-    shared: int
-    agreeing: int
-
-    @property
-    def precision(self) -> float:
-        """Share (0 to 1) of the shared ones that agree; 0 if none is shared."""
-        return self.agreeing / self.shared if self.shared else 0.0
-
-
-def info(lexicon: Lexicon) -> LexiconInfo:
-    """Count a lexicon's entries."""
-    own = _own(lexicon)
-    phrases = sum(" " in foreign for foreign in own)
-    translations = sum(map(len, own.values()))
-    return LexiconInfo(
-        words=len(own) - phrases,
-        phrases=phrases,
-        beginnings=len(lexicon.entries) - len(own),
-        translations=translations,
-        senses=translations / len(own) if own else 0.0,
-        identical=sum(best(of) == foreign for foreign, of in own.items()) / len(own) if own else 0.0,
-    )
-
-
-def coverage(lexicon: Lexicon, texts: Iterable[str]) -> Coverage:
-    """How many words of texts in the lexicon's language it translates; a number is a word too.
-
-    Only entries of single words count: a word inside a known phrase is known if it has an entry. In scripts without
-    spaces the words are those that the lexicon finds, and what is left between them.
-
-    Raises:
-        InputError: the texts have no word.
-    """
-    counts = Counter(word for text in texts for word in lexicon.running_words(text))
-    if not counts:
-        raise InputError(
-            "no coverage without words", expected=f"texts in {lexicon.language.name}", got="none with a word"
-        )
-    known = [word for word in counts if lexicon.has(word)]
-    reached = [word for word in counts if lexicon.translations(word)]
-    tokens, types = counts.total(), len(counts)
-    return Coverage(
-        tokens=tokens,
-        types=types,
-        known_tokens=sum(counts[word] for word in known) / tokens,
-        known_types=len(known) / types,
-        reached_tokens=sum(counts[word] for word in reached) / tokens,
-        reached_types=len(reached) / types,
-    )
-
-
-def agreement(lexicon: Lexicon, reference: Lexicon) -> Agreement:
-    """Hold a lexicon against one that is believed, over the words and phrases that both have.
-
-    A best translation that the reference does not list may still be right, so this is a lower bound.
-
-    Raises:
-        InputError: they are of different languages.
-    """
-    if lexicon.language != reference.language:
-        raise InputError(
-            "only lexicons of one language can be compared",
-            expected=lexicon.language.tag,
-            got=reference.language.tag,
-        )
-    mine, theirs = _own(lexicon), _own(reference)
-    shared = mine.keys() & theirs.keys()
-    return Agreement(len(shared), sum(best(mine[foreign]) in theirs[foreign] for foreign in shared))
-
-
-def best(translations: Mapping[str, float]) -> str:
-    """The most probable translation; of several the first by spelling."""
-    return min(translations, key=lambda english: (-translations[english], english))
-
-
-def _own(lexicon: Lexicon) -> dict[str, Mapping[str, float]]:
-    """The entries of words and phrases, without those of beginnings."""
-    return {word: found for word, found in lexicon.entries.items() if not word.endswith(PREFIX_MARK)}

@@ -16,7 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from kivuko.codeswitch.lexicon import LONGEST_PHRASE, EnglishTable, Senses
+from kivuko.codeswitch.english_table import EnglishTable, Senses
+from kivuko.codeswitch.lexicon import LONGEST_PHRASE
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.text import words

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -39,6 +40,7 @@ class Results(Sequence[Hit]):
         language: what the query was taken to be in.
         guessed: whether nobody said so.
         way: by which models and words.
+        generation: of the engine's state that was searched, see :attr:`Engine.generation`.
         truncated: whether the query is longer than the model reads, so that it searched by the query's beginning.
     """
 
@@ -46,6 +48,7 @@ class Results(Sequence[Hit]):
     language: Language
     guessed: bool
     way: Way
+    generation: str
     truncated: bool = False
 
     def __len__(self) -> int:
@@ -61,21 +64,45 @@ class Results(Sequence[Hit]):
         return self.hits[number]
 
 
+#: What tells one manifest file from another without reading it: time of change, number, size.
+_Stamp = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """One state of an engine, and what was opened of it; no other state ever answers from it.
+
+    Attributes:
+        stamps: of the engine's manifest and the index's, as they were before they were read.
+        state: languages and how they are searched.
+        index: documents.
+        searchers: tag and way → what searches so.
+        lexicons: of languages; None for one without.
+    """
+
+    stamps: tuple[_Stamp | None, _Stamp | None]
+    state: EngineState
+    index: Index
+    searchers: dict[tuple[str, Way], Searcher] = field(default_factory=dict)
+    lexicons: dict[Language, Lexicon | None] = field(default_factory=dict)
+
+    @property
+    def generation(self) -> str:
+        return f"{self.state.hash[:8]}-{self.index.manifest.hash[:8]}"
+
+
 class Engine:
     """A search engine in one folder. Use :meth:`open` or :meth:`create`.
 
     What it holds open (index, models, lexicons) is opened once, when it is first needed; what another process changes
-    is seen by the next call.
+    is seen by the next call. Threads may share one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._stamps: dict[str, tuple[int, int, int] | None] = {}
-        self._index: Index | None = None
-        self._state: EngineState | None = None
+        self._opened: _Opened | None = None
         self._encoders: dict[Path, Encoder] = {}
-        self._searchers: dict[tuple[str, Way], Searcher] = {}
-        self._lexicons: dict[Language, Lexicon | None] = {}
+        self._renewing, self._opening_encoder = threading.Lock(), threading.Lock()
 
     @classmethod
     def open(cls, path: Path | str) -> Engine:
@@ -85,7 +112,7 @@ class Engine:
             ArtifactError: no complete engine is there, or a part of it is damaged.
         """
         engine = cls(Path(path))
-        engine._refresh()
+        engine._now()
         return engine
 
     @classmethod
@@ -191,24 +218,22 @@ class Engine:
     @property
     def index(self) -> Index:
         """The open index over the documents, as it stands now."""
-        self._refresh()
-        assert self._index is not None
-        return self._index
+        return self._now().index
 
     @property
     def document_language(self) -> Language:
         """What the documents are in."""
-        return self._current.document_language
+        return self._now().state.document_language
 
     @property
     def languages(self) -> dict[Language, EngineLanguage]:
         """The languages it can be asked in, the documents' own first, and how each is searched."""
-        return {resolve(tag): facts for tag, facts in self._current.languages.items()}
+        return {resolve(tag): facts for tag, facts in self._now().state.languages.items()}
 
     @property
     def generation(self) -> str:
         """Names the state of documents and languages; another one after every change."""
-        return f"{self._current.hash[:8]}-{self.index.manifest.hash[:8]}"
+        return self._now().generation
 
     def search(
         self,
@@ -237,18 +262,29 @@ class Engine:
             ArtifactError: the engine does not have the language.
             UnknownNameError: no such language, or no document has a field that ``where`` names.
         """
-        spoken = self.language(language) if language is not None else self.guess(query)
-        searcher = self.searcher(spoken, way)
-        found = searcher.find({"query": query}, depth=top, where=as_filter(where or {}))
-        hits = searcher.hits(query, found, top=top, explain=explain)
-        used = way or self._current.languages[spoken.tag].way
-        return Results(tuple(hits), spoken, language is None, used, bool(found.truncated))
+        while True:
+            now = self._now()
+            try:
+                spoken = self._guess(now, query) if language is None else self._language(now, language)
+                searcher = self._searcher(now, spoken, way)
+                found = searcher.find({"query": query}, depth=top, where=as_filter(where or {}))
+                hits = searcher.hits(query, found, top=top, explain=explain)
+            except (ArtifactError, OSError):
+                # What was to be opened may be gone because another process has replaced it.
+                if self._now() is now:
+                    raise
+            else:
+                used = way or now.state.languages[spoken.tag].way
+                guessed, truncated = language is None, bool(found.truncated)
+                return Results(tuple(hits), spoken, guessed, used, now.generation, truncated)
 
     def guess(self, query: str) -> Language:
         """Which of the engine's languages a query is in, by its script, the lexicons' words and CLD2."""
-        current = self._current
-        lexicons = {resolve(tag): self.lexicon(resolve(tag)) for tag in current.languages}
-        language, words = current.document_language, self.index.lexical
+        return self._guess(self._now(), query)
+
+    def _guess(self, now: _Opened, query: str) -> Language:
+        lexicons = {resolve(tag): self._lexicon(now, resolve(tag)) for tag in now.state.languages}
+        language, words = now.state.document_language, now.index.lexical
         return guess(
             query,
             lexicons,
@@ -264,20 +300,65 @@ class Engine:
             ArtifactError: the engine does not have the language.
             InputError: the way needs a student or a lexicon that the language does not have.
         """
-        spoken = self.language(language)
-        current = self._current
-        chosen = way or current.languages[spoken.tag].way
+        now = self._now()
+        return self._searcher(now, self._language(now, language), way)
+
+    def _searcher(self, now: _Opened, spoken: Language, way: Way | None) -> Searcher:
+        chosen = way or now.state.languages[spoken.tag].way
         key = spoken.tag, chosen
-        if key not in self._searchers:
-            self._searchers[key] = Searcher(
-                self.index,
-                model=None if chosen.reader is None else self.encoder(spoken, chosen.reader),
-                lexicon=None if chosen.method == "bm25" else self.lexicon(spoken),
+        if key not in now.searchers:
+            now.searchers[key] = Searcher(
+                now.index,
+                model=None if chosen.reader is None else self._encoder(now, spoken, chosen.reader),
+                lexicon=None if chosen.method == "bm25" else self._lexicon(now, spoken),
                 method=chosen.method,
                 weight=chosen.weight,
-                language=current.document_language,
+                language=now.state.document_language,
             )
-        return self._searchers[key]
+        return now.searchers[key]
+
+    def way(
+        self,
+        language: Language | str,
+        method: str | None = None,
+        *,
+        reader: Reader | None = None,
+        weight: float | None = None,
+    ) -> Way:
+        """A way of searching a language: that which was found best for it, but for what is given.
+
+        Args:
+            language: one of the engine's.
+            method: see :class:`kivuko.retrieval.search.Searcher`.
+            reader: which model reads the queries, where the method needs one.
+            weight: the model's share in a fusion.
+
+        Raises:
+            ArtifactError: the engine does not have the language.
+        """
+        now = self._now()
+        spoken = self._language(now, language)
+        own = now.state.languages[spoken.tag].way
+        chosen = method or own.method
+        by_words = chosen in ("bm25", "lexicon-bm25")
+        model = None if by_words else reader or own.reader or self._reader(now, spoken)
+        return Way(chosen, model, own.weight if weight is None else weight)
+
+    def ways(self, language: Language | str) -> list[Way]:
+        """All ways in which a language can be searched with what the engine has, that which was found best first."""
+        now = self._now()
+        spoken = self._language(now, language)
+        own = now.state.languages[spoken.tag].way
+        found = [own]
+        if now.index.space is not None:
+            if self._part(now, spoken, layout.STUDENT) is not None:
+                found.append(Way("late-interaction", "student", own.weight))
+            found.append(Way("late-interaction", "teacher", own.weight))
+            found.append(Way("fusion", self._reader(now, spoken), own.weight))
+        if self._lexicon(now, spoken) is not None:
+            found.append(Way("lexicon-bm25", None, own.weight))
+        found.append(Way("bm25", None, own.weight))
+        return list(dict.fromkeys(found))
 
     def add_language(
         self,
@@ -310,7 +391,7 @@ class Engine:
                 f"the documents are in {spoken.name}: it is there already", where=self.path, got=spoken.short
             )
         add_language(self, spoken, parts, progress=progress)
-        quality = self._current.languages[spoken.tag].quality
+        quality = self._now().state.languages[spoken.tag].quality
         return None if quality is None else Quality.from_json(quality)
 
     def check(self, language: Language | str, *, progress: Progress | None = None) -> Quality | None:
@@ -323,7 +404,7 @@ class Engine:
             ArtifactError: the engine does not have the language.
         """
         spoken = self.language(language)
-        facts = self._current.languages[spoken.tag]
+        facts = self._now().state.languages[spoken.tag]
         if facts.folder is None:
             return None
         quality = measure(self, spoken, self.path / facts.folder, progress=progress)
@@ -339,15 +420,21 @@ class Engine:
             UnknownNameError: there is no such language.
             ArtifactError: the engine does not have it.
         """
+        return self._language(self._now(), name)
+
+    def _language(self, now: _Opened, name: Language | str) -> Language:
         spoken = resolve(name) if isinstance(name, str) else name
-        self._current.language(spoken, self.path)
+        now.state.language(spoken, self.path)
         return spoken
 
     def reader(self, language: Language) -> Reader | None:
         """Which model reads queries in a language, if one does: its student, else the documents' encoder."""
-        if self.index.space is None:
+        return self._reader(self._now(), language)
+
+    def _reader(self, now: _Opened, language: Language) -> Reader | None:
+        if now.index.space is None:
             return None
-        return "student" if self._part(language, layout.STUDENT) is not None else "teacher"
+        return "student" if self._part(now, language, layout.STUDENT) is not None else "teacher"
 
     def encoder(self, language: Language, reader: Reader) -> Encoder:
         """A model that the engine holds open.
@@ -355,24 +442,33 @@ class Engine:
         Raises:
             InputError: the language has no student.
         """
+        return self._encoder(self._now(), language, reader)
+
+    def _encoder(self, now: _Opened, language: Language, reader: Reader) -> Encoder:
         from kivuko.models.encoder import Encoder
 
-        path = self.path / layout.TEACHER if reader == "teacher" else self._part(language, layout.STUDENT)
+        path = (
+            self.path / layout.TEACHER if reader == "teacher" else self._part(now, language, layout.STUDENT)
+        )
         if path is None:
             raise InputError(f"there is no student of {language.name} in this engine", where=self.path)
-        if path not in self._encoders:
-            self._encoders[path] = Encoder.open(path)
-        return self._encoders[path]
+        with self._opening_encoder:
+            if path not in self._encoders:
+                self._encoders[path] = Encoder.open(path)
+            return self._encoders[path]
 
     def lexicon(self, language: Language) -> Lexicon | None:
         """The lexicon of a language, held open; None where it has none."""
-        if language not in self._lexicons:
-            path = self._part(language, layout.LEXICON)
-            self._lexicons[language] = None if path is None else Lexicon.open(path)
-        return self._lexicons[language]
+        return self._lexicon(self._now(), language)
 
-    def _part(self, language: Language, name: str) -> Path | None:
-        folder = self._current.languages[language.tag].folder
+    def _lexicon(self, now: _Opened, language: Language) -> Lexicon | None:
+        if language not in now.lexicons:
+            path = self._part(now, language, layout.LEXICON)
+            now.lexicons[language] = None if path is None else Lexicon.open(path)
+        return now.lexicons[language]
+
+    def _part(self, now: _Opened, language: Language, name: str) -> Path | None:
+        folder = now.state.languages[language.tag].folder
         path = None if folder is None else self.path / folder / name
         return path if path is not None and path.is_dir() else None
 
@@ -402,7 +498,7 @@ class Engine:
             ArtifactError: another process is changing the index.
             StorageError: the disk is full; the engine stays as it was.
         """
-        index = self.index
+        index = self._own_index()
         model = None if index.space is None else self.encoder(self.document_language, "teacher")
         return add_documents(index, documents, model, replace=replace, progress=progress)
 
@@ -413,7 +509,11 @@ class Engine:
             InputError: the engine has no document of one of these ids; none is removed then.
             ArtifactError: another process is changing the index.
         """
-        self.index.delete(ids)
+        self._own_index().delete(ids)
+
+    def _own_index(self) -> Index:
+        """The index opened once more, to be changed: searches that run meanwhile keep the state they began with."""
+        return Index.open(self.path / layout.INDEX)
 
     def verify(self) -> None:
         """Read every file and compare it with the checksum that was written with it.
@@ -424,7 +524,7 @@ class Engine:
         self.index.verify()
         if (self.path / layout.TEACHER).is_dir():
             read_manifest(self.path / layout.TEACHER, "model", verify=True)
-        for facts in self._current.languages.values():
+        for facts in self._now().state.languages.values():
             if facts.folder is not None:
                 folder = self.path / facts.folder
                 read_manifest(folder, layout.LANGUAGE_KIND, verify=True)
@@ -432,7 +532,7 @@ class Engine:
     def info(self) -> dict[str, Any]:
         """What it holds: the index's facts, and of each language how it is searched, its parts and its quality."""
         languages = {}
-        for tag, facts in self._current.languages.items():
+        for tag, facts in self._now().state.languages.items():
             folder = None if facts.folder is None else self.path / facts.folder
             languages[tag] = {
                 "way": str(facts.way),
@@ -449,35 +549,37 @@ class Engine:
             "index": self.index.info(),
         }
 
-    @property
-    def _current(self) -> EngineState:
-        self._refresh()
-        assert self._state is not None
-        return self._state
+    def _now(self) -> _Opened:
+        """The engine as it stands: what another process, or a change of our own, has replaced is opened again."""
+        with self._renewing:
+            former = self._opened
+            stamps = _stamp(self.path), _stamp(self.path / layout.INDEX)
+            if former is not None and former.stamps == stamps and None not in stamps:
+                return former
+            if former is None or former.stamps[0] != stamps[0] or stamps[0] is None:
+                state, lexicons = EngineState.read(self.path), {}
+                kept = {
+                    self.path,
+                    *(self.path / each.folder for each in state.languages.values() if each.folder),
+                }
+                held = list(self._encoders.items())  # at once, for another thread may be opening one
+                self._encoders = {path: encoder for path, encoder in held if path.parent in kept}
+            else:
+                state, lexicons = former.state, former.lexicons
+            if former is None or former.stamps[1] != stamps[1] or stamps[1] is None:
+                index = Index.open(self.path / layout.INDEX)
+            else:
+                index = former.index
+            self._opened = _Opened(stamps, state, index, {}, lexicons)
+            return self._opened
 
-    def _refresh(self) -> None:
-        """Open again what another process, or a change of our own, has replaced."""
-        index = self.path / layout.INDEX
-        if self._changed(self.path) or self._state is None:
-            self._state = EngineState.read(self.path)
-            self._searchers.clear()
-            self._lexicons.clear()
-            kept = {self.path / facts.folder for facts in self._state.languages.values() if facts.folder}
-            kept.add(self.path)
-            self._encoders = {path: held for path, held in self._encoders.items() if path.parent in kept}
-        if self._changed(index) or self._index is None:
-            self._index = Index.open(index)
-            self._searchers.clear()
 
-    def _changed(self, folder: Path) -> bool:
-        try:
-            found = (folder / MANIFEST).stat()
-            stamp = found.st_mtime_ns, found.st_ino, found.st_size
-        except FileNotFoundError:
-            stamp = None  # read_manifest says what is wrong
-        changed = self._stamps.get(str(folder)) != stamp or stamp is None
-        self._stamps[str(folder)] = stamp
-        return changed
+def _stamp(folder: Path) -> _Stamp | None:
+    try:
+        found = (folder / MANIFEST).stat()
+    except FileNotFoundError:
+        return None  # read_manifest says what is wrong
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _document_model(model: ModelLike | None, progress: Progress | None) -> ModelLike:

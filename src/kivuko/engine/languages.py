@@ -30,7 +30,7 @@ from kivuko.collections.bitext import Pair
 from kivuko.engine import state as layout
 from kivuko.engine.quality import measure
 from kivuko.engine.state import EngineLanguage, EngineState, Way, change
-from kivuko.errors import ArtifactError, InputError
+from kivuko.errors import InputError, LockedError
 from kivuko.files.json_lines import read_jsonl
 from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language
@@ -83,9 +83,7 @@ def add_language(
     home = engine.path / layout.LANGUAGES
     with try_exclusive(home / language.tag) as free, storage_errors(home):
         if not free:
-            raise ArtifactError(
-                f"another process is adding {language.name} to this engine", where=engine.path
-            )
+            raise LockedError(f"another process is adding {language.name} to this engine", where=engine.path)
         inputs = _inputs(engine, parts)
         folder = _complete(home, language, inputs)
         if folder is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Encoder:
-    """A late-interaction model that reads texts. Use :meth:`open`.
+    """A late-interaction model that reads texts. Use :meth:`open`. Threads may share one.
 
     Attributes:
         path: the model's folder.
@@ -109,15 +109,15 @@ class Encoder:
         """How many texts are longer than it reads of this side."""
         return late_interaction.truncated(self.model, texts, task)
 
-    def words_of_tokens(self, text: str, length: int | None = None, *, task: Task = "query") -> list[str]:
-        """For each token of a text that counts, the word around it; see :func:`kivuko.models.encoding.read`.
+    def tokens(self, text: str, *, task: Task, length: int | None = None) -> list[encoding.ReadToken]:
+        """What each token of a text that counts stands for; see :func:`kivuko.models.encoding.read`.
 
         Args:
             text: as it was encoded.
-            length: pieces read of it; as many as the model reads of this side by default.
             task: the side it stands on.
+            length: pieces read of it; as many as the model reads of this side by default.
         """
-        return encoding.words_of_tokens(self.model, text, task, max_length=length)
+        return encoding.tokens(self.model, text, task, max_length=length)
 
     def read(self, text: str, *, task: Task, length: int | None = None) -> encoding.ReadText:
         """One text encoded, with what each of its tokens is; see :func:`kivuko.models.encoding.read`.

@@ -7,7 +7,6 @@ threads each encodes batches of its own: the products are too small to be shared
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 TOKENS_A_BATCH = 2048
 MOST_POOLING = 16.0
 _Vectors = list[NDArray[np.float16]]
-#: A tokenizer of transformers cannot be used by two threads at once.
-_tokenizing = threading.Lock()
 
 
 def open_encoder(path: Path) -> TokenEncoder:
@@ -178,8 +175,7 @@ def batch_features(
     offsets: bool = False,
 ) -> dict[str, Any]:
     """See :func:`kivuko.models.late_interaction.features_of`; on the encoder's device."""
-    with _tokenizing:
-        features = late_interaction.features_of(encoder, texts, task, max_length=max_length, offsets=offsets)
+    features = late_interaction.features_of(encoder, texts, task, max_length=max_length, offsets=offsets)
     return {
         name: value.to(encoder.device) if isinstance(value, Tensor) else value
         for name, value in features.items()
@@ -210,19 +206,32 @@ def check_pooling(pooling: float) -> float:
 
 
 @dataclass(frozen=True)
+class ReadToken:
+    """A token that counts.
+
+    Attributes:
+        piece: its characters; ``▁`` for white space alone, its name where it is none of the text's own (``[CLS]``, a
+            marker, ``[MASK]``).
+        word: the word around it, see :func:`word_around`, or the same name.
+        span: where it begins and ends in the text; None where it is none of the text's own.
+    """
+
+    piece: str
+    word: str
+    span: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
 class ReadText:
     """One text as a model read it.
 
     Attributes:
         vectors: [tokens that count, dim] float16, of unit length.
-        pieces: for each, its characters; ``▁`` for a piece of white space alone, the piece's name where it is none
-            of the text's own (``[CLS]``, a marker, ``[MASK]``).
-        words: for each, the white-space delimited word around it, as a reader would see it, or the same name.
+        tokens: what each stands for.
     """
 
     vectors: NDArray[np.float16]
-    pieces: list[str]
-    words: list[str]
+    tokens: list[ReadToken]
 
 
 def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None) -> ReadText:
@@ -236,42 +245,37 @@ def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None
         found = _without_pooling(encoder)(features, task=task)
     kept = found["attention_mask"][0].bool().cpu()
     vectors = found["token_embeddings"][0].float().cpu()[kept].numpy().astype(np.float16)
-    pieces, words = _named(encoder, text, task, found, offsets)
-    return ReadText(vectors, pieces, words)
+    return ReadText(vectors, _tokens(encoder, text, task, found, offsets))
 
 
-def words_of_tokens(
-    encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None
-) -> list[str]:
-    """The words of :func:`read`, without encoding: pieces and mask are those that a search scores."""
+def tokens(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None) -> list[ReadToken]:
+    """The tokens of :func:`read`, without encoding: pieces and mask are those that a search scores."""
     features = batch_features(encoder, [text], task, max_length=max_length, offsets=True)
     offsets = features.pop("offset_mapping")[0].tolist()
     for module in late_interaction.masks_of(encoder):
         features = module(features, task=task)
-    return _named(encoder, text, task, features, offsets)[1]
+    return _tokens(encoder, text, task, features, offsets)
 
 
-def _named(
+def _tokens(
     encoder: TokenEncoder, text: str, task: Task, features: dict[str, Any], offsets: list[tuple[int, int]]
-) -> tuple[list[str], list[str]]:
-    """Pieces and words of the tokens that count."""
+) -> list[ReadToken]:
     ids, kept = features["input_ids"][0].tolist(), features["attention_mask"][0].bool()
     tokenizer, before = encoder.tokenizer, len(late_interaction.prompt_of(encoder, task))
     specials = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    pieces, words = [], []
+    found = []
     for number in kept.nonzero()[:, 0].tolist():
         # Mask tokens after a query were put there without offsets.
         begin, end = offsets[number] if number < len(offsets) else (0, 0)
         if number >= len(offsets) or ids[number] in specials or end <= before > 0:
             added = tokenizer.added_tokens_decoder.get(ids[number])
             name = (added.content if added else tokenizer.convert_ids_to_tokens(ids[number])).strip()
-            pieces.append(name)
-            words.append(name)
+            found.append(ReadToken(name, name, None))
         else:
             begin, end = max(0, begin - before), end - before
-            pieces.append(text[begin:end].strip(" \u200b") or "▁")
-            words.append(_word_around(text, begin, end))
-    return pieces, words
+            piece = text[begin:end].strip(" \u200b") or "▁"
+            found.append(ReadToken(piece, text[slice(*word_around(text, begin, end))], (begin, end)))
+    return found
 
 
 def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
@@ -284,14 +288,15 @@ def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
     return encoder if len(modules) == len(encoder) else MultiVectorEncoder(modules=modules).eval()
 
 
-def _word_around(text: str, start: int, end: int) -> str:
+def word_around(text: str, start: int, end: int) -> tuple[int, int]:
+    """Where the word around a token begins and ends: what white space delimits, as a reader would see it."""
     while start < end and text[start].isspace():
         start += 1
     while start > 0 and not text[start - 1].isspace():
         start -= 1
     while end < len(text) and not text[end].isspace():
         end += 1
-    return text[start:end]
+    return start, end
 
 
 def _in_bfloat16(encoder: TokenEncoder) -> torch.autocast:

@@ -18,6 +18,7 @@ does it alike.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Names of a side's prompt; the first one that the model has counts, and else its default prompt.
 _PROMPTS: dict[Task, tuple[str, ...]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
+#: A tokenizer of transformers cannot be used by two threads at once: cutting and padding are its own state.
+_tokenizing = threading.Lock()
 #: Pieces read where neither the model nor its tokenizer says.
 _UNLIMITED = 512
 
@@ -310,9 +313,10 @@ def features_of(
     )
     if not _has_one_length(encoder, task):
         options["max_length"] = length_limit(encoder, task, max_length)
-    found: dict[str, Any] = encoder.preprocess(
-        list(texts), prompt=prompt_of(encoder, task), task=task, **options
-    )
+    with _tokenizing:
+        found: dict[str, Any] = encoder.preprocess(
+            list(texts), prompt=prompt_of(encoder, task), task=task, **options
+        )
     return found
 
 
@@ -327,9 +331,10 @@ def pieces_of(encoder: TokenEncoder, texts: Sequence[str], task: Task = "documen
     if not texts:
         return []
     before = prompt_of(encoder, task)
-    ids = encoder.tokenizer(
-        [before + text for text in texts], truncation=False, padding=False, verbose=False
-    )["input_ids"]
+    with _tokenizing:
+        ids = encoder.tokenizer(
+            [before + text for text in texts], truncation=False, padding=False, verbose=False
+        )["input_ids"]
     return [list(row) for row in ids]
 
 

@@ -31,7 +31,7 @@ from kivuko.artifact import (
     try_exclusive,
     write_manifest,
 )
-from kivuko.errors import ArtifactError, InputError
+from kivuko.errors import ArtifactError, InputError, LockedError
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
 from kivuko.retrieval.segment import Content, EncodedDocuments, write_segment
@@ -297,15 +297,15 @@ def change(path: Path, kind: str, *, anew: bool = False) -> Iterator[Change]:
         anew: whether what stands there is replaced, so that it need not be readable.
 
     Raises:
-        ArtifactError: another process is changing it, it holds something that Kivuko did not write, or (unless
-            ``anew``) it is not a complete one.
+        LockedError: another process is changing it.
+        ArtifactError: it holds something that Kivuko did not write, or (unless ``anew``) it is not a complete one.
         StorageError: the disk is full or not writable.
     """
     if not _is_unfinished(path):
         check_replaceable(path, kind)
     with storage_errors(path), try_exclusive(path / _LOCK) as alone:
         if not alone:
-            raise ArtifactError(
+            raise LockedError(
                 f"another process is changing this {kind}",
                 where=path,
                 expected="one writer at a time (readers are not counted)",

@@ -10,11 +10,13 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
+from kivuko.models.encoding import ReadToken, word_around
 from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Match
+from kivuko.text.segmentation import is_unspaced, whole_characters
 
 _QUERIES_AT_ONCE = 16
 
@@ -140,34 +142,42 @@ def explanations(
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
-    query_words = _words(encoder, query, "query", asked)
+    query_tokens = _tokens(encoder, query, "query", asked)
     for name in document_ids:
-        yield _matches(index, encoder, query_words, asked, name) if len(asked) else []
+        yield _matches(index, encoder, (query, query_tokens, asked), name) if len(asked) else []
 
 
 def _matches(
     index: Index,
     encoder: Encoder,
-    query_words: Sequence[str],
-    asked: npt.NDArray[np.float32],
+    asked: tuple[str, Sequence[ReadToken], npt.NDArray[np.float32]],
     document_id: str,
 ) -> list[Match]:
+    query, query_tokens, asked_vectors = asked
     span, vectors = max(
-        index.vectors_of(document_id), key=lambda passage: float((asked @ passage[1].T).max(axis=1).sum())
+        index.vectors_of(document_id),
+        key=lambda passage: float((asked_vectors @ passage[1].T).max(axis=1).sum()),
     )
     text, meta = index.document(document_id).full_text[slice(*span)], index.manifest.meta
-    of_others = meta["pooling"] != 1 or encoder.has_own_tokenizer
-    document_words = _words(
-        encoder, text, "document", vectors, length=int(meta["max_length"]), of_others=of_others
+    document_tokens = _tokens(
+        encoder,
+        text,
+        "document",
+        vectors,
+        length=int(meta["max_length"]),
+        of_others=meta["pooling"] != 1 or encoder.has_own_tokenizer,
     )
-    similarity = asked @ vectors.T
-    return [
-        Match(word, document_words[j], float(similarity[i, j]))
-        for i, (word, j) in enumerate(zip(query_words, similarity.argmax(axis=1), strict=True))
-    ]
+    similarity = asked_vectors @ vectors.T
+    matches = []
+    for i, j in enumerate(similarity.argmax(axis=1)):
+        asking, met = query_tokens[i], document_tokens[j]
+        begin, end = _seen(text, met)
+        places = ((span[0] + begin, span[0] + end),) if met.span else ()
+        matches.append(Match(asking.word, met.word, float(similarity[i, j]), _seen(query, asking), places))
+    return matches
 
 
-def _words(
+def _tokens(
     encoder: Encoder,
     text: str,
     task: Task,
@@ -175,10 +185,24 @@ def _words(
     *,
     length: int | None = None,
     of_others: bool = False,
-) -> list[str]:
-    """The word of each of a text's vectors; of vectors of other tokens than the model's, that of the nearest one."""
-    words = encoder.words_of_tokens(text, length, task=task)
-    if len(words) == len(vectors) and not of_others:
-        return words
+) -> list[ReadToken]:
+    """The token of each of a text's vectors; of vectors of other tokens than the model's, the nearest one."""
+    tokens = encoder.tokens(text, task=task, length=length)
+    if len(tokens) == len(vectors) and not of_others:
+        return tokens
     read = encoder.read(text, task=task, length=length)
-    return [read.words[j] for j in (vectors @ read.vectors.astype(np.float32).T).argmax(axis=1)]
+    return [read.tokens[j] for j in (vectors @ read.vectors.astype(np.float32).T).argmax(axis=1)]
+
+
+def _seen(text: str, token: ReadToken) -> tuple[int, int]:
+    """What a reader is shown for a token: its word; its letters where words have no spaces between them."""
+    if token.span is None:
+        return 0, 0
+    begin, end = token.span
+    while begin < end and text[begin].isspace():
+        begin += 1
+    spread = word_around(text, begin, end)
+    if not is_unspaced(text[slice(*spread)]):
+        return spread
+    own = whole_characters(text[slice(*spread)], begin - spread[0], end - spread[0])
+    return spread[0] + own[0], spread[0] + own[1]

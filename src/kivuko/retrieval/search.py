@@ -25,7 +25,7 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
-from kivuko.text.segmentation import lowered
+from kivuko.text.segmentation import lowered, words_with_spans
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -46,11 +46,17 @@ class Match:
         document_word: the document's word or phrase.
         similarity: cosine of the two token vectors, −1 to 1; where words alone were searched, the probability of the
             translation, above 0 to 1.
+        query_span: where the query's word begins and ends in the query; where the token does, in scripts without
+            spaces between words.
+        document_spans: likewise in the document's full text: the place that counted, or all places of the word where
+            words alone were searched.
     """
 
     query_word: str
     document_word: str
     similarity: float
+    query_span: tuple[int, int]
+    document_spans: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,8 @@ class Hit:
         score: higher is better; comparable within one search alone.
         matches: what the query's words met in it; empty unless asked for.
         document: all of it, metadata included.
+        span: where in the document's full text the passage stands by which a model found it; None where words alone
+            did.
     """
 
     id: str
@@ -72,6 +80,7 @@ class Hit:
     score: float
     matches: tuple[Match, ...]
     document: Document = field(repr=False)
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -216,6 +225,7 @@ class Searcher:
                 scores[document.id],
                 tuple(own),
                 document,
+                spans.get(document.id),
             )
             for document, own in zip(documents, matches, strict=True)
         ]
@@ -294,11 +304,28 @@ class Searcher:
         """Each word or phrase of the query with the most probable of its translations that the document has."""
         # A line's end, which is no word, keeps phrases from going over it.
         there = " \n ".join(["", *(" ".join(part) for part in words_in_order(document)), ""])
+        of_query, of_document = words_with_spans(query), words_with_spans(document.full_text)
+        begun = 0
         for asked, senses in self._asked(query):
+            place = next(iter(_places(asked, of_query[begun:])), None)
+            begun += 0 if place is None else place[2]
+            span = (0, len(query)) if place is None else place[:2]
             met = [(weight, sense) for sense, weight in senses.items() if f" {sense} " in there]
             if met:
                 weight, sense = max(met, key=lambda each: (each[0], each[1]))
-                yield Match(asked, sense, weight)
+                spans = tuple((begin, end) for begin, end, _ in _places(sense, of_document))
+                yield Match(asked, sense, weight, span, spans)
+
+
+def _places(
+    phrase: str, words_there: Sequence[tuple[str, tuple[int, int]]]
+) -> Iterator[tuple[int, int, int]]:
+    """Where a word or phrase begins and ends in a text, and how many of the text's words it ends after."""
+    own = phrase.split(" ")
+    for number in range(len(words_there) - len(own) + 1):
+        if all(words_there[number + i][0] == word for i, word in enumerate(own)):
+            last = number + len(own) - 1
+            yield words_there[number][1][0], words_there[last][1][1], last + 1
 
 
 def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:

@@ -10,9 +10,12 @@ from html.entities import html5
 WORD_BORDER = "\u200b"
 """Zero-width space: invisible, and in Khmer the border between words, so it is kept."""
 
+INVISIBLE = "\u00ad\u2060\ufeff"
+"""Soft hyphen, word joiner, byte-order mark: :func:`normalise` takes them out."""
+
 #: Of HTML and XML: by number, or by name and with its semicolon.
 _REFERENCE = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|([A-Za-z][A-Za-z0-9]*));")
-_INVISIBLE = re.compile("[\u00ad\u2060\ufeff]")
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
 # Soft hyphen, grapheme joiner, zero-width characters, and what directs bidirectional text (Unicode Standard Annex 9,
 # section 2: U+061C, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069) with its deprecated kin.
 _ZERO_WIDTH = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")

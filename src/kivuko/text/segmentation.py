@@ -15,8 +15,8 @@ import sys
 import unicodedata
 from collections.abc import Iterator
 
-from kivuko.text.normal import normalise
-from kivuko.text.scripts import character_script
+from kivuko.text.normal import INVISIBLE, normalise
+from kivuko.text.scripts import UNKNOWN, character_script
 
 # Khmer text with borders has its longest words at 16 code points; a longer run has lost its borders.
 _LONGEST_WORD = {"Khmr": 16, "Thai": 2, "Laoo": 2, "Mymr": 2, "Hani": 2, "Hira": 2, "Kana": 2}
@@ -53,6 +53,40 @@ def words(text: str) -> list[str]:
         else:
             found.extend(word for part in parts_of_run(run) for word in _word_or_bigrams(*part))
     return found
+
+
+def words_with_spans(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """What :func:`words` gives, each with where it begins and ends in ``text`` as it stands.
+
+    Where a run has several words, and the normal form has changed its characters (composed or taken out), each has
+    the run's span.
+    """
+    found: list[tuple[str, tuple[int, int]]] = []
+    for match in _run_as_typed().finditer(text):
+        begin, end = match.span()
+        own = words(match[0])
+        if len(own) == 1:
+            found.append((own[0], (begin, end)))
+            continue
+        whole, at = lowered(match[0]), 0
+        for word in own:
+            place = whole.find(word, at) if len(whole) == end - begin else -1
+            at = max(at, place)
+            found.append((word, (begin + place, begin + place + len(word)) if place >= 0 else (begin, end)))
+    return found
+
+
+def whole_characters(text: str, begin: int, end: int) -> tuple[int, int]:
+    """A part of a text, with all of the written characters (letters with their marks) that it has something of."""
+    borders = list(itertools.accumulate(map(len, clusters(text)), initial=0))
+    first = max(border for border in borders if border <= begin)
+    return first, min((border for border in borders if border >= end), default=len(text))
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether the first letter of a text is of a script that puts no spaces between words."""
+    letter = next((character for character in text if character_script(character) != UNKNOWN), "")
+    return bool(letter) and character_script(letter) in (*_LONGEST_WORD, "Tibt")
 
 
 def is_plain_run(text: str) -> bool:
@@ -117,6 +151,14 @@ def _word_pattern() -> re.Pattern[str]:
     """Letters and digits with their marks; Python's ``\\w`` leaves out the marks that write vowels."""
     letter = rf"(?:[^\W_][{_marks()}{_JOINERS}]*)"
     return re.compile(rf"{letter}+(?:(?<![{_QUOTING}])'(?![{_QUOTING}]){letter}+)*")
+
+
+@functools.cache
+def _run_as_typed() -> re.Pattern[str]:
+    """Letters and digits with their marks, and all that may be an apostrophe between them, in text as it stands."""
+    letter = rf"(?:[^\W_][{_marks()}{_JOINERS}{INVISIBLE}]*)"
+    apostrophes = "".join(["'", _BETWEEN_LETTERS, *map(chr, _APOSTROPHES)])
+    return re.compile(rf"{letter}+(?:[{apostrophes}][{INVISIBLE}]*{letter}+)*")
 
 
 @functools.cache

@@ -106,14 +106,14 @@ def _longest(language: str, readers: Sequence[TokenEncoder], pairs: Sequence[tup
     best: list[ReadText] | None = None
     for pair in pairs:
         sides = [encoding.read(reader, text, "query") for reader, text in zip(readers, pair, strict=True)]
-        length = sum(len(side.pieces) for side in sides)
-        longer = best is None or length > sum(len(side.pieces) for side in best)
-        if longer and all(FEWEST <= len(side.pieces) <= MOST for side in sides):
+        length = sum(len(side.tokens) for side in sides)
+        longer = best is None or length > sum(len(side.tokens) for side in best)
+        if longer and all(FEWEST <= len(side.tokens) <= MOST for side in sides):
             best = sides
     if best is None:
         return None
     vectors = [torch.from_numpy(side.vectors.astype(np.float32))[None] for side in best]
-    foreign, english = (tuple(side.pieces) for side in best)
+    foreign, english = (tuple(token.piece for token in side.tokens) for side in best)
     cost = transport.cosine_cost(*vectors)
     everything = [torch.ones(side.shape[:2], dtype=torch.bool) for side in vectors]
     solved = transport.solve(cost, *map(transport.uniform_marginal, everything), solver="exact")
