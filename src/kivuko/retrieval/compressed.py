@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kivuko.models.late_interaction import uses_bfloat16
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of, runs_of
 from kivuko.retrieval.scan import COLUMNS, MeanScan, int_product, means_of, quantise
@@ -118,7 +118,7 @@ def centroid_count(tokens: int) -> int:
 
 def nearest(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
     """[rows] number of the centroid with the largest inner product, the first of equals."""
-    kind = torch.bfloat16 if uses_bfloat16() else torch.float32
+    kind = torch.bfloat16 if uses_bfloat16("encoding") else torch.float32
     columns = torch.from_numpy(centroids).to(kind).T
     found = np.empty(len(vectors), dtype=np.int64)
     for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):

@@ -25,8 +25,9 @@ from transformers import TrainerCallback
 
 from kivuko.artifact import hash_json, storage_errors, write_atomically
 from kivuko.errors import InputError
-from kivuko.models.late_interaction import device, prompt_of, uses_bfloat16
+from kivuko.models.late_interaction import device, prompt_of
 from kivuko.models.loading import quiet
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import Task
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Job:
             prompts=_prompts(encoder, [name for name in dataset.column_names if name != "label"]),
             seed=settings.seed,
             optim="adamw_torch_fused",
-            bf16=uses_bfloat16(),
+            bf16=uses_bfloat16("training"),
             use_cpu=device() == "cpu",
             save_steps=settings.checkpoint_every,
             save_total_limit=2,
