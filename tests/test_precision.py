@@ -80,7 +80,7 @@ def test_what_the_environment_says_comes_first(
     monkeypatch.setenv(precision.VARIABLE, "bfloat16")
     assert uses_bfloat16("training")
     monkeypatch.setenv(precision.VARIABLE, "int8")
-    with pytest.raises(UnknownNameError, match="float32, bfloat16"):
+    with pytest.raises(UnknownNameError, match="bfloat16, float32"):
         uses_bfloat16("training")
     assert not measured
 

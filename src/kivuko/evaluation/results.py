@@ -18,6 +18,7 @@ from typing import Any
 
 from kivuko.artifact import write_atomically
 from kivuko.errors import InputError
+from kivuko.processor import instruction_sets, processor
 from kivuko.text.tables import markdown_table
 
 PACKAGES = (

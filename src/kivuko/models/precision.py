@@ -1,8 +1,8 @@
 """In which numbers this processor multiplies matrices fastest: measured, and remembered for the processor.
 
-A processor may have instructions for bfloat16 and yet be slower with them: those of AVX-512 convert and multiply where
-AMX multiplies tiles, and training adds conversions of its own. So both are timed for a second, on products of an
-encoder's sizes, once for a processor and a version of torch; the answer lies in the cache. ``KIVUKO_PRECISION`` set to
+A processor may have instructions for bfloat16 and yet be slower with them: those of AVX-512 convert and multiply
+where AMX multiplies tiles, and training adds conversions of its own. So both are timed for a second, on products of
+an encoder's sizes, once for a processor and a version of torch; the answer lies in the cache. ``KIVUKO_PRECISION`` as
 ``float32`` or ``bfloat16`` overrides it. int8 is left out: it changes rankings (docs/results/encoding).
 """
 
