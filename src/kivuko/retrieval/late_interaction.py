@@ -12,7 +12,7 @@ from rich.progress import Progress
 from kivuko.models.encoder import Encoder, ModelLike
 from kivuko.models.late_interaction import word_around
 from kivuko.ranking import Run, best
-from kivuko.retrieval.filters import Filter
+from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Match
 from kivuko.text.segmentation import is_unspaced, whole_characters
@@ -60,7 +60,7 @@ def hits_by_vectors(
     queries: Mapping[str, npt.NDArray[np.float32]],
     *,
     depth: int = 100,
-    where: Filter | None = None,
+    where: Filter | Among | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
