@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 from kivuko.engine import Engine
 from kivuko.engine.asking import ask, facts
 from kivuko.errors import names_missing_extra
+from kivuko.languages import Language
 
 with names_missing_extra():
     from langchain_core.callbacks import CallbackManagerForRetrieverRun
@@ -29,8 +30,8 @@ class KivukoRetriever(BaseRetriever):
         language: what queries are in; guessed for each by default.
         top: documents wanted, at least 1.
         where: field → value or values; only documents whose metadata have one of them for every field.
-        method: how to search (``bm25``, ``lexicon-bm25``, ``late-interaction``, ``fusion``); what the engine found best
-            for the language by default.
+        method: ``bm25``, ``lexicon-bm25``, ``late-interaction`` or ``fusion``; what the engine found best for the
+            language by default.
 
     Raises:
         ArtifactError: there is no complete engine, or it does not have the language.
@@ -41,7 +42,7 @@ class KivukoRetriever(BaseRetriever):
     model_config = ConfigDict(extra="forbid")
 
     engine: Engine
-    language: str | None = None
+    language: Language | str | None = None
     top: int = Field(default=10, ge=1)
     where: Mapping[str, Any] | None = None
     method: str | None = None

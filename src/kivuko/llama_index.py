@@ -10,6 +10,7 @@ from kivuko.engine import Engine
 from kivuko.engine.asking import ask, facts, require_some
 from kivuko.engine.engine import EngineLike
 from kivuko.errors import names_missing_extra
+from kivuko.languages import Language
 
 with names_missing_extra():
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -21,16 +22,16 @@ class KivukoRetriever(BaseRetriever):
 
     A node's text is the document's title and the passage that was found (all of its text where words alone found it),
     its id the document's, its metadata what :func:`kivuko.engine.asking.facts` says; a language model is shown those
-    of the document, and not how it was found. Each call is answered by the engine as it then is; ``aretrieve`` searches
-    in a thread.
+    of the document, and not how it was found. Each call is answered by the engine as it then is; ``aretrieve``
+    searches in a thread.
 
     Args:
         engine: its folder, or an open one.
         language: what queries are in; guessed for each by default.
         top: documents wanted, at least 1.
         where: field → value or values; only documents whose metadata have one of them for every field.
-        method: how to search (``bm25``, ``lexicon-bm25``, ``late-interaction``, ``fusion``); what the engine found best
-            for the language by default.
+        method: ``bm25``, ``lexicon-bm25``, ``late-interaction`` or ``fusion``; what the engine found best for the
+            language by default.
         options: of LlamaIndex's own retrievers, such as ``callback_manager``.
 
     Raises:
@@ -43,7 +44,7 @@ class KivukoRetriever(BaseRetriever):
         self,
         engine: EngineLike,
         *,
-        language: str | None = None,
+        language: Language | str | None = None,
         top: int = 10,
         where: Mapping[str, object] | None = None,
         method: str | None = None,

@@ -27,7 +27,6 @@ class Among:
     ids: frozenset[str]
 
 
-
 # RFC 8259, section 6. Python would read 1_000 and ٣ as numbers too.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")

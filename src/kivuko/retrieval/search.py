@@ -135,7 +135,7 @@ class Searcher:
         weight: float = 0.5,
         language: Language | None = None,
     ) -> None:
-        self.method = _check_method(method, model is not None, lexicon is not None)
+        self.method = check_method(method, model is not None, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
         self.language = language
@@ -209,7 +209,7 @@ class Searcher:
         """Score documents that something else has found, as if there were no others to be found.
 
         How rare a word is, is counted over all documents, so that BM25 and late interaction give the scores that
-        :meth:`rank` does; a fusion's are of the scale of the candidates.
+        :meth:`rank` does, but for rounding; a fusion's are of the scale of the candidates.
 
         Args:
             queries: query id → text.
@@ -407,8 +407,13 @@ def snippet(document: Document, span: tuple[int, int] | None, query: str, width:
     return ("…" if start else "") + whole[start:stop] + ("…" if stop < len(whole) else "")
 
 
-def _check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Method:
-    """The method meant, once it is clear that it has what it needs."""
+def check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Method:
+    """The method meant, once it is clear that it has what it needs.
+
+    Raises:
+        UnknownNameError: no such method.
+        InputError: it lacks its model or lexicon.
+    """
     if method is None:
         if has_model:
             return "fusion" if has_lexicon else "late-interaction"
