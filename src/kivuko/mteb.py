@@ -19,7 +19,6 @@ from kivuko.engine import Engine
 from kivuko.engine.engine import EngineLike
 from kivuko.errors import ArtifactError, InputError, names_missing_extra
 from kivuko.languages import Language
-from kivuko.models.encoder import Encoder, ModelLike
 from kivuko.ranking import ranked
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.search import Searcher, check_method
@@ -27,6 +26,8 @@ from kivuko.text import normalise
 
 with names_missing_extra():
     from mteb.models.model_meta import ModelMeta, ScoringFunction
+
+    from kivuko.models.encoder import Encoder, ModelLike
 
 if TYPE_CHECKING:
     from mteb.types import CorpusDatasetType, QueryDatasetType, RetrievalOutputType, TopRankedDocumentsType
