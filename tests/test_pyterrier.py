@@ -72,6 +72,8 @@ def test_what_cannot_be_is_refused(engine: Engine, tmp_path: Path) -> None:
         Retriever(tmp_path / "nothing")
     with pytest.raises(InputError, match="qid q2"):
         Retriever(engine)(topics(q1="file", q2=" \u00a0 "))
+    with pytest.raises(InputError, match="qid q1"):
+        Retriever(engine)(pd.DataFrame({"qid": ["q1"], "query": [float("nan")]}))
     with pytest.raises(InputError, match="a query comes twice"):
         Retriever(engine)(pd.concat([topics(q="file"), topics(q="page")]))
     with pytest.raises(pt.validate.InputValidationError):
@@ -138,8 +140,9 @@ def test_a_reranker_scores_what_another_found(engine: Engine) -> None:
     assert found["score"].tolist()[2] == 0  # shares no word
     assert rows.columns.tolist()[3:5] == ["score", "rank"]  # the frame that was given is left alone
 
-    with pytest.raises(InputError, match="nowhere"):
-        Reranker(engine)(rows.assign(docno="nowhere"))
+    for stranger in ("nowhere", 17):
+        with pytest.raises(InputError, match=str(stranger)):
+            Reranker(engine)(rows.assign(docno=stranger))
     with pytest.raises(InputError, match="several queries"):
         Reranker(engine)(rows.assign(query=["a", "b", "c", "d", "e"]))
     with pytest.raises(pt.validate.InputValidationError):

@@ -129,13 +129,12 @@ class Reranker(pt.Transformer):
         queries = inp[own].drop_duplicates()
         if twice := queries["qid"][queries["qid"].duplicated()].tolist():
             raise InputError("a qid has several queries", where="qid", expected="one query", got=twice[0])
-        candidates = {qid: rows.tolist() for qid, rows in inp.groupby("qid", sort=False)["docno"]}
+        names = inp["docno"].map(str)
+        candidates = {qid: rows.tolist() for qid, rows in names.groupby(inp["qid"], sort=False)}
         run = _by_language(self, queries, lambda searcher, texts: searcher.rerank(texts, candidates))
-        scores = [
-            run[qid].get(name, _last(run[qid])) for qid, name in zip(inp["qid"], inp["docno"], strict=True)
-        ]
+        scores = [run[qid].get(name, _last(run[qid])) for qid, name in zip(inp["qid"], names, strict=True)]
         places = {qid: place for place, qid in enumerate(queries["qid"])}
-        keys = {"place": [places[qid] for qid in inp["qid"]], "score": scores, "docno": inp["docno"].tolist()}
+        keys = {"place": [places[qid] for qid in inp["qid"]], "score": scores, "docno": names.tolist()}
         order = pd.DataFrame(keys).sort_values(list(keys), ascending=[True, False, True], kind="stable").index
         out = inp.drop(columns=["score", "rank"], errors="ignore").iloc[order].reset_index(drop=True)
         out["score"] = np.array(scores, dtype=np.float64)[order]

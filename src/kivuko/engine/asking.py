@@ -81,8 +81,10 @@ def asked_text(query: str, where: str = "query") -> str:
     """A query in the form that documents have.
 
     Raises:
-        InputError: nothing is asked; ``where`` says where that stands.
+        InputError: nothing is asked, or no text (a table's missing value); ``where`` says where that stands.
     """
+    if not isinstance(query, str):
+        raise InputError("the query is no text", where=where, expected="a text", got=repr(query))
     text = normalise(query)  # as documents are: a tokenizer needs other pieces for letters typed in parts
     if not text:
         raise InputError("the query is empty", where=where, expected="at least one word")
