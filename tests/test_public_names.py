@@ -66,6 +66,12 @@ def test_a_module_for_another_library_says_which_extra_it_needs() -> None:
 import importlib, sys
 from kivuko.errors import MissingExtraError
 
+sys.modules["fastapi"] = sys.modules["prometheus_client"] = None  # of [serve], which [mcp] does without
+importlib.import_module("kivuko.mcp")
+del sys.modules["kivuko.mcp"]
+for name in [name for name in sys.modules if name.partition(".")[0] == "mcp"]:
+    del sys.modules[name]
+
 packages = {"pyterrier": "pyterrier", "mteb": "mteb", "langchain": "langchain_core", "mcp": "mcp"}
 for name, package in {**packages, "llama_index": "llama_index"}.items():
     sys.modules[package] = None  # as if it were not installed
