@@ -13,7 +13,7 @@ import json
 import os
 import time
 from statistics import median
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import torch
 
@@ -45,9 +45,8 @@ def precision(purpose: Purpose) -> Precision:
         UnknownNameError: the environment names another.
     """
     if wanted := os.environ.get(VARIABLE):
-        for known in get_args(Precision):
-            if wanted == known:
-                return known
+        if wanted in get_args(Precision):
+            return cast(Precision, wanted)
         raise UnknownNameError(f"precision ({VARIABLE})", wanted, get_args(Precision))
     if torch.cuda.is_available():
         return "bfloat16"
