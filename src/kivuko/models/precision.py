@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import time
+from collections.abc import Callable
 from statistics import median
 from typing import Literal, cast, get_args
 
@@ -75,12 +76,20 @@ def _gains() -> dict[Purpose, float]:
     return gains
 
 
-def seconds(purpose: Purpose, kind: torch.dtype) -> float:
-    """CPU seconds, the median of a few, that one feed-forward layer takes for a batch of tokens.
+def operations_a_second() -> float:
+    """Floating-point operations of training that this machine does in a second of the clock, measured now."""
+    kind = torch.bfloat16 if uses_bfloat16("training") else torch.float32
+    products = 2 * 2 * _TOKENS * _WIDTH * _HIDDEN
+    return 3 * products / seconds("training", kind, clock=time.perf_counter)  # forward once, back twice
+
+
+def seconds(purpose: Purpose, kind: torch.dtype, *, clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds, the median of a few, that one feed-forward layer takes for a batch of tokens.
 
     Args:
         purpose: encoding has the weights in ``kind``; training has them in float32 and multiplies under autocast.
         kind: float32 or bfloat16.
+        clock: what is read; CPU seconds by default.
     """
     layer = torch.nn.Sequential(
         torch.nn.Linear(_WIDTH, _HIDDEN), torch.nn.GELU(), torch.nn.Linear(_HIDDEN, _WIDTH)
@@ -90,7 +99,7 @@ def seconds(purpose: Purpose, kind: torch.dtype) -> float:
         layer, tokens = layer.to(kind), tokens.to(kind)
     taken = []
     for _ in range(_ROUNDS):
-        started = time.process_time()
+        started = clock()
         if purpose == "encoding":
             with torch.inference_mode():
                 layer(tokens)
@@ -98,7 +107,7 @@ def seconds(purpose: Purpose, kind: torch.dtype) -> float:
             with torch.autocast("cpu", torch.bfloat16, enabled=kind == torch.bfloat16):
                 loss = layer(tokens).float().sum()
             loss.backward()
-        taken.append(time.process_time() - started)
+        taken.append(clock() - started)
     return median(taken[2:])  # the first ones prepare weights
 
 
