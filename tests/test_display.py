@@ -123,11 +123,8 @@ def test_a_bar_is_one_line_of_80_columns(
         assert re.search(rf" {count}( GB)?( of |/)[0-9.,]+( GB)? +0:00:0\d +[-:0-9]+$", line.rstrip()), line
 
 
-def test_a_log_gets_a_line_on_what_takes_long(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_log_gets_a_line_on_what_takes_long(capsys: pytest.CaptureFixture[str]) -> None:
     now = 0.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
     with display.bars() as progress:
         progress.get_time = lambda: now
         short, long = progress.add_task("short", total=10), progress.add_task("long [x]", total=100)
@@ -155,6 +152,7 @@ def test_the_demo_s_table_fits_80_columns(
     job = SimpleNamespace(
         qrels=lambda: {query: {"right": 1} for query in queries},
         run=lambda system: found,
+        systems=lambda: list(SYSTEMS),
         language=resolve("om"),
         collection=SimpleNamespace(documents=[None] * 2000),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -98,14 +97,9 @@ class _Lines(Progress):
 
     def __init__(self, *columns: ProgressColumn, console: Console, expand: bool) -> None:
         super().__init__(*columns, console=console, expand=expand, disable=True)
+        #: Task → how many seconds it had run when it was last spoken of.
         self._said: dict[TaskID, float] = {}
         self._done: set[TaskID] = set()
-
-    def add_task(self, description: str, **options: Any) -> TaskID:
-        """See ``Progress.add_task``."""
-        number = super().add_task(description, **options)
-        self._said[number] = time.monotonic()
-        return number
 
     def update(self, task_id: TaskID, **options: Any) -> None:
         """See ``Progress.update``."""
@@ -120,10 +114,10 @@ class _Lines(Progress):
     def _say(self, number: TaskID) -> None:
         task = self._tasks[number]
         elapsed = task.elapsed or 0.0
-        waits = time.monotonic() - self._said[number] < self.every
+        waits = elapsed - self._said.get(number, 0.0) < self.every
         if number in self._done or (waits and not task.finished):
             return
-        self._said[number] = time.monotonic()
+        self._said[number] = elapsed
         if task.finished:
             self._done.add(number)
             if elapsed < self.every:

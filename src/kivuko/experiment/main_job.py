@@ -163,7 +163,7 @@ def run_main_job(
         bitext.pairs, language, teacher, home / "student", settings=effort.student, progress=progress
     )
     encoders = {"zero-shot-teacher": (teacher, index), "optical": (student, index), CEILING: (teacher, index)}
-    untrained = {
+    untrained: dict[str, Callable[[], Path]] = {
         "zero-shot": lambda: untrained_teacher(BASE, [], centred=False),
         "zero-shot-centred": lambda: centred_encoder(progress),
     }

@@ -250,12 +250,12 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
         """None: it would print bars and describe the data in a card that a manifest replaces."""
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        folder = Path(output_dir or self.args.output_dir)
+        folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: value.detach().contiguous() for name, value in self._trained()}, folder / TRAINED)
 
-    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
-        kept = load_file(Path(checkpoint_path) / TRAINED)
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        kept = load_file(Path(resume_from_checkpoint) / TRAINED)
         with torch.no_grad():
             for name, value in self._trained():
                 value.copy_(kept[name])
