@@ -98,7 +98,9 @@ def test_a_measurement_that_was_cut_short_is_made_again(
 
 
 def test_products_are_timed_in_both_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(precision, "_TOKENS", 8)  # bfloat16 is slow where the processor has no instructions for it
+    monkeypatch.setattr(
+        precision, "_TOKENS", 8
+    )  # bfloat16 is slow where the processor has no instructions for it
     for purpose in ("training", "encoding"):
         for kind in (torch.float32, torch.bfloat16):
             assert precision.seconds(purpose, kind) > 0  # type: ignore[arg-type]

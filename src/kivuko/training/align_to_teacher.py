@@ -27,6 +27,7 @@ from kivuko.models.layout import transformer_root
 from kivuko.models.token_vectors import Task
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
+from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
 from kivuko.training.similarity import in_batch_contrast
@@ -153,8 +154,8 @@ class AlignmentLoss(nn.Module, ABC):
             InputError: a side of a pair has no content token.
         """
         (features,) = sentence_features
-        output = self.model(dict(features), task="query")
-        student, scored = output["token_embeddings"].float(), output["attention_mask"].bool()
+        student, output = encoded(self.model, features, "query")
+        scored = output["attention_mask"].bool()
         # Mask tokens after a query help to score it, but no word of the English side is theirs.
         expansion = output.get("query_expansion_positions")
         student_mask = scored if expansion is None else scored & ~expansion.bool()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import late_interaction
 from kivuko.training.fit import FitSettings, Job
+from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.similarity import contrast, mean_maxsim, sentence_vectors
 
@@ -97,8 +98,8 @@ class RankingLoss(nn.Module):
         return mean if self.similarity == "mean-maxsim" else mean * query_mask.sum(dim=1, keepdim=True)
 
     def _encode(self, features: dict[str, Tensor], task: str) -> tuple[Tensor, Tensor]:
-        output = self.model(dict(features), task=task)
-        return output["token_embeddings"].float(), output["attention_mask"].bool()
+        vectors, output = encoded(self.model, features, task)
+        return vectors, output["attention_mask"].bool()
 
 
 @dataclass(frozen=True)
