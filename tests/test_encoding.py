@@ -20,7 +20,7 @@ from kivuko.cli.main import app
 from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
-from kivuko.models.encoding import batches, encode, open_encoder, pooled
+from kivuko.models.encoding import encode, open_encoder, pooled
 from kivuko.models.onnx import ExportReport, OnnxEncoder, export
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.models.trimming import trim_vocabulary

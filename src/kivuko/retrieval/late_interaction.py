@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
-from kivuko.models.encoding import ReadToken, word_around
+from kivuko.models.reading import ReadToken, word_around
 from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Filter
