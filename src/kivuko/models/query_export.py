@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
+import shutil
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kivuko.artifact import write_artifact
+from kivuko.artifact import exclusive, write_artifact
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.compared import TASKS, sample_texts
@@ -65,11 +65,17 @@ def write_query_encoder(model: Path) -> str | None:
     lacking = "onnx" if find_spec("onnx") is None else lacking_package()
     if lacking is not None:
         raise MissingExtraError(lacking, "onnx")
-    try:
-        return _reason(read_queries_manifest(model, verify=True).meta.get(REFUSED))
-    except ArtifactError:  # none, an older one, or a damaged one
-        pass
-    folder, parents = folder_of_queries(model), {"model": model_manifest(model).hash}
+    with exclusive(folder_of_queries(model)):
+        try:
+            return _reason(read_queries_manifest(model, verify=True).meta.get(REFUSED))
+        except ArtifactError:  # none, an older one, or a damaged one
+            return _write(model, folder_of_queries(model))
+
+
+def _write(model: Path, folder: Path) -> str | None:
+    for left in folder.parent.glob(f".{folder.name}.*-*"):  # of a run that was killed
+        shutil.rmtree(left)
+    parents = {"model": model_manifest(model).hash}
     meta: dict[str, Any] = {"format": FORMAT}
     try:
         if is_exported(model):
