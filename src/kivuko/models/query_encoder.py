@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 KIND = "query-encoder"
 FORMAT = 1
-GRAPH = "queries.onnx"
+GRAPH, WEIGHTS = "queries.onnx", "queries.weights"
 #: Why a model has none, where the reason lies in the model.
 REFUSED = "refused"
 REMEDY = "'kivuko engine optimize' makes it again"

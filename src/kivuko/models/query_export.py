@@ -25,6 +25,7 @@ from kivuko.models.query_encoder import (
     GRAPH,
     KIND,
     REFUSED,
+    WEIGHTS,
     Expansion,
     QueryEncoder,
     Side,
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
 _OPSET = 17
+#: Bytes of a weight that does not stand in the graph itself.
+_LEAST_APART = 1024
 #: More pieces than any model reads.
 _ANY = 1 << 30
 #: How far a number of a vector may be from the model's in float32.
@@ -231,6 +234,8 @@ def _write_graph(encoder: MultiVectorEncoder, file: Path) -> None:
     Raises:
         InputError: torch cannot make a graph of this encoder.
     """
+    import onnx
+
     graph = _Graph(encoder).eval()
     mask = torch.ones(3, 17, dtype=torch.long)
     mask[1, 9:] = mask[2, 4:] = 0
@@ -253,6 +258,10 @@ def _write_graph(encoder: MultiVectorEncoder, file: Path) -> None:
             )
     except (torch.onnx.OnnxExporterError, RuntimeError, TypeError, ValueError) as error:
         raise InputError("torch cannot make a graph of this encoder", got=str(error)) from error
+    # Weights in a file of their own are memory-mapped, and so read once, where those of a graph are copied twice.
+    apart = {"save_as_external_data": True, "all_tensors_to_one_file": True, "size_threshold": _LEAST_APART}
+    onnx.save_model(onnx.load(str(file)), str(file), location=WEIGHTS, **apart)
+    shutil.copymode(file, file.with_name(WEIGHTS))  # the library lets its owner alone read it
 
 
 def _check(encoder: MultiVectorEncoder, made: QueryEncoder, model: Path) -> None:

@@ -122,7 +122,7 @@ class _Table:
         inside = places < len(self._pieces)
         places, wanted = places[inside], wanted[inside]
         # Numpy's bytes end where only NULs follow, so that two candidates can be one piece.
-        places = np.unique(places[self._pieces[places] == wanted])
+        places = np.array(sorted(set(places[self._pieces[places] == wanted].tolist())), dtype=np.int64)
         places = places[np.argsort(self._ids[places])]
         places = places[~np.isin(self._ids[places], self._kept_ids)]
         pieces = [piece.decode() for piece in self._pieces[places]]
