@@ -22,6 +22,7 @@ from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.encoding import encode, open_encoder, pooled
 from kivuko.models.onnx import ExportReport, OnnxEncoder, export
+from kivuko.models.reading import batches
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.models.trimming import trim_vocabulary
 from kivuko.retrieval.build import add_documents, build_index

@@ -83,4 +83,4 @@ def advice(model: Path, engine: Path) -> str | None:
         return None
     steps = [] if lacking is None else [_INSTALL]
     steps += [] if made else [f"kivuko engine optimize {engine}"]
-    return f"this search opened the whole model; the next ones take a tenth of the time after: {', then '.join(steps)}"
+    return f"the whole model was opened; searches begin several times as fast after: {', then '.join(steps)}"

@@ -191,8 +191,4 @@ def space_of(model: ModelLike) -> str:
         InputError: it is no late-interaction model.
         ArtifactError: the folder is ours and damaged.
     """
-    return (
-        model.space
-        if isinstance(model, Encoder)
-        else identity.space_of(late_interaction_folder(model))
-    )
+    return model.space if isinstance(model, Encoder) else identity.space_of(late_interaction_folder(model))

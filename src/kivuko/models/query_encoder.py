@@ -131,7 +131,7 @@ def read_queries_manifest(model: Path, *, verify: bool = False) -> Manifest:
 
 
 class QueryEncoder(Encoder):
-    """An :class:`~kivuko.models.encoder.Encoder` that opens its model only to encode documents. Threads may share one.
+    """An encoder that opens its model only where documents are encoded. Threads may share one.
 
     Use :meth:`beside`.
 
@@ -279,7 +279,7 @@ class _Batch:
 
 
 def _tensor(file: Path, name: str) -> NDArray[np.float32]:
-    """[rows, numbers] of a safetensors file, memory-mapped; the format is described at the safetensors library's site.
+    """[rows, numbers] of a safetensors file, memory-mapped: a length of 8 bytes, a table in JSON, and the numbers.
 
     Raises:
         ArtifactError: the file has no such float32 matrix.

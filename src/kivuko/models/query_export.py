@@ -170,9 +170,9 @@ def _name_of_embeddings(encoder: MultiVectorEncoder, weights: Path) -> str:
         with safe_open(weights, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 — it is no mapping
                 facts = file.get_slice(name)
-                if facts.get_shape() == list(embeddings.weight.shape) and facts.get_dtype() == "F32":
-                    if torch.equal(file.get_tensor(name), embeddings.weight):
-                        return str(name)
+                alike = facts.get_shape() == list(embeddings.weight.shape) and facts.get_dtype() == "F32"
+                if alike and torch.equal(file.get_tensor(name), embeddings.weight):
+                    return str(name)
     raise InputError("this model's word embeddings do not stand in its file of weights as float32")
 
 

@@ -1,4 +1,4 @@
-"""What an encoder reads of texts, whichever library computes its vectors: batches, tokens and the words around them."""
+"""What an encoder reads of texts, whichever library computes vectors: batches, tokens and the words around them."""
 
 from __future__ import annotations
 

@@ -171,7 +171,10 @@ def save(tokenizer: Any, folder: Path) -> None:
     if _can_be_looked_up(body):
         vocabulary = body["model"]["vocab"]
         scores = np.array([score for _, score in vocabulary], dtype=np.float64)
-        kept = {token["id"] for token in body["added_tokens"]} | {body["model"]["unk_id"], int(scores.argmin())}
+        kept = {token["id"] for token in body["added_tokens"]} | {
+            body["model"]["unk_id"],
+            int(scores.argmin()),
+        }
         kept |= {number for number, (piece, _) in enumerate(vocabulary) if _BYTE.fullmatch(piece)}
         pieces = np.array([piece.encode() for piece, _ in vocabulary])
         order = np.argsort(pieces, kind="stable")

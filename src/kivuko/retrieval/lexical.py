@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -334,9 +333,7 @@ class LexicalIndex:
         return having
 
 
-def _by_column(
-    columns: NDArray[np.integer], count: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _by_column(columns: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """[entries] numbers of entries by column, in their order within one; [columns + 1] where each column begins."""
     # Numpy sorts numbers of 16 bits in one pass, without comparing them: first by the lower ones, then by the upper.
     order = np.argsort((columns & 0xFFFF).astype(np.uint16), kind="stable")
