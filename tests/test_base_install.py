@@ -65,6 +65,7 @@ for call in (
     lambda: kivuko.OpticalLoss,
     lambda: kivuko.build_index(documents, Path("model"), Path("i")),
     lambda: kivuko.Searcher(index, model=Path("model")).search("file"),
+    lambda: index.require_space(Path("model")),
 ):
     try:
         call()

@@ -289,7 +289,7 @@ def test_damaged_graphs_and_missing_libraries_are_told(
     (foreign / "manifest.json").unlink()
     with pytest.raises(InputError, match="without weights"):
         open_encoder(foreign)
-    monkeypatch.setattr("kivuko.models.onnx.find_spec", lambda name: None)
+    monkeypatch.setattr("kivuko.models.runtime.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"kivuko\[onnx\]"):
         open_encoder(folder)
 

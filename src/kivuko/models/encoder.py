@@ -9,10 +9,12 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kivuko.artifact import is_complete, read_manifest
+from kivuko.errors import MissingExtraError
 from kivuko.models import identity
 from kivuko.models.convert import KIND
 from kivuko.models.layout import check_folder, check_late_interaction
@@ -31,9 +33,9 @@ class Encoder:
         path: the model's folder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, model: TokenEncoder | None = None) -> None:
         self.path = path
-        self._model: TokenEncoder | None = None
+        self._model = model
         self._opening = threading.Lock()
 
     @classmethod
@@ -164,9 +166,12 @@ def folder_of(model: ModelLike) -> Path:
 
     Raises:
         InputError, UnknownNameError: there is no such model.
+        MissingExtraError: torch is not installed, which is said before a model is fetched that nothing could open.
     """
     if isinstance(model, Encoder):
         return model.path
+    if find_spec("torch") is None:
+        raise MissingExtraError("torch", "train")
     # Folders are checked when they are opened; one of `kivuko models export` has no weights, and reads all the same.
     return Path(model) if Path(model).is_dir() else get(model)
 

@@ -232,7 +232,7 @@ class QueryEncoder(Encoder):
         return self._cutter.cut([side.prompt + text for text in texts], length, self._cut_at)
 
     def _vectors(self, batch: _Batch) -> list[NDArray[np.float32]]:
-        wanted = {
+        wanted: dict[str, NDArray[Any]] = {
             "input_ids": batch.ids,
             "attention_mask": batch.attended.astype(np.int64),
             "rows": self._rows[batch.ids],

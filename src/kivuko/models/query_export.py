@@ -108,7 +108,8 @@ def _facts(encoder: MultiVectorEncoder, model: Path) -> dict[str, Any]:
         InputError: the model has parts or ways of reading that a query encoder does not have.
     """
     check_modules(encoder, model)
-    reader, tokenizer = encoder[0], encoder.tokenizer
+    reader: Any = encoder[0]
+    tokenizer: Any = encoder.tokenizer
     (mask,) = late_interaction.masks_of(encoder)
     further = {name: of for name, of in reader.processing_kwargs.items() if of}
     only_text = set(further) <= {"text"} and set(further.get("text", {})) <= {"max_length"}
@@ -136,7 +137,8 @@ def _facts(encoder: MultiVectorEncoder, model: Path) -> dict[str, Any]:
 
 
 def _side(encoder: MultiVectorEncoder, task: Task, mask: Any) -> Side:
-    reader, expansion = encoder[0], None
+    reader: Any = encoder[0]
+    expansion = None
     asked = reader.query_expansion if task == "query" else None
     if asked is not None:
         name = asked["token"] or encoder.tokenizer.mask_token or encoder.tokenizer.eos_token
@@ -165,7 +167,7 @@ def _name_of_embeddings(encoder: MultiVectorEncoder, weights: Path) -> str:
     """
     from safetensors import safe_open
 
-    embeddings = encoder[0].auto_model.get_input_embeddings()
+    embeddings = _embeddings(encoder)
     if type(embeddings) is torch.nn.Embedding and weights.is_file():
         with safe_open(weights, framework="pt") as file:
             for name in file.keys():  # noqa: SIM118 — it is no mapping
@@ -174,6 +176,12 @@ def _name_of_embeddings(encoder: MultiVectorEncoder, weights: Path) -> str:
                 if alike and torch.equal(file.get_tensor(name), embeddings.weight):
                     return str(name)
     raise InputError("this model's word embeddings do not stand in its file of weights as float32")
+
+
+def _embeddings(encoder: MultiVectorEncoder) -> torch.nn.Module:
+    model: Any = encoder[0].auto_model
+    found: torch.nn.Module = model.get_input_embeddings()
+    return found
 
 
 class _Handed:
@@ -204,9 +212,8 @@ class _Graph(torch.nn.Module):
     def __init__(self, encoder: MultiVectorEncoder) -> None:
         super().__init__()
         self._handed = _Handed()
-        model = encoder[0].auto_model
-        embeddings = model.get_input_embeddings()
-        self.transformer = copy.deepcopy(model, {id(embeddings): embeddings}).float()
+        embeddings = _embeddings(encoder)
+        self.transformer = copy.deepcopy(encoder[0].auto_model, {id(embeddings): embeddings}).float()
         self.transformer.set_input_embeddings(_FromInput(self._handed))
         if getattr(self.transformer, "pooler", None) is not None:
             self.transformer.pooler = None  # of one vector a text
@@ -241,7 +248,7 @@ def _write_graph(encoder: MultiVectorEncoder, file: Path) -> None:
     mask[1, 9:] = mask[2, 4:] = 0
     pad = encoder.tokenizer.pad_token_id
     ids = torch.where(mask.bool(), torch.arange(3 * 17).reshape(3, 17) % 11 + 5, pad)
-    rows = encoder[0].auto_model.get_input_embeddings()(ids).detach()
+    rows = _embeddings(encoder)(ids).detach()
     axes = {0: "batch", 1: "length"}
     names = ["input_ids", "attention_mask", "rows"]
     try:
@@ -259,8 +266,13 @@ def _write_graph(encoder: MultiVectorEncoder, file: Path) -> None:
     except (torch.onnx.OnnxExporterError, RuntimeError, TypeError, ValueError) as error:
         raise InputError("torch cannot make a graph of this encoder", got=str(error)) from error
     # Weights in a file of their own are memory-mapped, and so read once, where those of a graph are copied twice.
-    apart = {"save_as_external_data": True, "all_tensors_to_one_file": True, "size_threshold": _LEAST_APART}
-    onnx.save_model(onnx.load(str(file)), str(file), location=WEIGHTS, **apart)
+    onnx.save_model(
+        onnx.load(str(file)),
+        str(file),
+        save_as_external_data=True,
+        location=WEIGHTS,
+        size_threshold=_LEAST_APART,
+    )
     shutil.copymode(file, file.with_name(WEIGHTS))  # the library lets its owner alone read it
 
 

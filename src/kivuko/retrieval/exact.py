@@ -62,8 +62,8 @@ def _with_int8(query: NDArray[np.float32], tokens: NDArray[np.int8]) -> NDArray[
     high = np.rint(query / steps)
     low = np.rint((query / steps - high) * 254)  # at most half a step away: −127 to 127
     products = int_product(tokens, np.concatenate([high, low]).T.astype(np.int8)).T.astype(np.float32)
-    exact: NDArray[np.float32] = products[: len(query)] + products[len(query) :] / np.float32(254)
-    return exact * steps
+    exact = products[: len(query)] + products[len(query) :] / np.float32(254)
+    return np.asarray(exact * steps)
 
 
 def compress_exact(vectors: TokenVectors, precision: Precision) -> PassageArrays:
