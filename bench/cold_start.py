@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python bench/cold_start.py ENGINE QUERIES --language om --work FOLDER
 
-ENGINE is any engine folder, QUERIES a file of ``id <tab> text``. FOLDER, on the engine's own disk, gets copies of the
-engine with and without query encoders, and an index of 61,440 passages, made of the engine's own: each is there once as
-it is, and as often as it takes with noise of a third of its length on every token's vector. Processes of both ways take
-turns, so that a busy machine slows both alike; what is counted is their processor time.
+ENGINE is any engine folder, QUERIES a file of ``id <tab> text``. FOLDER, on the engine's own disk, gets copies of
+the engine with and without query encoders, and an index of 61,440 passages, made of the engine's own: each is there
+once as it is, and as often as it takes with noise of a third of its length on every token's vector. Processes of both
+ways take turns, so that a busy machine slows both alike; what is counted is their processor time.
 """
 
 from __future__ import annotations

@@ -190,7 +190,8 @@ def optimize(engine: ENGINE) -> None:
     """Make searches begin at once in an engine that an earlier Kivuko made, or one without the extra onnx."""
     from kivuko.engine import Engine
 
-    made = Engine.open(engine).optimize()
+    with bars() as progress:
+        made = Engine.open(engine).optimize(progress=progress)
     if not made:
         say(f"{engine} searches by words alone: there is nothing to make")
     for model, reason in made.items():

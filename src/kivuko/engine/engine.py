@@ -171,7 +171,7 @@ class Engine:
                 pooling=pooling,
                 progress=progress,
             )
-            return cls._finish(building, path, spoken)
+            return cls._finish(building, path, spoken, progress)
 
     @classmethod
     def of_index(
@@ -206,11 +206,13 @@ class Engine:
             return cls._finish(building, path, spoken)
 
     @classmethod
-    def _finish(cls, building: Path, path: Path, language: Language) -> Engine:
+    def _finish(
+        cls, building: Path, path: Path, language: Language, progress: Progress | None = None
+    ) -> Engine:
         """Give an engine whose parts are there its state and its name."""
         has_model = (building / layout.TEACHER).is_dir()
         if has_model:
-            queries.write(building / layout.TEACHER)
+            queries.write(building / layout.TEACHER, progress)
         way = Way("late-interaction", "teacher") if has_model else Way("bm25")
         EngineState("", language, {language.tag: EngineLanguage(None, way)}).write(building)
         if path.is_dir():
@@ -466,11 +468,14 @@ class Engine:
             raise InputError(f"there is no student of {language.name} in this engine", where=self.path)
         return path
 
-    def optimize(self) -> dict[str, str | None]:
+    def optimize(self, *, progress: Progress | None = None) -> dict[str, str | None]:
         """Make the query encoders that are not there, or are of another model or version.
 
         A search opens one in a fraction of the time that its model takes, and without torch; the vectors are the
         model's. An engine and its languages get theirs when they are made, where the extra ``onnx`` is installed.
+
+        Args:
+            progress: a rich display for the bars.
 
         Returns:
             Folder of each model within the engine → why it has none; None where it has one now.
@@ -478,7 +483,10 @@ class Engine:
         Raises:
             StorageError: the disk is full; the engine stays as it was.
         """
-        found = {model.relative_to(self.path).as_posix(): queries.write(model) for model in self._models()}
+        found = {
+            model.relative_to(self.path).as_posix(): queries.write(model, progress)
+            for model in self._models()
+        }
         with self._opening_encoder:
             self._encoders.clear()
         with self._renewing:

@@ -94,7 +94,7 @@ def add_language(
             folder = home / f"{language.tag}.{_last_number(home, language) + 1}"
             os.replace(building, folder)
         if (folder / layout.STUDENT).is_dir():
-            queries.write(folder / layout.STUDENT)
+            queries.write(folder / layout.STUDENT, progress)
         name = f"{layout.LANGUAGES}/{folder.name}"
         present = EngineState.read(engine.path).languages.get(language.tag)
         if present is not None and present.folder == name and present.quality is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kivuko.artifact import is_complete
 from kivuko.errors import MissingExtraError
@@ -15,6 +15,9 @@ from kivuko.models.query_encoder import (
     lacking_package,
     read_queries_manifest,
 )
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _INSTALL = "pip install 'kivuko[onnx]'"
 
@@ -31,8 +34,12 @@ def open_reader(model: Path) -> Encoder:
     return Encoder.open(model) if found is None else found
 
 
-def write(model: Path) -> str | None:
+def write(model: Path, progress: Progress | None = None) -> str | None:
     """Write a model's query encoder, if it can have one; searches do without where it cannot.
+
+    Args:
+        model: the model's folder.
+        progress: a rich display for a bar.
 
     Returns:
         Why it has none; None where it has one now.
@@ -42,10 +49,14 @@ def write(model: Path) -> str | None:
     """
     from kivuko.models.query_export import write_query_encoder
 
+    bar = progress.add_task("query encoder", total=1) if progress else None
     try:
         return write_query_encoder(model)
     except MissingExtraError as error:
         return str(error.what)
+    finally:
+        if progress and bar is not None:
+            progress.advance(bar)
 
 
 def verify(model: Path) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kivuko.artifact import is_complete, read_manifest
-from kivuko.errors import MissingExtraError
+from kivuko.errors import MissingExtraError, names_missing_extra
 from kivuko.models import identity
 from kivuko.models.convert import KIND
 from kivuko.models.layout import check_folder, check_late_interaction
@@ -58,6 +58,7 @@ class Encoder:
         return opened
 
     @property
+    @names_missing_extra()
     def model(self) -> TokenEncoder:
         """The open model: a ``MultiVectorEncoder`` of sentence-transformers, or one that ONNX Runtime runs."""
         from kivuko.models import encoding
@@ -91,6 +92,7 @@ class Encoder:
 
         return late_interaction.length_limit(self.model, "document")
 
+    @names_missing_extra()
     def encode(
         self,
         texts: Sequence[str],
