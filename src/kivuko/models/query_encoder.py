@@ -203,6 +203,10 @@ class QueryEncoder(Encoder):
                 progress.advance(bar, len(chosen))
         return TokenVectors.stack(found, self._dimension)
 
+    def side(self, task: Task) -> Side:
+        """How texts of a side are read."""
+        return self._sides[task]
+
     def vectors(self, texts: Sequence[str], *, task: Task) -> list[NDArray[np.float32]]:
         """[tokens that count, dim] of each of a few texts of either side, encoded together."""
         side = self._sides[task]

@@ -283,7 +283,7 @@ def _check(encoder: MultiVectorEncoder, made: QueryEncoder, model: Path) -> None
         InputError: a text gets other tokens, or a vector is farther from the model's than :data:`TOLERANCE`.
     """
     samples = sample_texts(encoder)
-    for task in TASKS:
+    for task in TASKS if made.side("query") != made.side("document") else TASKS[:1]:
         for group in ([*samples[: len(samples) // 2], *_ODD], *([text] for text in (*samples, *_ODD))):
             with torch.inference_mode():
                 expected = encoding.batch_vectors(encoder, group, task)

@@ -191,7 +191,7 @@ def int_product(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[Any]
     if "torch" in sys.modules and _is_integer_faster():
         return _by_torch(left, right)
     kind = np.float32 if left.shape[1] * 127 * 127 < 1 << 24 else np.float64
-    columns = right.astype(kind)
+    columns, left = right.astype(kind), np.asarray(left)  # memory-mapped arrays take long to slice
     products = np.empty((len(left), columns.shape[1]), dtype=kind)
     rows = np.empty((min(len(left), _ROWS_AT_ONCE), left.shape[1]), dtype=kind)
     for begin in range(0, len(left), _ROWS_AT_ONCE):
