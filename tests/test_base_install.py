@@ -179,6 +179,7 @@ def test_what_needs_an_extra_says_which(environment: Path, folder: Path) -> None
         "search index file --rerank model",
     ):
         assert INSTALL in run(environment, folder, "kivuko", *words.split(), code=2), words
+    assert "pip install 'kivuko[mcp]'" in run(environment, folder, "kivuko", "mcp", "index", code=2)
     assert "pip install 'kivuko[serve]'" in run(environment, folder, "kivuko", "serve", "index", code=2)
     assert "train_optical" in run(environment, folder, "python", "-c", PUBLIC_NAMES).split()
     assert "d1" in run(environment, folder, "python", "-c", CALLS)

@@ -94,6 +94,8 @@ def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPa
         patch.setattr(main_job, "BASE", base)
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "SETTINGS", replace(teacher.SETTINGS, steps=4))
+        every = teacher.help_pairs
+        patch.setattr(teacher, "help_pairs", lambda: every()[:200])
         yield root / "cache"
 
 

@@ -59,3 +59,28 @@ def test_importing_loads_nothing_heavy() -> None:
     code = f"import sys, kivuko; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_module_for_another_library_says_which_extra_it_needs() -> None:
+    program = """
+import importlib, sys
+from kivuko.errors import MissingExtraError
+
+sys.modules["fastapi"] = sys.modules["prometheus_client"] = None  # of [serve], which [mcp] does without
+importlib.import_module("kivuko.mcp")
+del sys.modules["kivuko.mcp"]
+for name in [name for name in sys.modules if name.partition(".")[0] == "mcp"]:
+    del sys.modules[name]
+
+packages = {"pyterrier": "pyterrier", "mteb": "mteb", "langchain": "langchain_core", "mcp": "mcp"}
+for name, package in {**packages, "llama_index": "llama_index"}.items():
+    sys.modules[package] = None  # as if it were not installed
+    try:
+        importlib.import_module(f"kivuko.{name}")
+    except MissingExtraError as error:
+        assert f"pip install 'kivuko[{name.replace('_', '-')}]'" in str(error), error
+    else:
+        raise AssertionError(name)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

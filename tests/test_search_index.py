@@ -20,7 +20,7 @@ from kivuko.ranking import ranked
 from kivuko.retrieval import changes, exact, scan
 from kivuko.retrieval.bounds import Effort
 from kivuko.retrieval.changes import build
-from kivuko.retrieval.filters import as_filter, fitting, parse_filter, why_none_fits
+from kivuko.retrieval.filters import Among, as_filter, fitting, parse_filter, why_none_fits
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.search import Searcher
@@ -285,6 +285,45 @@ def test_a_filter_finds_a_value_however_it_is_spelled(
         fitting
     )
     assert (index.why_none_fits(where) is None) == bool(fitting)
+
+
+@pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed", "lexical"])
+def test_documents_by_id_are_found_with_the_scores_they_have_among_all(kind: Kind, tmp_path: Path) -> None:
+    names = [f"{letter}{number}" for letter in "abc" for number in range(120)]
+    shards = [encoded(names[:200], passages=2), encoded(names[200:], passages=2)]
+    if kind == "lexical":
+        shards = [EncodedDocuments.words_only(each.documents) for each in shards]
+    index = made(tmp_path / "index", shards, kind)
+    index.delete(["a5"])
+
+    def search(depth: int, where: Among | None) -> list[tuple[str, float]]:
+        if kind == "lexical":
+            (hits,) = index.search_words([[{"title": 1.0}, {"wordb": 1.0}]], depth=depth, where=where)
+        else:
+            query = unit(np.random.default_rng(1), 6).astype(np.float32)
+            effort = Effort(least=1000)
+            (hits,) = index.search([query], depth=depth, where=where, effort=effort)
+        return [(hit.id, hit.score) for hit in hits]
+
+    chosen = frozenset(names[::7]) - {"a5"}
+    everything = [(name, score) for name, score in search(len(names), None) if name in chosen]
+    found = search(len(chosen), Among(chosen))
+    assert [name for name, _ in found] == [name for name, _ in everything]
+    assert [score for _, score in found] == pytest.approx([score for _, score in everything], rel=1e-5)
+    assert len(found) == len(chosen)
+
+
+def test_a_searcher_reranks_what_it_has_and_says_what_it_has_not(tmp_path: Path) -> None:
+    documents = [Document("a", "A file", ""), Document("b", "A page", ""), Document("c", "Another file", "")]
+    shard = EncodedDocuments.words_only(documents)
+    build(tmp_path / "index", [shard], kind="lexical", space=None, parents={}, facts={})
+    searcher = Searcher(tmp_path / "index")
+    candidates = {"q": ["b", "c", "c"], "r": []}
+    assert list(searcher.rerank({"q": "file", "r": "file"}, candidates)["q"]) == ["c"]
+    assert searcher.rerank({"r": "file"}, candidates) == {"r": {}}
+    assert searcher.rerank({"q": "file"}, candidates)["q"]["c"] == searcher.rank({"q": "file"})["q"]["c"]
+    with pytest.raises(InputError, match="got: d, e"):
+        searcher.rerank({"q": "file"}, {"q": ["e", "a", "d"]})
 
 
 def test_python_values_are_filtered_by_as_json_has_them() -> None:

@@ -9,6 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kivuko import langchain as langchain
+    from kivuko import llama_index as llama_index
+    from kivuko import mcp as mcp
+    from kivuko import mteb as mteb
+    from kivuko import pyterrier as pyterrier
     from kivuko.benchmarks.importing import import_collection as import_collection
     from kivuko.codeswitch.english_table import invert as invert_lexicon
     from kivuko.codeswitch.induce import induce as induce_lexicon
@@ -82,8 +87,13 @@ __all__ = [
     "import_collection",
     "induce_lexicon",
     "invert_lexicon",
+    "langchain",
+    "llama_index",
     "make_stage",
+    "mcp",
+    "mteb",
     "public_lexicon",
+    "pyterrier",
     "read_documents",
     "read_experiment",
     "read_pairs",
@@ -127,8 +137,13 @@ _HOMES = {
     "import_collection": "kivuko.benchmarks.importing",
     "induce_lexicon": "kivuko.codeswitch.induce:induce",
     "invert_lexicon": "kivuko.codeswitch.english_table:invert",
+    "langchain": "kivuko",
+    "llama_index": "kivuko",
     "make_stage": "kivuko.training.stages",
+    "mcp": "kivuko",
+    "mteb": "kivuko",
     "public_lexicon": "kivuko.public.lexicons",
+    "pyterrier": "kivuko",
     "read_documents": "kivuko.readers.documents",
     "read_experiment": "kivuko.experiment.config",
     "read_pairs": "kivuko.readers.bitext",
@@ -149,6 +164,8 @@ def __getattr__(name: str) -> Any:
 
     module, _, attribute = _HOMES[name].partition(":")
     with names_missing_extra():
+        if module == __name__:  # a module for another library
+            return importlib.import_module(f"{module}.{name}")
         return getattr(importlib.import_module(module), attribute or name)
 
 

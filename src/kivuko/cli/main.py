@@ -20,6 +20,7 @@ from kivuko.cli import (
     index,
     languages,
     lexicon,
+    mcp,
     models,
     search,
     serve,
@@ -57,6 +58,7 @@ app.add_typer(engine.app, name="engine")
 app.command("search")(search.search)
 app.command("rank")(search.rank)
 app.command("serve")(serve.command)
+app.command("mcp")(mcp.command)
 app.command("demo")(demo.command)
 app.add_typer(data.app, name="data")
 app.add_typer(languages.app, name="languages")

@@ -105,13 +105,19 @@ class Engine:
         self._encoders: dict[Path, Encoder] = {}
         self._renewing, self._opening_encoder = threading.Lock(), threading.Lock()
 
+    def __reduce__(self) -> tuple[type[Engine], tuple[Path]]:
+        # A copy, in this process or another, opens the folder anew.
+        return Engine, (self.path.absolute(),)
+
     @classmethod
-    def open(cls, path: Path | str) -> Engine:
-        """Open the engine in folder ``path``.
+    def open(cls, path: EngineLike) -> Engine:
+        """Open the engine in folder ``path``; an open one is returned as it is.
 
         Raises:
             ArtifactError: no complete engine is there, or a part of it is damaged.
         """
+        if isinstance(path, Engine):
+            return path
         engine = cls(Path(path))
         engine._now()
         return engine
@@ -631,6 +637,10 @@ class Engine:
                 index = former.index
             self._opened = _Opened(stamps, state, index, {}, lexicons)
             return self._opened
+
+
+#: Whatever takes an engine takes these: its folder, or an open one.
+EngineLike = Path | str | Engine
 
 
 def _stamp(folder: Path) -> _Stamp | None:

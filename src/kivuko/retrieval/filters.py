@@ -7,6 +7,7 @@ import functools
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 import numpy as np
@@ -17,6 +18,14 @@ from kivuko.text import normalise
 
 #: Field → values; a document fits when each field has one of its values, see :func:`fitting`.
 Filter = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Among:
+    """In the place of a filter: documents by their ids, whatever their metadata."""
+
+    ids: frozenset[str]
+
 
 # RFC 8259, section 6. Python would read 1_000 and ٣ as numbers too.
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")

@@ -21,7 +21,7 @@ from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
 from kivuko.retrieval import changes
 from kivuko.retrieval.bounds import EFFORT, Effort, search
-from kivuko.retrieval.filters import Filter, check_fields, fitting, why_none_fits
+from kivuko.retrieval.filters import Among, Filter, check_fields, fitting, why_none_fits
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.segment import EncodedDocuments
@@ -99,6 +99,10 @@ class Index:
         number, document = self._state.places[document_id]
         return self._state.segments[number].document(document)
 
+    def has(self, document_id: str) -> bool:
+        """Whether there is a document of this id."""
+        return document_id in self._state.places
+
     @names_missing_extra()
     def require_space(self, model: ModelLike) -> None:
         """Refuse queries of a model whose vectors do not live in this index's space.
@@ -129,7 +133,7 @@ class Index:
         queries: Sequence[NDArray[np.float32]],
         *,
         depth: int,
-        where: Filter | None = None,
+        where: Filter | Among | None = None,
         effort: Effort = EFFORT,
     ) -> list[list[PassageHit]]:
         """The best documents by MaxSim, each by its best passage.
@@ -176,7 +180,7 @@ class Index:
         queries: Sequence[Sequence[Mapping[str, float]]],
         *,
         depth: int,
-        where: Filter | None = None,
+        where: Filter | Among | None = None,
     ) -> list[list[PassageHit]]:
         """The best documents by BM25, see :meth:`kivuko.retrieval.lexical.LexicalIndex.search_structured`.
 
@@ -307,8 +311,14 @@ class Index:
         rows = [segment.metadata[number] for segment, alive in there for number in np.flatnonzero(alive)]
         return why_none_fits(rows, where)
 
-    def _allowed(self, where: Filter | None) -> list[NDArray[np.bool_]]:
+    def _allowed(self, where: Filter | Among | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
+        if isinstance(where, Among):
+            chosen = [np.zeros_like(alive) for alive in self._state.alive]
+            for name in where.ids:
+                number, document = self._state.places[name]
+                chosen[number][document] = True
+            return chosen
         if not where or not self._state.places:  # without documents there are no fields to know
             return self._state.alive
         rows = [segment.metadata for segment in self._state.segments]

@@ -12,7 +12,7 @@ from kivuko.models.encoder import Encoder, ModelLike
 from kivuko.models.reading import ReadToken, word_around
 from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
-from kivuko.retrieval.filters import Filter
+from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.scan import prepare_for_many
 from kivuko.retrieval.search import Match
@@ -64,7 +64,7 @@ def hits_by_vectors(
     queries: Mapping[str, npt.NDArray[np.float32]],
     *,
     depth: int = 100,
-    where: Filter | None = None,
+    where: Filter | Among | None = None,
     progress: Progress | None = None,
 ) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""

@@ -21,6 +21,7 @@ from kivuko.models.late_interaction import device
 from kivuko.models.loading import quiet
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.index import Index
+from kivuko.retrieval.search import titled_passage
 
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
@@ -165,11 +166,7 @@ def what_was_found(
     """
 
     def text(query: str, name: str) -> str:
-        document = index.document(name)
-        begin, end = spans.get(query, {}).get(name, (0, len(document.full_text)))
-        passage = document.full_text[begin:end]
-        # The first passage begins with the title, or with a part of a very long one.
-        return passage if begin < len(document.title) else f"{document.title}\n{passage}".strip()
+        return titled_passage(index.document(name), spans.get(query, {}).get(name))
 
     return text
 

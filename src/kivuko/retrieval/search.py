@@ -6,7 +6,7 @@ Nothing here loads torch until a model is asked for.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -19,7 +19,7 @@ from kivuko.collections.document import Document
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.ranking import Run, ranked
-from kivuko.retrieval.filters import Filter
+from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
@@ -82,6 +82,11 @@ class Hit:
     document: Document = field(repr=False)
     span: tuple[int, int] | None = None
 
+    @property
+    def passage(self) -> str:
+        """What was found, as a text: the title, and the passage or all of the document's text."""
+        return titled_passage(self.document, self.span)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -130,7 +135,7 @@ class Searcher:
         weight: float = 0.5,
         language: Language | None = None,
     ) -> None:
-        self.method = _check_method(method, model is not None, lexicon is not None)
+        self.method = check_method(method, model is not None, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
         self.language = language
@@ -175,7 +180,7 @@ class Searcher:
         queries: Mapping[str, str],
         *,
         depth: int = 100,
-        where: Filter | None = None,
+        where: Filter | Among | None = None,
         progress: Progress | None = None,
     ) -> Found:
         """Rank the documents for each query, and say by which passages a model found them.
@@ -199,6 +204,42 @@ class Searcher:
         by_words = self._by_words(queries, searched, where)
         fused = score_fusion(found.run, by_words, weight=self.weight, depth=depth)
         return replace(found, run=fused)
+
+    def rerank(self, queries: Mapping[str, str], candidates: Mapping[str, Collection[str]]) -> Run:
+        """Score documents that something else has found, as if there were no others to be found.
+
+        How rare a word is, is counted over all documents, so that BM25 and late interaction give the scores that
+        :meth:`rank` does, but for rounding; a fusion's are of the scale of the candidates.
+
+        Args:
+            queries: query id → text.
+            candidates: query id → ids of documents, for every query.
+
+        Returns:
+            Query id → document id → score, in rank order; without the candidates that the method does not score, such
+            as those that share no word with the query.
+
+        Raises:
+            InputError: the index has no document of one of these ids.
+        """
+        return {
+            query: self._rerank(query, text, Among(frozenset(candidates[query])))
+            for query, text in queries.items()
+        }
+
+    def _rerank(self, query: str, text: str, among: Among) -> dict[str, float]:
+        strangers = [name for name in sorted(among.ids) if not self.index.has(name)]
+        if strangers:
+            raise InputError(
+                "a document to re-rank is not among those that are searched",
+                where=f"query {query}",
+                expected=f"ids of documents in {self.index.path}",
+                got=", ".join(strangers[:3]) + (", …" if len(strangers) > 3 else ""),
+                remedy="re-rank what was found in the same documents, or add these",
+            )
+        if not among.ids:
+            return {}
+        return self.find({query: text}, depth=len(among.ids), where=among).run[query]
 
     def hits(self, query: str, found: Found, *, top: int = 10, explain: bool = False) -> list[Hit]:
         """What was found for one query, as a person reads it, best first.
@@ -270,7 +311,11 @@ class Searcher:
         return [(word, self.index.lexical.as_spelled(senses, self.language)) for word, senses in asked]
 
     def _by_model(
-        self, queries: Mapping[str, str], depth: int, where: Filter | None, progress: Progress | None
+        self,
+        queries: Mapping[str, str],
+        depth: int,
+        where: Filter | Among | None,
+        progress: Progress | None,
     ) -> Found:
         from kivuko.retrieval.late_interaction import hits_by_vectors, query_vectors
 
@@ -283,7 +328,7 @@ class Searcher:
             tuple(query for query, text in queries.items() if self.encoder.truncated([text], task="query")),
         )
 
-    def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | None) -> Run:
+    def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | Among | None) -> Run:
         structured = [[senses for _, senses in self._asked(text)] for text in queries.values()]
         hits = self.index.search_words(structured, depth=depth, where=where)
         return {
@@ -328,6 +373,14 @@ def _places(
             yield words_there[number][1][0], words_there[last][1][1], last + 1
 
 
+def titled_passage(document: Document, span: tuple[int, int] | None) -> str:
+    """A document's title and a passage of its full text, once each; all of it without a passage."""
+    begin, end = span or (0, len(document.full_text))
+    passage = document.full_text[begin:end]
+    # The first passage begins with the title, or with a part of a very long one.
+    return passage if begin < len(document.title) else f"{document.title}\n{passage}".strip()
+
+
 def snippet(document: Document, span: tuple[int, int] | None, query: str, width: int = _WIDTH) -> str:
     """An excerpt of a document's text, at most ``width`` characters and two ellipses.
 
@@ -354,8 +407,13 @@ def snippet(document: Document, span: tuple[int, int] | None, query: str, width:
     return ("…" if start else "") + whole[start:stop] + ("…" if stop < len(whole) else "")
 
 
-def _check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Method:
-    """The method meant, once it is clear that it has what it needs."""
+def check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Method:
+    """The method meant, once it is clear that it has what it needs.
+
+    Raises:
+        UnknownNameError: no such method.
+        InputError: it lacks its model or lexicon.
+    """
     if method is None:
         if has_model:
             return "fusion" if has_lexicon else "late-interaction"

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kivuko.engine import Engine
+from kivuko.engine.asking import ask, asked_text
 from kivuko.engine.state import Way
-from kivuko.errors import InputError, KivukoError
+from kivuko.errors import KivukoError
 from kivuko.languages import Language, resolve
 from kivuko.retrieval.scan import prepare_for_many
 from kivuko.retrieval.search import Hit
 from kivuko.service.answers import SearchBody
 from kivuko.service.problems import ProblemError, of_error
 from kivuko.service.settings import LIMITS
-from kivuko.text import normalise
 
 #: Characters of a long passage before what is shown of it.
 _BEFORE = 200
@@ -29,32 +29,27 @@ def search(engine: Engine, asked: SearchBody) -> dict[str, Any]:
         ProblemError: it does not know the language.
     """
     started = time.perf_counter()
-    query = normalise(asked.query)
-    if not query:
-        raise InputError("the query is empty", where="query", expected="at least one word")
-    while True:
-        generation = engine.generation
-        try:
-            spoken = engine.guess(query) if asked.language is None else _language(engine, asked.language)
-            way = engine.way(spoken, asked.method, reader=asked.reader)
-            found = engine.search(
-                query, language=spoken, top=asked.top, where=asked.where, explain=asked.explain, way=way
-            )
-        except KivukoError:
-            # Another process may have changed the engine between these.
-            if engine.generation == generation:
-                raise
-        else:
-            return {
-                "query": query,
-                "language": spoken.tag,
-                "guessed": asked.language is None,
-                **_described(way),
-                "generation": found.generation,
-                "truncated": found.truncated,
-                "seconds": round(time.perf_counter() - started, 6),
-                "hits": [_hit(hit) for hit in found],
-            }
+    query = asked_text(asked.query)
+    found = ask(
+        engine,
+        query,
+        language=None if asked.language is None else _language(engine, asked.language),
+        top=asked.top,
+        where=asked.where,
+        method=asked.method,
+        reader=asked.reader,
+        explain=asked.explain,
+    )
+    return {
+        "query": query,
+        "language": found.language.tag,
+        "guessed": found.guessed,
+        **_described(found.way),
+        "generation": found.generation,
+        "truncated": found.truncated,
+        "seconds": round(time.perf_counter() - started, 6),
+        "hits": [_hit(hit) for hit in found],
+    }
 
 
 def languages(engine: Engine) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def default_teacher(progress: Progress | None = None) -> Path:
     Raises:
         FetchError: the model or the pages cannot be brought.
     """
-    return train_teacher(centred_encoder(progress), with_hard_negatives(help_pairs()), progress=progress)
+    pairs = with_hard_negatives(help_pairs())
+    return train_teacher(centred_encoder(progress), pairs, settings=SETTINGS, progress=progress)
 
 
 def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
