@@ -224,11 +224,12 @@ def many_passages(index: Path, output: Path) -> Path:
     """A compressed index of so many passages, neighbours of an index's own."""
     from kivuko.artifact import is_complete
     from kivuko.retrieval.changes import build
+    from kivuko.retrieval.index import Index
 
     if not is_complete(output):
-        build(
-            output, Neighbours(index), kind="compressed", space="made up", parents={}, facts={"pooling": 1.0}
-        )
+        facts = {"pooling": 1.0}
+        build(output, Neighbours(index), kind="compressed", space="made up", parents={}, facts=facts)
+        Index.open(output).compact()
     return output
 
 
