@@ -21,6 +21,7 @@ from kivuko import transport
 from kivuko.evaluation.results import write_results
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.public.help_pages import load_pages
 from kivuko.training.fit import freeze
@@ -71,9 +72,7 @@ def main() -> None:
         for solver in SOLVERS:
             loss = OpticalLoss(student, teacher, solver=solver, contrast_weight=0.5)
             started = time.process_time()
-            with torch.autocast(
-                late_interaction.device(), torch.bfloat16, enabled=late_interaction.uses_bfloat16()
-            ):
+            with torch.autocast(late_interaction.device(), torch.bfloat16, enabled=uses_bfloat16("training")):
                 parts = loss([features], torch.arange(PAIRS))
             torch.stack(list(parts.values())).sum().backward()
             torch.nn.utils.clip_grad_norm_(parameters, 1.0)

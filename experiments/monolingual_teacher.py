@@ -1,18 +1,23 @@
 """The paper's teacher, a monolingual English model with a multilingual student of another kind, beside the usual one.
 
-    python experiments/monolingual_teacher.py [--threads N]
+    python experiments/monolingual_teacher.py [--threads N] [--collections FOLDER …]
 
 OPTICAL's teacher knows English alone. Here it is all-MiniLM-L6, whose token vectors are assembled and trained to find
 English help pages as the usual teacher's are; its student is multilingual-e5-small with a layer for its space. A
 second question is answered beside it: whether a teacher that marks queries and documents by prompts should read the
 English side of a pair as a query or as a document. Results: docs/results/monolingual-teacher/.
 
-About three hours on one core; students, teachers and indexes are kept in the cache.
+Collections of other domains are folders with documents.tsv, qrels.txt and a queries.LANGUAGE.tsv, of which those in
+the languages measured are asked. Students, teachers and indexes are kept in the cache.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import json
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,9 +37,11 @@ from kivuko.models import get, late_interaction
 from kivuko.models.identity import model_hash
 from kivuko.models.token_vectors import Task
 from kivuko.public.collections import build_collection, collections_for
+from kivuko.readers.documents import read_documents, read_queries
+from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.optical import OpticalSettings, train_optical
+from kivuko.training.optical import QUICK_SETTINGS, train_optical
 from kivuko.training.teacher import (
     BASE,
     DOCUMENT_LENGTH,
@@ -46,6 +53,7 @@ from kivuko.training.teacher import (
     untrained_teacher,
     with_hard_negatives,
 )
+from kivuko.trec_lines import read_qrels
 
 MONOLINGUAL = "all-minilm-l6-v2"
 PROMPTS = {"query": "query: ", "document": "passage: "}
@@ -72,17 +80,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--languages", nargs="+", default=["om", "sw"])
-    parser.add_argument("--steps", type=int, default=1000, help="of each student")
+    parser.add_argument("--steps", type=int, default=QUICK_SETTINGS.steps, help="of each student")
     parser.add_argument("--teacher-steps", type=int, default=SETTINGS.steps)
+    parser.add_argument("--collections", type=Path, nargs="*", default=[], help="of other domains")
+    parser.add_argument("--only", nargs="*", help="these teachers alone")
     parser.add_argument("--queries", type=int, default=150, help="of each kind, at most")
     parser.add_argument("--output", type=Path, default=Path("docs/results/monolingual-teacher"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     languages = [resolve(name) for name in arguments.languages]
-    settings = OpticalSettings(steps=arguments.steps)
+    settings = replace(QUICK_SETTINGS, steps=arguments.steps)
     rows: list[dict[str, Any]] = []
     with bars() as progress:
-        chosen = lines(arguments.teacher_steps, progress)
+        chosen = lines(arguments.teacher_steps, progress, arguments.only)
         for language in languages:
             pairs = chosen_pairs(None, language)
             for name, line in chosen.items():
@@ -99,13 +109,17 @@ def main() -> None:
                     progress=progress,
                 )
                 rows += scores(language, name, line.teacher, student, arguments.queries, progress)
+                for folder in arguments.collections:
+                    rows += scores_elsewhere(folder, language, name, line.teacher, student, progress)
+                print("\n" + "\n".join(json.dumps(row) for row in rows[-4:]), flush=True)
     write_results(
         arguments.output,
         "A monolingual English teacher, and what it reads the English side as",
         rows,
-        command="python experiments/monolingual_teacher.py",
+        command=" ".join(["python experiments/monolingual_teacher.py", *sys.argv[1:]]),
         notes=f"""Test queries, at most {arguments.queries} of each kind, asked of students of {settings.steps} steps
-on all public bitext of their language; one seed. The teacher encodes documents, and is asked the English queries.
+on all public bitext of their language, whose words start from English (docs/results/lexical-start); teachers of
+{arguments.teacher_steps} steps; one seed. The teacher encodes documents, and is asked the English queries.
 
 `e5` is the usual teacher, whose students start as copies of it. `MiniLM` is {MONOLINGUAL}, which knows English alone:
 content tokens, centred, trained on the same English pairs; its student is {BASE} with a layer for its space, which
@@ -116,23 +130,26 @@ that the two sides differ; its last words say what it read the English sides of 
     )
 
 
-def lines(teacher_steps: int, progress: Progress) -> dict[str, Line]:
-    """Every teacher, trained on the same English pairs, by the name it has in the tables."""
+def lines(teacher_steps: int, progress: Progress, only: Sequence[str] | None = None) -> dict[str, Line]:
+    """Teachers, trained on the same English pairs, by the name they have in the tables; all, or some."""
     pairs = with_hard_negatives(help_pairs())
     settings = replace(SETTINGS, steps=teacher_steps)
-    plain = untrained_teacher(MONOLINGUAL, centring_texts(), progress=progress)
-    trained = {
-        start: train_teacher(start, pairs, settings=settings, progress=progress)
-        for start in (centred_encoder(progress), plain, with_prompts(progress))
+
+    @functools.cache
+    def trained(start: Path) -> Path:
+        return train_teacher(start, pairs, settings=settings, progress=progress)
+
+    def monolingual() -> Path:
+        return untrained_teacher(MONOLINGUAL, centring_texts(), progress=progress)
+
+    makers: dict[str, Callable[[], Line]] = {
+        "e5": lambda: Line(trained(centred_encoder(progress))),
+        "MiniLM": lambda: Line(trained(monolingual()), BASE),
+        "MiniLM, untrained": lambda: Line(monolingual(), BASE),
+        "e5 with prompts, as a document": lambda: Line(trained(with_prompts(progress))),
+        "e5 with prompts, as a query": lambda: Line(trained(with_prompts(progress)), side="query"),
     }
-    usual, monolingual, prompted = trained.values()
-    return {
-        "e5": Line(usual),
-        "MiniLM": Line(monolingual, BASE),
-        "MiniLM, untrained": Line(plain, BASE),
-        "e5 with prompts, as a document": Line(prompted),
-        "e5 with prompts, as a query": Line(prompted, side="query"),
-    }
+    return {name: make() for name, make in makers.items() if only is None or name in only}
 
 
 def with_prompts(progress: Progress) -> Path:
@@ -174,6 +191,32 @@ def scores(
             summary = evaluate(run, qrels, [MEASURE]).summary(MEASURE)
             facts = {"collection": collection_name, "language": language.tag, "queries": kind, "system": name}
             rows.append({**facts, "measure": MEASURE, **vars(summary), "seed": 0})
+    return rows
+
+
+def scores_elsewhere(
+    folder: Path, language: Language, name: str, teacher: Path, student: Path, progress: Progress
+) -> list[dict[str, Any]]:
+    """The same on a collection of another domain; nothing where it has no queries in the language."""
+    rows: list[dict[str, Any]] = []
+    asked = {"queries": folder / f"queries.{language.short}.tsv", "english": folder / "queries.en.tsv"}
+    if not asked["queries"].is_file():
+        return rows
+    place = cache_folder() / "monolingual-teacher" / f"{folder.name}-{model_hash(teacher)[:16]}"
+    index = Index.open(
+        build_index(read_documents(folder / "documents.tsv"), teacher, place, progress=progress)
+    )
+    judged = read_qrels(folder / "qrels.txt")
+    for kind, file in asked.items():
+        if not file.is_file():
+            continue
+        queries = {query: text for query, text in read_queries(file).items() if query in judged}
+        run = search_late_interaction(
+            index, teacher if kind == "english" else student, queries, progress=progress
+        )
+        summary = evaluate(run, {query: judged[query] for query in queries}, [MEASURE]).summary(MEASURE)
+        facts = {"collection": folder.name, "language": language.tag, "queries": kind, "system": name}
+        rows.append({**facts, "measure": MEASURE, **vars(summary), "seed": 0})
     return rows
 
 

@@ -345,7 +345,7 @@ def test_best_documents_equal_a_plain_search(monkeypatch: pytest.MonkeyPatch) ->
     # Small chunks, so that texts and documents are cut into several.
     monkeypatch.setattr(score_distillation, "TEXT_TOKENS_AT_ONCE", 7)
     monkeypatch.setattr(score_distillation, "DOCUMENT_TOKENS_AT_ONCE", 9)
-    monkeypatch.setattr(score_distillation, "uses_bfloat16", lambda: False)
+    monkeypatch.setenv("KIVUKO_PRECISION", "float32")
     documents = TokenVectors.stack(
         [unit(1 + i % 6, 8, seed=i).numpy().astype(np.float16) for i in range(20)], 8
     )
@@ -365,7 +365,7 @@ def test_best_documents_equal_a_plain_search(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_best_documents_in_bfloat16_find_what_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score_distillation, "uses_bfloat16", lambda: True)
+    monkeypatch.setenv("KIVUKO_PRECISION", "bfloat16")
     monkeypatch.setattr(score_distillation, "device", lambda: "cpu")
     documents = TokenVectors.stack([unit(5, 32, seed=i).numpy().astype(np.float16) for i in range(12)], 32)
     texts = cache_of(*(torch.from_numpy(documents[i][1:4].astype(np.float32)) for i in range(12)))

@@ -76,8 +76,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path
 @pytest.fixture(autouse=True)
 def in_float32(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers as every processor has them."""
-    for module in (late_interaction, encoding):
-        monkeypatch.setattr(module, "uses_bfloat16", lambda: False)
+    monkeypatch.setenv("KIVUKO_PRECISION", "float32")
 
 
 def by_library(folder: Path, texts: list[str], task: Task) -> list[NDArray[np.float32]]:

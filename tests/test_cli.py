@@ -421,6 +421,11 @@ def test_regimes_are_listed_with_what_they_need(kivuko: Kivuko) -> None:
 def test_version_is_printed(kivuko: Kivuko) -> None:
     done = kivuko("--version")
     assert (done.code, done.out) == (0, f"kivuko {__version__}\n")
+    machine = kivuko("--version", "--verbose")
+    assert machine.code == 0
+    for fact in ("instruction sets: ", "torch: ", "precision: training in "):
+        assert fact in machine.out
+    assert kivuko("--verbose").code == 2
 
 
 def test_ctrl_c_in_a_command_is_a_message_and_exit_code_130(tmp_path: Path) -> None:

@@ -123,6 +123,25 @@ def test_a_bar_is_one_line_of_80_columns(
         assert re.search(rf" {count}( GB)?( of |/)[0-9.,]+( GB)? +0:00:0\d +[-:0-9]+$", line.rstrip()), line
 
 
+def test_a_log_gets_a_line_on_what_takes_long(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    with display.bars() as progress:
+        progress.get_time = lambda: now
+        short, long = progress.add_task("short", total=10), progress.add_task("long [x]", total=100)
+        for step in range(100):
+            now += 1.0
+            progress.advance(long)
+            progress.update(short, completed=min(10, step))
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.sub(r", \d+ s to go", "", line) for line in lines] == [
+        "long [x]: 30 of 100, 30 s",
+        "long [x]: 60 of 100, 60 s",
+        "long [x]: 90 of 100, 90 s",
+        "long [x]: 100 of 100, 100 s",
+    ]
+    assert "to go" in lines[0]
+
+
 def test_the_demo_s_table_fits_80_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +152,7 @@ def test_the_demo_s_table_fits_80_columns(
     job = SimpleNamespace(
         qrels=lambda: {query: {"right": 1} for query in queries},
         run=lambda system: found,
+        systems=lambda: list(SYSTEMS),
         language=resolve("om"),
         collection=SimpleNamespace(documents=[None] * 2000),
     )

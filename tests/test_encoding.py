@@ -41,8 +41,7 @@ DOCUMENTS = [
 
 @pytest.fixture
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (late_interaction, encoding):
-        monkeypatch.setattr(module, "uses_bfloat16", lambda: False)
+    monkeypatch.setenv("KIVUKO_PRECISION", "float32")
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +89,7 @@ def test_batch_and_order_change_vectors_by_rounding_alone(
 ) -> None:
     teacher, _, _ = exported
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encoding, "uses_bfloat16", lambda: False)
+        patch.setenv("KIVUKO_PRECISION", "float32")
         encoder = open_encoder(teacher)
         plain = encode(encoder, TEXTS, task="document")
         found = encode(encoder, [TEXTS[number] for number in order], task="document", tokens_a_batch=budget)
@@ -160,7 +159,7 @@ def test_weights_are_cast_for_reading_alone(tiny_teacher: Path, monkeypatch: pyt
     monkeypatch.setattr(encoding, "batch_vectors", recorded)
     found = {}
     for fast in (True, False):
-        monkeypatch.setattr(encoding, "uses_bfloat16", lambda fast=fast: fast)
+        monkeypatch.setenv("KIVUKO_PRECISION", "bfloat16" if fast else "float32")
         reader, student = open_encoder(tiny_teacher), late_interaction.load(tiny_teacher)
         assert types(student) == [torch.float32, torch.float32]
         assert types(reader) == [torch.bfloat16 if fast else torch.float32, torch.float32]

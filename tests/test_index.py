@@ -122,7 +122,7 @@ def test_student_of_the_same_teacher_searches_and_a_stranger_is_refused(
         assert str(index.path) in str(refused.value)
         assert str(stranger) in str(refused.value)
         assert "kivuko index build" in str(refused.value)
-    with pytest.raises(ArtifactError, match="which vector space"):
+    with pytest.raises(InputError, match="not a late-interaction model"):
         search_late_interaction(index, tiny_encoder, {"q": "open"})
 
 

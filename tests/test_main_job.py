@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -37,7 +37,9 @@ from tiny import build_tiny_encoder
 pytestmark = pytest.mark.network
 
 OROMO = resolve("om")
-SETTINGS = OpticalSettings(steps=2, batch_size=8)
+#: Encoders as they are, for each of which all pages are encoded.
+UNTRAINED = {"zero-shot", "zero-shot-centred"}
+EFFORT = replace(main_job.FULL, student=OpticalSettings(steps=2, batch_size=8))
 
 
 def shrink(
@@ -94,6 +96,7 @@ def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPa
         patch.setattr(main_job, "BASE", base)
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "SETTINGS", replace(teacher.SETTINGS, steps=4))
+        patch.setattr(teacher, "QUICK_SETTINGS", replace(teacher.SETTINGS, steps=3))
         every = teacher.help_pairs
         patch.setattr(teacher, "help_pairs", lambda: every()[:200])
         yield root / "cache"
@@ -110,7 +113,7 @@ def job(cache: Path) -> MainJob:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Collection, "qrels", guarded)
-        return run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
+        return run_main_job(OROMO, effort=EFFORT, kinds=QUERY_KINDS)
 
 
 def test_every_system_ranks_every_kind_and_split(job: MainJob) -> None:
@@ -169,7 +172,7 @@ def test_judged_query_without_results_scores_zero(job: MainJob) -> None:
 
 def test_second_call_does_no_work(job: MainJob, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.suffix != ".lock"}
-    again = run_main_job(OROMO, settings=SETTINGS, kinds=QUERY_KINDS)
+    again = run_main_job(OROMO, effort=EFFORT, kinds=QUERY_KINDS)
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*") if path.suffix != ".lock"} == before
     assert (again.runs, again.fusions, again.fusion()) == (job.runs, job.fusions, job.fusion())
 
@@ -186,7 +189,7 @@ def test_other_test_queries_change_no_choice(
             tmp_path / "cache/data/orm-Latn/collection",
             change=lambda query, text: "zzz" if query in held_out else text,
         )
-        other = run_main_job(OROMO, settings=SETTINGS)
+        other = run_main_job(OROMO, effort=EFFORT)
     assert other.run("optical") != job.run("optical")
     assert other.fusion() == job.fusion()
     assert other.run("fusion", split="development") == job.run("fusion", split="development")
@@ -197,32 +200,50 @@ def test_runs_follow_a_new_student(job: MainJob, cache: Path, tmp_path: Path) ->
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
         longer = OpticalSettings(steps=12, batch_size=8, learning_rate=3e-3)
-        other = run_main_job(OROMO, settings=longer)
+        other = run_main_job(OROMO, effort=replace(main_job.FULL, student=longer))
     assert other.run("optical") != job.run("optical")
     assert other.run("lexicon-bm25") == job.run("lexicon-bm25")
     assert other.run("zero-shot") == job.run("zero-shot")
 
 
-def test_demo_prints_the_table_three_queries_and_what_is_next(
-    job: MainJob, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("option", ["quick", "--full"])
+def test_demo_prints_words_the_table_three_queries_and_what_is_next(
+    option: str, job: MainJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main_job, "run_main_job", functools.partial(run_main_job, settings=SETTINGS))
-    done = CliRunner().invoke(app, ["demo", "--language", "om"], catch_exceptions=False)
+    quick = replace(main_job.QUICK, student=EFFORT.student)
+    monkeypatch.setattr(main_job, "FULL", EFFORT)
+    monkeypatch.setattr(main_job, "QUICK", quick)
+    arguments = ["demo", "--language", "om", *([option] if option == "--full" else [])]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
-    for meaning in SYSTEMS.values():
-        assert meaning in done.output
-    assert done.output.count("(in English:") == 3
+    assert re.search(r"training in \w+:\s+about \d+\s+minutes", done.output)
+    shown, left_out = (SYSTEMS.keys(), set()) if option == "--full" else (quick.systems, UNTRAINED)
+    for system in shown:
+        assert SYSTEMS[system] in done.output
+    for system in left_out:
+        assert not re.search(rf"^ *{SYSTEMS[system]}  ", done.output, re.MULTILINE)
+    assert done.output.count("(in English:") == 4
+    assert done.output.index("by the bitext's words alone") < done.output.index("test titles")
     for verb in ("search", "engine create", "engine add-language", "demo"):
         assert f"kivuko {verb}" in done.output
     # The engine that it leaves behind answers in both languages.
-    engine = Engine.open(job.student.parent / "engine")
+    folder = job.student.parent if option == "--full" else job.student.parents[2] / "demo/orm-Latn"
+    engine = Engine.open(folder / "engine")
     assert list(engine.languages) == [resolve("en"), OROMO]
     assert engine.search("faayilii banuu", language="om")
     assert engine.search("open a file", language="en")
+
+
+def test_the_quick_job_encodes_the_pages_once(job: MainJob) -> None:
+    quick = run_main_job(OROMO, effort=replace(main_job.QUICK, student=EFFORT.student))
+    assert quick.teacher != job.teacher
+    assert quick.student != job.student
+    assert set(quick.systems()) == set(SYSTEMS) - UNTRAINED
+    assert not list((quick.student.parent / "runs/title").glob("*.zero-shot-centred.run"))
 
 
 def test_language_without_help_is_refused(cache: Path) -> None:
     from kivuko.errors import InputError
 
     with pytest.raises(InputError, match="no LibreOffice help in Swahili"):
-        run_main_job(resolve("sw"), settings=SETTINGS)
+        run_main_job(resolve("sw"), effort=EFFORT)

@@ -59,10 +59,20 @@ def test_it_runs_through(own_cache: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(collections, "collections_for", lambda _: ["made-up"])
     monkeypatch.setattr(collections, "build_collection", lambda *_: None)
     monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "documents.tsv").write_text(
+        "".join(f"{p.id}\t\t{p.english}\n" for p in PAIRS), encoding="utf-8"
+    )
+    (elsewhere / "queries.om.tsv").write_text(f"q\t{PAIRS[0].foreign}\n", encoding="utf-8")
+    (elsewhere / "qrels.txt").write_text(f"q 0 {PAIRS[0].id} 1\n", encoding="utf-8")
     arguments = ["--languages", "om", "--steps", "2", "--teacher-steps", "2", "--queries", "4"]
+    arguments += ["--collections", str(elsewhere)]
     monkeypatch.setattr(sys, "argv", ["monolingual_teacher.py", *arguments])
     runpy.run_path(str(SCRIPT), run_name="__main__")
-    rows = written["rows"]
+    rows = [row for row in written["rows"] if row["collection"] == "made-up"]
+    other = [row for row in written["rows"] if row["collection"] == "elsewhere"]
+    assert [(row["queries"], row["n"]) for row in other] == [("queries", 1)] * 5
     assert len(rows) == 5 * 2
     assert {(row["collection"], row["language"], row["n"]) for row in rows} == {("made-up", "orm-Latn", 4)}
     ceilings = {row["system"]: row["mean"] for row in rows if row["queries"] == "english-title"}

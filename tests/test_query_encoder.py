@@ -27,7 +27,7 @@ from kivuko.engine.languages import LanguageParts, place_model
 from kivuko.engine.state import Way
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.languages import resolve
-from kivuko.models import encoding, late_interaction, query_encoder, query_export, unigram
+from kivuko.models import query_encoder, query_export, unigram
 from kivuko.models.adding import add_model
 from kivuko.models.encoder import Encoder
 from kivuko.models.query_encoder import QueryEncoder, folder_of_queries
@@ -210,8 +210,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, teacher: Path) -> Path:
 @pytest.fixture(autouse=True)
 def in_float32(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers as every processor has them."""
-    for module in (late_interaction, encoding):
-        monkeypatch.setattr(module, "uses_bfloat16", lambda: False)
+    monkeypatch.setenv("KIVUKO_PRECISION", "float32")
 
 
 @pytest.fixture

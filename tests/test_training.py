@@ -41,7 +41,14 @@ OROMO = resolve("om")
 PAIRS = made_up_pairs(60)
 SHORT = OpticalSettings(steps=12, batch_size=8, learning_rate=3e-3, checkpoint_every=5)
 # 60 pairs make 7 batches, so these checkpoints lie in the middle of an epoch.
-KILLED = OpticalSettings(steps=150, batch_size=8, learning_rate=3e-3, checkpoint_every=10)
+KILLED = OpticalSettings(
+    steps=150,
+    batch_size=8,
+    learning_rate=3e-3,
+    checkpoint_every=10,
+    word_learning_rate=3e-3,
+    lexical_start=0.5,
+)
 
 
 @given(

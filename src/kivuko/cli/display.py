@@ -22,6 +22,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -89,9 +90,47 @@ def reading_bars() -> Iterator[Progress]:
         yield progress
 
 
+class _Lines(Progress):
+    """What bars show, for a log: a line on everything that takes long, every half minute and when it is done."""
+
+    every = 30.0
+
+    def __init__(self, *columns: ProgressColumn, console: Console, expand: bool) -> None:
+        super().__init__(*columns, console=console, expand=expand, disable=True)
+        #: Task → how many seconds it had run when it was last spoken of.
+        self._said: dict[TaskID, float] = {}
+        self._done: set[TaskID] = set()
+
+    def update(self, task_id: TaskID, **options: Any) -> None:
+        """See ``Progress.update``."""
+        super().update(task_id, **options)
+        self._say(task_id)
+
+    def advance(self, task_id: TaskID, advance: float = 1) -> None:
+        """See ``Progress.advance``."""
+        super().advance(task_id, advance)
+        self._say(task_id)
+
+    def _say(self, number: TaskID) -> None:
+        task = self._tasks[number]
+        elapsed = task.elapsed or 0.0
+        waits = elapsed - self._said.get(number, 0.0) < self.every
+        if number in self._done or (waits and not task.finished):
+            return
+        self._said[number] = elapsed
+        if task.finished:
+            self._done.add(number)
+            if elapsed < self.every:
+                return
+        much = f" {task.completed:,.0f} of {task.total:,.0f}," if task.total else ""
+        left = f", {task.time_remaining:.0f} s to go" if task.time_remaining else ""
+        self.console.print(f"{task.description}:{much} {elapsed:.0f} s{left}", soft_wrap=True)
+
+
 def _bars(count: ProgressColumn) -> Progress:
     """Bars of one line each, however long the description: of it, what the rest leaves room for is shown."""
-    return Progress(
+    error = plain_console(stderr=True)
+    return (Progress if error.is_terminal else _Lines)(
         TextColumn(
             "{task.description}",
             markup=False,  # file names
@@ -101,7 +140,7 @@ def _bars(count: ProgressColumn) -> Progress:
         count,
         TimeElapsedColumn(table_column=Column(no_wrap=True)),
         TimeRemainingColumn(table_column=Column(no_wrap=True)),
-        console=plain_console(stderr=True),
+        console=error,
         expand=True,
     )
 

@@ -72,19 +72,40 @@ app.command("fairness")(evaluate.fairness)
 app.add_typer(experiment.app, name="experiment")
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        print(f"kivuko {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _global_options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --version: what this machine is, and computes in.")
     ] = False,
 ) -> None:
     """Carries search from English to languages with almost no data."""
+    if version:
+        print(f"kivuko {__version__}")
+        if verbose:
+            _say_machine()
+        raise typer.Exit
+    if verbose:
+        raise typer.BadParameter("goes with --version", param_hint="--verbose")
+    if context.invoked_subcommand is None:
+        context.fail("which command? 'kivuko --help' lists them")
+
+
+def _say_machine() -> None:
+    """What decides how fast things are here; measured now where it never was."""
+    from kivuko.artifact import cache_folder
+    from kivuko.evaluation.results import machine, package_versions
+
+    facts = {**machine(), "cache": str(cache_folder()), **package_versions()}
+    try:
+        from kivuko.models.precision import described
+    except ModuleNotFoundError:
+        facts["precision"] = "nothing is multiplied here: there is no torch (pip install 'kivuko[train]')"
+    else:
+        facts["precision"] = described()
+    for name, value in facts.items():
+        print(f"{name.replace('_', ' ')}: {value}")
 
 
 def run() -> None:

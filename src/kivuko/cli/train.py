@@ -76,6 +76,14 @@ def optical(
     contrast: Annotated[
         float | None, typer.Option(min=0, help="Weight of the in-batch contrast; 0 for none.")
     ] = None,
+    word_learning_rate: Annotated[
+        float | None,
+        typer.Option(min=0, help="Peak learning rate of the embeddings of the pairs' pieces; 0 keeps all."),
+    ] = None,
+    lexical_start: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="How far pieces start towards the English ones that they translate."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Order of the pairs.")] = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -100,6 +108,8 @@ def optical(
         "solver": solver,
         "epsilon": epsilon,
         "contrast_weight": contrast,
+        "word_learning_rate": word_learning_rate,
+        "lexical_start": lexical_start,
         "seed": seed,
         "teacher_side": teacher_side,
     }

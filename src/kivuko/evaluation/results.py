@@ -18,6 +18,7 @@ from typing import Any
 
 from kivuko.artifact import write_atomically
 from kivuko.errors import InputError
+from kivuko.processor import instruction_sets, processor
 from kivuko.text.tables import markdown_table
 
 PACKAGES = (
@@ -38,14 +39,14 @@ def package_versions() -> dict[str, str]:
 
 
 def machine() -> dict[str, str | int | float]:
-    """CPU model, cores this process may use, and memory in GiB."""
-    cpu = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-        cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
+    """CPU model, its instruction sets for matrices, cores this process may use, and memory in GiB."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0
-    facts: dict[str, str | int | float] = {"cpu": cpu, "cores": cores, "system": platform.platform()}
+    facts: dict[str, str | int | float] = {
+        "cpu": processor(),
+        "instruction_sets": " ".join(instruction_sets()),
+        "cores": cores,
+        "system": platform.platform(),
+    }
     if "SC_PHYS_PAGES" in getattr(os, "sysconf_names", {}):
         facts["memory_gib"] = round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1)
     return facts
@@ -187,12 +188,13 @@ def render_readme(results: Mapping[str, Any]) -> str:
         parts += [f"## {heading}", _section(content)]
     facts = results["machine"]
     memory = f", {facts['memory_gib']} GiB memory" if "memory_gib" in facts else ""
+    sets = f" ({facts['instruction_sets']})" if facts.get("instruction_sets") else ""
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     parts += [
         "## How this was measured",
         f"```sh\n{results['command']}\n```",
         f"- commit: `{results['commit']}`\n"
-        f"- machine: {facts['cpu']}, {facts['cores']} cores{memory}; {facts['system']}\n"
+        f"- machine: {facts['cpu']}{sets}, {facts['cores']} cores{memory}; {facts['system']}\n"
         f"- date: {results['date']}\n"
         f"- versions: {versions}",
     ]

@@ -31,8 +31,8 @@ from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.training.optical import OpticalSettings, train_optical
-from kivuko.training.teacher import BASE, centred_encoder, default_teacher, untrained_teacher
+from kivuko.training.optical import QUICK_SETTINGS, OpticalSettings, train_optical
+from kivuko.training.teacher import BASE, centred_encoder, default_teacher, quick_teacher, untrained_teacher
 
 CEILING = "english-title"
 #: System name → what it is, in the order of the table.
@@ -54,11 +54,43 @@ TITLES_ONLY = {CEILING, "zero-shot", "zero-shot-teacher"}
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How much a main job works.
+
+    Attributes:
+        name: of the folder in the cache where it keeps what it makes.
+        teacher: brings the teacher.
+        student: how the student is trained.
+        systems: what is compared, of :data:`SYSTEMS`.
+        operations: floating-point operations of training and encoding, roughly: what the time is estimated from.
+    """
+
+    name: str
+    teacher: Callable[[Progress | None], Path]
+    student: OpticalSettings
+    systems: tuple[str, ...]
+    operations: float
+
+
+#: The best that is known, and every control.
+FULL = Effort("main-job", default_teacher, OpticalSettings(), tuple(SYSTEMS), 2.9e14)
+#: What shows the main thing within minutes (docs/results/demo): pages are encoded once.
+QUICK = Effort(
+    "demo",
+    quick_teacher,
+    QUICK_SETTINGS,
+    tuple(system for system in SYSTEMS if system not in ("zero-shot", "zero-shot-centred")),
+    4e13,
+)
+
+
+@dataclass(frozen=True)
 class MainJob:
     """What one language's main job left behind.
 
     Attributes:
         language: the language of the queries.
+        effort: what it was made with.
         collection: the test collection.
         teacher: model folder that encoded the documents for the student.
         student: model folder that encodes the queries.
@@ -69,6 +101,7 @@ class MainJob:
     """
 
     language: Language
+    effort: Effort
     collection: Collection
     teacher: Path
     student: Path
@@ -88,7 +121,7 @@ class MainJob:
 
     def systems(self, kind: str = "title") -> list[str]:
         """The systems that ranked this kind of queries."""
-        return [system for system in SYSTEMS if kind == "title" or system not in TITLES_ONLY]
+        return [system for system in self.effort.systems if kind == "title" or system not in TITLES_ONLY]
 
     def qrels(self, kind: str = "title", split: str = "test") -> Qrels:
         """The judgments those rankings are scored with."""
@@ -98,16 +131,18 @@ class MainJob:
 def run_main_job(
     language: Language,
     *,
-    settings: OpticalSettings | None = None,
+    effort: Effort = FULL,
     kinds: Sequence[str] = ("title",),
+    when_words: Callable[[Collection, QueryTranslator], None] | None = None,
     progress: Progress | None = None,
 ) -> MainJob:
     """Fetch, build, train, index and search, for one language.
 
     Args:
         language: one with a help collection (``kivuko data list``).
-        settings: how to train the student.
+        effort: how much to work.
         kinds: query kinds to search.
+        when_words: called when pages can be found by the lexicon, long before there is a student.
         progress: a rich display for the bars.
 
     Raises:
@@ -117,21 +152,25 @@ def run_main_job(
     """
     collection = Collection.open(_step(progress, "collection", lambda: build_collection(language)))
     bitext = Bitext.open(_step(progress, "bitext", lambda: build_bitext(language)))
-    teacher, centred = default_teacher(progress), centred_encoder(progress)
-    raw = untrained_teacher(BASE, [], centred=False)
-    index = collection_index(collection, teacher, progress)
-    home = cache_folder() / "main-job" / language.tag
+    home = cache_folder() / effort.name / language.tag
     lexicon = _step(progress, "lexicon", lambda: _lexicon(bitext, home / "lexicon"))
+    translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
+    if when_words:
+        when_words(collection, translator)
+    teacher = effort.teacher(progress)
+    index = collection_index(collection, teacher, progress)
     student = train_optical(
-        bitext.pairs, language, teacher, home / "student", settings=settings, progress=progress
+        bitext.pairs, language, teacher, home / "student", settings=effort.student, progress=progress
     )
-    encoders = {
-        "zero-shot": (raw, collection_index(collection, raw, progress)),
-        "zero-shot-centred": (centred, collection_index(collection, centred, progress)),
-        "zero-shot-teacher": (teacher, index),
-        "optical": (student, index),
-        CEILING: (teacher, index),
+    encoders = {"zero-shot-teacher": (teacher, index), "optical": (student, index), CEILING: (teacher, index)}
+    untrained: dict[str, Callable[[], Path]] = {
+        "zero-shot": lambda: untrained_teacher(BASE, [], centred=False),
+        "zero-shot-centred": lambda: centred_encoder(progress),
     }
+    for system, encoder in untrained.items():
+        if system in effort.systems:
+            folder = encoder()
+            encoders[system] = folder, collection_index(collection, folder, progress)
     parents = {
         "collection": collection.manifest.hash,
         "lexicon": read_manifest(lexicon, "lexicon").hash,
@@ -142,7 +181,6 @@ def run_main_job(
     fusions = {kind: home / "fusions" / kind for kind in kinds}
     for kind, folder in runs.items():
         if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
-            translator = QueryTranslator(Lexicon.open(lexicon), LexicalIndex(collection.documents))
             found = {
                 split: _search(collection, kind, split, encoders, translator, progress) for split in HELD_OUT
             }
@@ -151,7 +189,7 @@ def run_main_job(
                     for system, run in split_runs.items():
                         write_run(building / _run_name(split, system), run, tag=system)
         _fuse(collection, kind, folder, fusions[kind])
-    return MainJob(language, collection, teacher, student, index, lexicon, runs, fusions)
+    return MainJob(language, effort, collection, teacher, student, index, lexicon, runs, fusions)
 
 
 def _search(

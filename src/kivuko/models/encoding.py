@@ -20,8 +20,8 @@ from torch import Tensor
 from kivuko.artifact import read_manifest
 from kivuko.errors import InputError
 from kivuko.models import late_interaction
-from kivuko.models.late_interaction import uses_bfloat16
 from kivuko.models.layout import EXPORTED, check_folder, is_exported
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.reading import TOKENS_A_BATCH, ReadText, ReadToken, batches, check_pooling, read_token
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
@@ -48,7 +48,7 @@ def open_encoder(path: Path) -> TokenEncoder:
 
         return OnnxEncoder(path, read_manifest(path, late_interaction.KIND).meta[EXPORTED]["max_length"])
     encoder = late_interaction.load(path)
-    if uses_bfloat16():
+    if uses_bfloat16("encoding"):
         transformer: torch.nn.Module = encoder[0]
         transformer.to(torch.bfloat16)
         transformer.register_forward_hook(_to_float32)
@@ -238,7 +238,9 @@ def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
 
 def _in_bfloat16(encoder: TokenEncoder) -> torch.autocast:
     """What multiplies in bfloat16 a torch encoder with float32 weights, as in training, where that is faster."""
-    enabled = isinstance(encoder, torch.nn.Module) and uses_bfloat16() and _has_float32_weights(encoder)
+    enabled = (
+        isinstance(encoder, torch.nn.Module) and uses_bfloat16("encoding") and _has_float32_weights(encoder)
+    )
     return torch.autocast(encoder.device.type, torch.bfloat16, enabled=enabled)
 
 

@@ -241,13 +241,6 @@ def device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def uses_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
-    # Not part of torch's public interface; without it float32 is the safe answer.
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return torch.cuda.is_available() or bool(supported and supported())
-
-
 def dimension(encoder: TokenEncoder) -> int:
     """Numbers in one token vector."""
     return int(encoder.get_embedding_dimension() or 0)

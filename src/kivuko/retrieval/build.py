@@ -24,7 +24,8 @@ from kivuko.retrieval.state import FORMAT, KIND
 if TYPE_CHECKING:
     from kivuko.models.encoder import Encoder, ModelLike
 
-DOCUMENTS_A_SHARD = 8192
+#: What a kill may cost: a minute where documents are long and a processor slow.
+DOCUMENTS_A_SHARD = 1024
 _SHARD = "encoded-documents"
 _PASSAGES = "passages.npy"
 #: Pieces that neighbouring passages share, so that what is asked for is whole in one of them.

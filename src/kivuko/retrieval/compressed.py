@@ -118,9 +118,9 @@ def nearest(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDA
     """[rows] number of the centroid with the largest inner product, the first of equals."""
     import torch  # here alone: only who builds an index needs it
 
-    from kivuko.models.late_interaction import uses_bfloat16
+    from kivuko.models.precision import uses_bfloat16
 
-    kind = torch.bfloat16 if uses_bfloat16() else torch.float32
+    kind = torch.bfloat16 if uses_bfloat16("encoding") else torch.float32
     columns = torch.from_numpy(centroids).to(kind).T
     found = np.empty(len(vectors), dtype=np.int64)
     for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):

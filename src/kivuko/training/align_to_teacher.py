@@ -26,11 +26,12 @@ from kivuko.models.identity import space_of
 from kivuko.models.layout import transformer_root
 from kivuko.models.token_vectors import Task
 from kivuko.training.examples import Drawn, distinct, draw
-from kivuko.training.fit import FitSettings, Job
+from kivuko.training.fit import FitSettings, Job, Words
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
 from kivuko.training.similarity import in_batch_contrast
 from kivuko.training.teacher_vectors import TeacherVectors, teacher_vectors
+from kivuko.training.words import start_from_english
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -191,6 +192,9 @@ class AlignSettings(FitSettings):
         contrast_scale: inverse temperature in the contrast.
         english_share: share of every language's examples whose student side is the English text itself, in [0, 1).
         teacher_side: what a teacher with different queries and documents reads the English side as.
+        word_learning_rate: peak learning rate of the word embeddings of pieces that the texts have; 0 keeps all.
+        lexical_start: how far a piece's embedding starts towards those of the English pieces that it translates, 0
+            to 1; see :func:`kivuko.training.words.start_from_english`.
     """
 
     steps: int = 2000
@@ -199,6 +203,8 @@ class AlignSettings(FitSettings):
     contrast_scale: float = 20.0
     english_share: float = 0.0
     teacher_side: Task = "document"
+    word_learning_rate: float = 0.0
+    lexical_start: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -208,6 +214,18 @@ class AlignSettings(FitSettings):
             )
         if self.teacher_side not in get_args(Task):
             raise UnknownNameError("side", self.teacher_side, get_args(Task))
+        if self.word_learning_rate < 0:
+            raise InputError(
+                "word_learning_rate is out of range", expected="0 or more", got=self.word_learning_rate
+            )
+        if not 0 <= self.lexical_start <= 1:
+            raise InputError("lexical_start is out of range", expected="0 to 1", got=self.lexical_start)
+        if self.word_learning_rate and self.train_word_embeddings:
+            raise InputError(
+                "word embeddings are trained in one way or the other",
+                expected="train_word_embeddings for all, or word_learning_rate for those of the texts",
+                got="both",
+            )
 
 
 def train_aligned(
@@ -242,7 +260,8 @@ def train_aligned(
         task=settings.teacher_side,
         progress=job.progress,
     )
-    pieces = [len(ids) for ids in late_interaction.pieces_of(student, texts, "query")]
+    ids = late_interaction.pieces_of(student, texts, "query")
+    pieces = [len(row) for row in ids]
     of_nothing = len(late_interaction.pieces_of(student, [""], "query")[0])
     usable = [i for i, length in enumerate(cache.lengths) if length > 0 and pieces[i] > of_nothing]
     number = {text: i for i, text in enumerate(sorted({pair.english for pair in pairs}))}
@@ -251,6 +270,15 @@ def train_aligned(
         contrast_weight=settings.contrast_weight,
         contrast_scale=settings.contrast_scale,
     )
+    moved = 0
+    if settings.lexical_start:
+        known = [pair for pairs_of_one in resources.bitext.values() for pair in pairs_of_one]
+        moved = start_from_english(
+            student,
+            [pair.english for pair in known],
+            [pair.foreign for pair in known],
+            settings.lexical_start,
+        )
     job.fit(
         student,
         Dataset.from_dict({"foreign": [texts[i] for i in usable], "label": usable}),
@@ -258,6 +286,9 @@ def train_aligned(
         [min(pieces[i], settings.max_length) for i in usable],
         settings,
         distinct=distinct(resources.bitext),
+        words=Words({piece for row in ids for piece in row}, settings.word_learning_rate)
+        if settings.word_learning_rate
+        else None,
     )
     facts = {
         "pairs": {language.tag: len(found) for language, found in resources.bitext.items()},
@@ -270,6 +301,8 @@ def train_aligned(
             if found
         },
     }
+    if settings.lexical_start:
+        facts["pieces_started_from_english"] = moved
     if _tokenizer_hash(start.student) != _tokenizer_hash(start.teacher):
         facts["tokenizer"] = "own"
     return Trained(student, facts)

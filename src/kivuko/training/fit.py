@@ -9,31 +9,37 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from rich.progress import Progress
+from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoderTrainer, MultiVectorEncoderTrainingArguments
 from sentence_transformers.base.sampler import DefaultBatchSampler
 from transformers import TrainerCallback
 
 from kivuko.artifact import hash_json, storage_errors, write_atomically
 from kivuko.errors import InputError
-from kivuko.models.late_interaction import device, prompt_of, uses_bfloat16
+from kivuko.models.late_interaction import device, prompt_of
 from kivuko.models.loading import quiet
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import Task
+from kivuko.training.words import trained_rows
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from sentence_transformers import MultiVectorEncoder
 
 BATCHES_PER_POOL = 32
+#: A checkpoint's file of weights.
+TRAINED = "trained.safetensors"
 #: Seconds of work that a kill may cost; checkpoints come often enough for that, but no oftener than the second
 #: number, so that writing them stays cheap.
 LOST_AT_MOST, SELDOM = 60.0, 30.0
@@ -75,6 +81,19 @@ class FitSettings:
             )
 
 
+@dataclass(frozen=True)
+class Words:
+    """Word embeddings that are trained with the layers.
+
+    Attributes:
+        pieces: all that the texts have.
+        learning_rate: its peak.
+    """
+
+    pieces: Collection[int]
+    learning_rate: float
+
+
 @dataclass
 class Job:
     """One training run, apart from its settings: where it keeps its state, what it shows, and how it is run.
@@ -103,6 +122,7 @@ class Job:
         settings: FitSettings,
         *,
         distinct: int | None = None,
+        words: Words | None = None,
     ) -> None:
         """Train ``encoder`` in place.
 
@@ -113,6 +133,7 @@ class Job:
             lengths: [examples], pieces of each example, for bucketing.
             settings: see :class:`FitSettings`.
             distinct: rows that follow each other without repetition; all, by default.
+            words: word embeddings to train with it; none, by default.
 
         Raises:
             InputError: fewer examples, or distinct ones, than one batch.
@@ -140,7 +161,7 @@ class Job:
             prompts=_prompts(encoder, [name for name in dataset.column_names if name != "label"]),
             seed=settings.seed,
             optim="adamw_torch_fused",
-            bf16=uses_bfloat16(),
+            bf16=uses_bfloat16("training"),
             use_cpu=device() == "cpu",
             save_steps=settings.checkpoint_every,
             save_total_limit=2,
@@ -149,7 +170,13 @@ class Job:
             disable_tqdm=True,
             report_to=[],
         )
-        with quiet(warnings=False), storage_errors(self.checkpoints), _flushed_denormals():
+        with ExitStack() as stack:
+            if words is not None:
+                rows = stack.enter_context(trained_rows(encoder, words.pieces))
+                arguments.learning_rate_mapping = _only(encoder, rows.weight, words.learning_rate)
+            stack.enter_context(quiet(warnings=False))
+            stack.enter_context(storage_errors(self.checkpoints))
+            stack.enter_context(_flushed_denormals())
             bar = _Bar(loss, settings.steps, self.progress, self.label)
             trainer = _BucketedTrainer(
                 model=encoder,
@@ -209,7 +236,11 @@ class LengthBuckets(DefaultBatchSampler):
 
 
 class _BucketedTrainer(MultiVectorEncoderTrainer):
-    """The library's trainer with batches of like length."""
+    """The library's trainer with batches of like length, and checkpoints of what is trained alone.
+
+    A multilingual encoder is word embeddings for the most part, which are not trained, and which the model that is
+    started from has.
+    """
 
     def __init__(self, *, lengths: Sequence[int], distinct: int, **arguments: Any) -> None:
         self.lengths, self.distinct = lengths, distinct
@@ -217,6 +248,20 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """None: it would print bars and describe the data in a card that a manifest replaces."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file({name: value.detach().contiguous() for name, value in self._trained()}, folder / TRAINED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        kept = load_file(Path(resume_from_checkpoint) / TRAINED)
+        with torch.no_grad():
+            for name, value in self._trained():
+                value.copy_(kept[name])
+
+    def _trained(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        return ((name, value) for name, value in self.model.named_parameters() if value.requires_grad)
 
     def get_batch_sampler(
         self, dataset: Any, batch_size: int, *_: Any, seed: int = 0, **__: Any
@@ -323,10 +368,17 @@ def freeze(encoder: MultiVectorEncoder, *, train_word_embeddings: bool) -> None:
             module.p = 0.0
 
 
+def _only(encoder: MultiVectorEncoder, weight: torch.nn.Parameter, rate: float) -> dict[str, float]:
+    """A learning rate for one parameter, as the trainer wants it: by a pattern of its name."""
+    (name,) = (name for name, value in encoder.named_parameters() if value is weight)
+    return {rf"{re.escape(name)}$": rate}
+
+
 def _claim(checkpoints: Path, inputs: dict[str, Any]) -> None:
     """Make the folder this run's own: checkpoints of other inputs are removed."""
     owner = checkpoints / "inputs.json"
-    text = json.dumps({"hash": hash_json(inputs), "inputs": inputs}, indent=1, sort_keys=True)
+    facts = {"hash": hash_json(inputs), "inputs": inputs, "weights": TRAINED}
+    text = json.dumps(facts, indent=1, sort_keys=True)
     if owner.is_file() and owner.read_text(encoding="utf-8") == text:
         return
     shutil.rmtree(checkpoints, ignore_errors=True)

@@ -125,6 +125,10 @@ class OpticalSettings(AlignSettings):
             raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
 
 
+#: A student within minutes (docs/results/demo): its words start from the lexicon of the bitext.
+QUICK_SETTINGS = OpticalSettings(steps=200, word_learning_rate=1e-3, lexical_start=0.95)
+
+
 def train(start: Models, resources: Resources, settings: OpticalSettings, job: Job) -> Trained:
     """Distil token vectors along optimal transport plans; a ``contrast_weight`` of 0 is OPTICAL as published."""
     return train_aligned(

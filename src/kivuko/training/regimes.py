@@ -94,9 +94,13 @@ class Regime:
     reference: str = ""
 
 
+#: Setting that came later → what it was before it could be chosen.
+_LATER: dict[str, Any] = {"teacher_side": "document", "word_learning_rate": 0.0, "lexical_start": 0.0}
+
+
 def without_later_defaults(settings: dict[str, Any]) -> dict[str, Any]:
     """Settings without those that once could not be chosen and are as they were then: what was made then counts."""
-    return {name: value for name, value in settings.items() if (name, value) != ("teacher_side", "document")}
+    return {name: value for name, value in settings.items() if _LATER.get(name) != value}
 
 
 def find_regime(name: str) -> Regime:

@@ -19,7 +19,8 @@ from torch import Tensor
 
 from kivuko.errors import InputError
 from kivuko.models import encoding
-from kivuko.models.late_interaction import device, uses_bfloat16
+from kivuko.models.late_interaction import device
+from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
 from kivuko.training.fit import Job
@@ -187,7 +188,7 @@ def require_content(documents: TokenVectors) -> None:
 
 def _matrix(vectors: npt.NDArray[np.float16]) -> torch.Tensor:
     """[tokens, dim] in the type that this machine multiplies fastest at sufficient precision."""
-    dtype = torch.bfloat16 if uses_bfloat16() else torch.float32
+    dtype = torch.bfloat16 if uses_bfloat16("encoding") else torch.float32
     return torch.from_numpy(np.array(vectors)).to(device(), dtype)
 
 
