@@ -20,8 +20,9 @@ from kivuko.cli.main import app
 from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, InputError, MissingExtraError
 from kivuko.models import encoding, late_interaction
-from kivuko.models.encoding import batches, encode, open_encoder, pooled
+from kivuko.models.encoding import encode, open_encoder, pooled
 from kivuko.models.onnx import ExportReport, OnnxEncoder, export
+from kivuko.models.reading import batches
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.models.trimming import trim_vocabulary
 from kivuko.retrieval.build import add_documents, build_index
@@ -287,7 +288,7 @@ def test_damaged_graphs_and_missing_libraries_are_told(
     (foreign / "manifest.json").unlink()
     with pytest.raises(InputError, match="without weights"):
         open_encoder(foreign)
-    monkeypatch.setattr("kivuko.models.onnx.find_spec", lambda name: None)
+    monkeypatch.setattr("kivuko.models.runtime.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"kivuko\[onnx\]"):
         open_encoder(folder)
 

@@ -8,9 +8,11 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kivuko.models.encoding
+import kivuko.models.query_encoder
 from kivuko.artifact import try_exclusive
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
@@ -90,36 +92,39 @@ def test_a_language_learnt_from_pairs_is_searched_checked_and_described(taught: 
 
 def test_what_the_engine_holds_is_opened_once(taught: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    real = kivuko.models.encoding.open_encoder
+    real = kivuko.models.query_encoder.open_session
 
-    def counted(path: Path) -> object:
-        opened.append(str(path))
-        return real(path)
+    def counted(graph: Path, **options: bool) -> object:
+        opened.append(str(graph))
+        return real(graph, **options)
 
-    monkeypatch.setattr(kivuko.models.encoding, "open_encoder", counted)
+    monkeypatch.setattr(kivuko.models.query_encoder, "open_session", counted)
+    monkeypatch.setattr(kivuko.models.encoding, "open_encoder", pytest.fail)  # no model is needed for queries
     engine = Engine.open(taught.path)
     way = Way("fusion", "student", 0.5)
     for query in ("bani kuusa", "guda fuula", "bani kuusa"):
         assert engine.search(query, language="om", explain=True, way=way)[0].matches
     engine.search("open file", language="en", explain=True)
-    assert len(opened) == len(set(opened)) == 2  # the student, and the documents' encoder for English
+    assert (
+        len(opened) == len(set(opened)) == 2
+    )  # the student's, and that of the documents' encoder for English
 
 
 @pytest.mark.parametrize("method", ["late-interaction", "fusion"])
 def test_a_query_is_encoded_once_however_many_hits_are_explained(
     method: str, taught: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    encoded: list[str] = []
-    real = kivuko.models.encoding.encode
+    encoded: list[tuple[int, ...]] = []
+    real = kivuko.models.query_encoder.run
 
-    def counted(encoder: object, texts: list[str], *, task: str, **options: object) -> object:
-        encoded.extend(f"{task}: {text}" for text in texts)
-        return real(encoder, texts, task=task, **options)  # type: ignore[arg-type]
+    def counted(session: object, inputs: dict[str, np.ndarray]) -> object:
+        encoded.append(inputs["input_ids"].shape)
+        return real(session, inputs)
 
-    monkeypatch.setattr(kivuko.models.encoding, "encode", counted)
+    monkeypatch.setattr(kivuko.models.query_encoder, "run", counted)
     found = taught.search("bani kuusa", language="om", top=5, explain=True, way=Way(method, "student"))
     assert [len(hit.matches) > 0 for hit in found] == [True] * 5
-    assert encoded == ["query: bani kuusa"]
+    assert [texts for texts, _ in encoded] == [1]
 
 
 def test_a_query_longer_than_the_model_reads_is_said(taught: Engine) -> None:

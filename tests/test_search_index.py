@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -121,14 +122,17 @@ def test_no_score_is_farther_from_the_rough_one_than_the_bound(tokens: int, scal
 def test_integer_and_float_products_give_the_same_scores(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip("torch")
     index = made(tmp_path / "index", [encoded([f"d{number}" for number in range(300)], passages=2)], kind)
     queries = [unit(np.random.default_rng(tokens), tokens).astype(np.float32) for tokens in (1, 7, 20)]
     found = []
     for integers in (True, False):
         monkeypatch.setattr(scan, "_is_integer_faster", lambda integers=integers: integers)
         found.append(index.search(queries, depth=5))
-    monkeypatch.setattr(scan, "_INT_MM", None)  # a torch that has none
+    monkeypatch.delitem(sys.modules, "torch")  # nobody has loaded it
+    monkeypatch.setattr(scan, "_is_integer_faster", pytest.fail)
     assert index.search(queries, depth=5) == found[0] == found[1]
+    assert "torch" not in sys.modules
 
 
 @pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed"])

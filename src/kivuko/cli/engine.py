@@ -185,6 +185,19 @@ def delete(
     say(f"{engine}: {opened.index.info()['documents']:,} documents left")
 
 
+@app.command("optimize")
+def optimize(engine: ENGINE) -> None:
+    """Make searches begin at once in an engine that an earlier Kivuko made, or one without the extra onnx."""
+    from kivuko.engine import Engine
+
+    with bars() as progress:
+        made = Engine.open(engine).optimize(progress=progress)
+    if not made:
+        say(f"{engine} searches by words alone: there is nothing to make")
+    for model, reason in made.items():
+        say(f"{model}: {'its query encoder is there' if reason is None else f'no query encoder: {reason}'}")
+
+
 @app.command("verify")
 def verify(engine: ENGINE) -> None:
     """Read every file of an engine and compare it with the checksum that was written with it."""
@@ -213,9 +226,21 @@ def info(engine: ENGINE, as_json: JsonOption = False) -> None:
     rows = []
     for tag, language in facts["languages"].items():
         rows.append(
-            [resolve(tag).name, language["way"], _origin(language["made_from"]), _best(language["quality"])]
+            [
+                resolve(tag).name,
+                language["way"],
+                _origin(language["made_from"]),
+                _best(language["quality"]),
+                _size(language["query_encoder"]),
+            ]
         )
-    print_table(["language", "searched by", "made from", "nDCG@10 of known items"], rows)
+    print_table(["language", "searched by", "made from", "nDCG@10 of known items", "query encoder"], rows)
+
+
+def _size(query_encoder: dict[str, Any] | None) -> str:
+    if query_encoder is None:
+        return "none"
+    return f"{query_encoder['bytes'] / 1e6:,.1f} MB" if "bytes" in query_encoder else query_encoder["refused"]
 
 
 def _origin(made_from: dict[str, Any] | None) -> str:

@@ -90,7 +90,10 @@ def search(
     else:
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
-        searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
+        way = engine.way(spoken, method, weight=weight)
+        searcher = engine.searcher(spoken, way)
+        if advice := engine.advice(spoken, way):
+            note(advice)
     asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
     found = searcher.find(asked, depth=depth, where=conditions)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, overload
 from kivuko.artifact import MANIFEST, check_replaceable, exclusive, is_complete, read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
+from kivuko.engine import queries
 from kivuko.engine import state as layout
 from kivuko.engine.guess import guess
 from kivuko.engine.languages import LanguageParts, add_language, place, place_model
-from kivuko.engine.quality import Quality, measure
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
@@ -28,6 +28,7 @@ from kivuko.retrieval.search import Hit, Searcher
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from kivuko.engine.quality import Quality
     from kivuko.models.encoder import Encoder, ModelLike
 
 
@@ -176,7 +177,7 @@ class Engine:
                 pooling=pooling,
                 progress=progress,
             )
-            return cls._finish(building, path, spoken)
+            return cls._finish(building, path, spoken, progress)
 
     @classmethod
     def of_index(
@@ -211,9 +212,13 @@ class Engine:
             return cls._finish(building, path, spoken)
 
     @classmethod
-    def _finish(cls, building: Path, path: Path, language: Language) -> Engine:
+    def _finish(
+        cls, building: Path, path: Path, language: Language, progress: Progress | None = None
+    ) -> Engine:
         """Give an engine whose parts are there its state and its name."""
         has_model = (building / layout.TEACHER).is_dir()
+        if has_model:
+            queries.write(building / layout.TEACHER, progress)
         way = Way("late-interaction", "teacher") if has_model else Way("bm25")
         EngineState("", language, {language.tag: EngineLanguage(None, way)}).write(building)
         if path.is_dir():
@@ -396,6 +401,8 @@ class Engine:
             raise InputError(
                 f"the documents are in {spoken.name}: it is there already", where=self.path, got=spoken.short
             )
+        from kivuko.engine.quality import Quality
+
         add_language(self, spoken, parts, progress=progress)
         quality = self._now().state.languages[spoken.tag].quality
         return None if quality is None else Quality.from_json(quality)
@@ -409,6 +416,8 @@ class Engine:
         Raises:
             ArtifactError: the engine does not have the language.
         """
+        from kivuko.engine.quality import measure
+
         spoken = self.language(language)
         facts = self._now().state.languages[spoken.tag]
         if facts.folder is None:
@@ -451,17 +460,57 @@ class Engine:
         return self._encoder(self._now(), language, reader)
 
     def _encoder(self, now: _Opened, language: Language, reader: Reader) -> Encoder:
-        from kivuko.models.encoder import Encoder
-
-        path = (
-            self.path / layout.TEACHER if reader == "teacher" else self._part(now, language, layout.STUDENT)
-        )
-        if path is None:
-            raise InputError(f"there is no student of {language.name} in this engine", where=self.path)
+        path = self._model_folder(now, language, reader)
         with self._opening_encoder:
             if path not in self._encoders:
-                self._encoders[path] = Encoder.open(path)
+                self._encoders[path] = queries.open_reader(path)
             return self._encoders[path]
+
+    def _model_folder(self, now: _Opened, language: Language, reader: Reader) -> Path:
+        if reader == "teacher":
+            return self.path / layout.TEACHER
+        path = self._part(now, language, layout.STUDENT)
+        if path is None:
+            raise InputError(f"there is no student of {language.name} in this engine", where=self.path)
+        return path
+
+    def optimize(self, *, progress: Progress | None = None) -> dict[str, str | None]:
+        """Make the query encoders that are not there, or are of another model or version.
+
+        A search opens one in a fraction of the time that its model takes, and without torch; the vectors are the
+        model's. An engine and its languages get theirs when they are made, where the extra ``onnx`` is installed.
+
+        Args:
+            progress: a rich display for the bars.
+
+        Returns:
+            Folder of each model within the engine → why it has none; None where it has one now.
+
+        Raises:
+            StorageError: the disk is full; the engine stays as it was.
+        """
+        found = {
+            model.relative_to(self.path).as_posix(): queries.write(model, progress)
+            for model in self._models()
+        }
+        with self._opening_encoder:
+            self._encoders.clear()
+        with self._renewing:
+            self._opened = None
+        return found
+
+    def advice(self, language: Language, way: Way) -> str | None:
+        """How searching so would begin in a fraction of the time; None where nothing would help."""
+        if way.reader is None:
+            return None
+        return queries.advice(self._model_folder(self._now(), language, way.reader), self.path)
+
+    def _models(self) -> list[Path]:
+        """Folders of its models: the documents' encoder, then the students."""
+        now = self._now()
+        students = (self._part(now, resolve(tag), layout.STUDENT) for tag in now.state.languages)
+        candidates = [self.path / layout.TEACHER, *(path for path in students if path is not None)]
+        return [path for path in candidates if path.is_dir()]
 
     def lexicon(self, language: Language) -> Lexicon | None:
         """The lexicon of a language, held open; None where it has none."""
@@ -534,16 +583,26 @@ class Engine:
             if facts.folder is not None:
                 folder = self.path / facts.folder
                 read_manifest(folder, layout.LANGUAGE_KIND, verify=True)
+        for model in self._models():
+            queries.verify(model)
 
     def info(self) -> dict[str, Any]:
-        """What it holds: the index's facts, and of each language how it is searched, its parts and its quality."""
+        """What it holds: the index's facts, and of each language how it is searched, its parts and its quality.
+
+        ``query_encoder`` of a language is that of the model which reads it: its ``bytes``, or why there is none.
+        """
         languages = {}
-        for tag, facts in self._now().state.languages.items():
+        now = self._now()
+        for tag, facts in now.state.languages.items():
+            reader = self._reader(now, resolve(tag))
             folder = None if facts.folder is None else self.path / facts.folder
             languages[tag] = {
                 "way": str(facts.way),
                 "student": folder is not None and (folder / layout.STUDENT).is_dir(),
                 "lexicon": folder is not None and (folder / layout.LEXICON).is_dir(),
+                "query_encoder": None
+                if reader is None
+                else queries.facts(self._model_folder(now, resolve(tag), reader)),
                 "quality": facts.quality,
                 "made_from": None
                 if folder is None

@@ -27,8 +27,8 @@ from kivuko.artifact import (
 )
 from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Pair
+from kivuko.engine import queries
 from kivuko.engine import state as layout
-from kivuko.engine.quality import measure
 from kivuko.engine.state import EngineLanguage, EngineState, Way, change
 from kivuko.errors import InputError, LockedError
 from kivuko.files.json_lines import read_jsonl
@@ -80,6 +80,8 @@ def add_language(
             expected="translation pairs, a lexicon, or a student",
             remedy="give --bitext PAIRS.tsv or --lexicon DICTIONARY",
         )
+    from kivuko.engine.quality import measure
+
     home = engine.path / layout.LANGUAGES
     with try_exclusive(home / language.tag) as free, storage_errors(home):
         if not free:
@@ -91,6 +93,8 @@ def add_language(
             _make(engine, language, parts, building, inputs, progress)
             folder = home / f"{language.tag}.{_last_number(home, language) + 1}"
             os.replace(building, folder)
+        if (folder / layout.STUDENT).is_dir():
+            queries.write(folder / layout.STUDENT, progress)
         name = f"{layout.LANGUAGES}/{folder.name}"
         present = EngineState.read(engine.path).languages.get(language.tag)
         if present is not None and present.folder == name and present.quality is not None:

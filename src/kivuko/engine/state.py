@@ -4,7 +4,9 @@ my-engine/
   manifest.json          replaced in one step by every change, so a reader never sees half a language
   index/                 documents, their words and their passages' vectors, with a manifest of its own
   teacher/               the model that encoded the documents; none in an engine of words alone
-  languages/swa-Latn.1/  a student, a lexicon, pairs held out to check them with, and where they came from
+  teacher-queries/       what reads queries as it does, without torch; can be made again at any time
+  languages/swa-Latn.1/  a student and its query encoder, a lexicon, pairs held out to check them with, and where
+                         they came from
 """
 
 from __future__ import annotations

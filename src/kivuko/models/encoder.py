@@ -7,15 +7,19 @@ one question holds one open: opening a multilingual encoder costs more than enco
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kivuko.artifact import is_complete, read_manifest
-from kivuko.models import encoding, late_interaction
+from kivuko.errors import MissingExtraError, names_missing_extra
+from kivuko.models import identity
 from kivuko.models.convert import KIND
 from kivuko.models.layout import check_folder, check_late_interaction
 from kivuko.models.loading import get
+from kivuko.models.reading import ReadText, ReadToken
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
 if TYPE_CHECKING:
@@ -27,12 +31,12 @@ class Encoder:
 
     Attributes:
         path: the model's folder.
-        model: the open model: a ``MultiVectorEncoder`` of sentence-transformers, or one that ONNX Runtime runs.
     """
 
-    def __init__(self, path: Path, model: TokenEncoder) -> None:
+    def __init__(self, path: Path, model: TokenEncoder | None = None) -> None:
         self.path = path
-        self.model = model
+        self._model = model
+        self._opening = threading.Lock()
 
     @classmethod
     def open(cls, model: ModelLike) -> Encoder:
@@ -49,13 +53,25 @@ class Encoder:
         """
         if isinstance(model, Encoder):
             return model
-        path = folder_of(model)
-        return cls(path, encoding.open_encoder(path))
+        opened = cls(folder_of(model))
+        _ = opened.model
+        return opened
+
+    @property
+    @names_missing_extra()
+    def model(self) -> TokenEncoder:
+        """The open model: a ``MultiVectorEncoder`` of sentence-transformers, or one that ONNX Runtime runs."""
+        from kivuko.models import encoding
+
+        with self._opening:
+            if self._model is None:
+                self._model = encoding.open_encoder(self.path)
+            return self._model
 
     @functools.cached_property
     def space(self) -> str:
         """The vector space it writes into, see :func:`kivuko.models.identity.space_of`."""
-        return late_interaction.space_of(self.path)
+        return identity.space_of(self.path)
 
     @functools.cached_property
     def has_own_tokenizer(self) -> bool:
@@ -65,13 +81,18 @@ class Encoder:
     @property
     def dimension(self) -> int:
         """Numbers in one token vector."""
+        from kivuko.models import late_interaction
+
         return late_interaction.dimension(self.model)
 
     @property
     def length(self) -> int:
         """Pieces of a document that are read, special ones and those of a prompt included."""
+        from kivuko.models import late_interaction
+
         return late_interaction.length_limit(self.model, "document")
 
+    @names_missing_extra()
     def encode(
         self,
         texts: Sequence[str],
@@ -95,6 +116,8 @@ class Encoder:
         Raises:
             InputError: ``pooling`` is out of range, or of queries.
         """
+        from kivuko.models import encoding
+
         return encoding.encode(
             self.model,
             texts,
@@ -107,9 +130,11 @@ class Encoder:
 
     def truncated(self, texts: Sequence[str], *, task: Task = "document") -> int:
         """How many texts are longer than it reads of this side."""
+        from kivuko.models import late_interaction
+
         return late_interaction.truncated(self.model, texts, task)
 
-    def tokens(self, text: str, *, task: Task, length: int | None = None) -> list[encoding.ReadToken]:
+    def tokens(self, text: str, *, task: Task, length: int | None = None) -> list[ReadToken]:
         """What each token of a text that counts stands for; see :func:`kivuko.models.encoding.read`.
 
         Args:
@@ -117,9 +142,11 @@ class Encoder:
             task: the side it stands on.
             length: pieces read of it; as many as the model reads of this side by default.
         """
+        from kivuko.models import encoding
+
         return encoding.tokens(self.model, text, task, max_length=length)
 
-    def read(self, text: str, *, task: Task, length: int | None = None) -> encoding.ReadText:
+    def read(self, text: str, *, task: Task, length: int | None = None) -> ReadText:
         """One text encoded, with what each of its tokens is; see :func:`kivuko.models.encoding.read`.
 
         Args:
@@ -127,6 +154,8 @@ class Encoder:
             task: the side it stands on.
             length: as for :meth:`encode`.
         """
+        from kivuko.models import encoding
+
         return encoding.read(self.model, text, task, max_length=length)
 
 
@@ -139,9 +168,12 @@ def folder_of(model: ModelLike) -> Path:
 
     Raises:
         InputError, UnknownNameError: there is no such model.
+        MissingExtraError: torch is not installed, which is said before a model is fetched that nothing could open.
     """
     if isinstance(model, Encoder):
         return model.path
+    if find_spec("torch") is None:
+        raise MissingExtraError("torch", "train")
     # Folders are checked when they are opened; one of `kivuko models export` has no weights, and reads all the same.
     return Path(model) if Path(model).is_dir() else get(model)
 
@@ -166,8 +198,4 @@ def space_of(model: ModelLike) -> str:
         InputError: it is no late-interaction model.
         ArtifactError: the folder is ours and damaged.
     """
-    return (
-        model.space
-        if isinstance(model, Encoder)
-        else late_interaction.space_of(late_interaction_folder(model))
-    )
+    return model.space if isinstance(model, Encoder) else identity.space_of(late_interaction_folder(model))

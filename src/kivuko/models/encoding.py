@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,14 +22,12 @@ from kivuko.errors import InputError
 from kivuko.models import late_interaction
 from kivuko.models.layout import EXPORTED, check_folder, is_exported
 from kivuko.models.precision import uses_bfloat16
+from kivuko.models.reading import TOKENS_A_BATCH, ReadText, ReadToken, batches, check_pooling, read_token
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-#: Pads included. More is no faster: the numbers of a batch no longer fit the processor's cache.
-TOKENS_A_BATCH = 2048
-MOST_POOLING = 16.0
 _Vectors = list[NDArray[np.float16]]
 
 
@@ -145,18 +142,6 @@ def _by_threads(
         torch.set_num_threads(threads)  # theirs became what further threads begin with
 
 
-def batches(lengths: Sequence[int], tokens_a_batch: int) -> Iterator[list[int]]:
-    """Numbers of texts by length, in batches of at most so many tokens when all are padded to the longest."""
-    chosen: list[int] = []
-    for text in sorted(range(len(lengths)), key=lambda number: lengths[number]):
-        if chosen and (len(chosen) + 1) * lengths[text] > tokens_a_batch:
-            yield chosen
-            chosen = []
-        chosen.append(text)
-    if chosen:
-        yield chosen
-
-
 def batch_vectors(
     encoder: TokenEncoder, texts: list[str], task: Task, max_length: int | None = None
 ) -> list[Tensor]:
@@ -192,48 +177,6 @@ def pooled(vectors: Tensor, factor: float) -> Tensor:
     return HierarchicalTokenPooling(factor, num_protected_tokens=0).pool_one(vectors)
 
 
-def check_pooling(pooling: float) -> float:
-    """The factor itself.
-
-    Raises:
-        InputError: it is out of range.
-    """
-    if not 1 <= pooling <= MOST_POOLING:
-        raise InputError(
-            "tokens cannot be pooled by this factor", expected=f"1 to {MOST_POOLING:g}", got=pooling
-        )
-    return pooling
-
-
-@dataclass(frozen=True)
-class ReadToken:
-    """A token that counts.
-
-    Attributes:
-        piece: its characters; ``▁`` for white space alone, its name where it is none of the text's own (``[CLS]``, a
-            marker, ``[MASK]``).
-        word: the word around it, see :func:`word_around`, or the same name.
-        span: where it begins and ends in the text; None where it is none of the text's own.
-    """
-
-    piece: str
-    word: str
-    span: tuple[int, int] | None
-
-
-@dataclass(frozen=True)
-class ReadText:
-    """One text as a model read it.
-
-    Attributes:
-        vectors: [tokens that count, dim] float16, of unit length.
-        tokens: what each stands for.
-    """
-
-    vectors: NDArray[np.float16]
-    tokens: list[ReadToken]
-
-
 def read(encoder: TokenEncoder, text: str, task: Task, *, max_length: int | None = None) -> ReadText:
     """Encode one text and say of each token that counts what it is, from the very pieces and mask that were scored.
 
@@ -261,20 +204,25 @@ def _tokens(
     encoder: TokenEncoder, text: str, task: Task, features: dict[str, Any], offsets: list[tuple[int, int]]
 ) -> list[ReadToken]:
     ids, kept = features["input_ids"][0].tolist(), features["attention_mask"][0].bool()
-    tokenizer, before = encoder.tokenizer, len(late_interaction.prompt_of(encoder, task))
+    tokenizer = encoder.tokenizer
     specials = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+
+    def name(piece: int) -> str:
+        added = tokenizer.added_tokens_decoder.get(piece)
+        return str(added.content if added else tokenizer.convert_ids_to_tokens(piece))
+
     found = []
     for number in kept.nonzero()[:, 0].tolist():
         # Mask tokens after a query were put there without offsets.
-        begin, end = offsets[number] if number < len(offsets) else (0, 0)
-        if number >= len(offsets) or ids[number] in specials or end <= before > 0:
-            added = tokenizer.added_tokens_decoder.get(ids[number])
-            name = (added.content if added else tokenizer.convert_ids_to_tokens(ids[number])).strip()
-            found.append(ReadToken(name, name, None))
-        else:
-            begin, end = max(0, begin - before), end - before
-            piece = text[begin:end].strip(" \u200b") or "▁"
-            found.append(ReadToken(piece, text[slice(*word_around(text, begin, end))], (begin, end)))
+        own = number < len(offsets) and ids[number] not in specials
+        found.append(
+            read_token(
+                text,
+                name(ids[number]),
+                offsets[number] if own else None,
+                before=len(late_interaction.prompt_of(encoder, task)),
+            )
+        )
     return found
 
 
@@ -286,17 +234,6 @@ def _without_pooling(encoder: TokenEncoder) -> TokenEncoder:
         return encoder
     modules = [module for module in encoder if not isinstance(module, BaseTokenPooling)]
     return encoder if len(modules) == len(encoder) else MultiVectorEncoder(modules=modules).eval()
-
-
-def word_around(text: str, start: int, end: int) -> tuple[int, int]:
-    """Where the word around a token begins and ends: what white space delimits, as a reader would see it."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start > 0 and not text[start - 1].isspace():
-        start -= 1
-    while end < len(text) and not text[end].isspace():
-        end += 1
-    return start, end
 
 
 def _in_bfloat16(encoder: TokenEncoder) -> torch.autocast:

@@ -31,12 +31,13 @@ from kivuko.artifact import (
     read_manifest,
     write_artifact,
 )
-from kivuko.errors import ArtifactError, InputError, MissingExtraError
+from kivuko.errors import InputError, MissingExtraError
 from kivuko.models.compared import sample_texts, vectors_of
 from kivuko.models.identity import model_hash, space_of
 from kivuko.models.late_interaction import KIND, length_limit, load
 from kivuko.models.layout import EXPORTED, TOKENIZER_FILES, layout_of, modules_of, transformer_root
 from kivuko.models.loading import quiet
+from kivuko.models.runtime import open_session, run
 from kivuko.models.token_vectors import Task
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def export(model: Path, output: Path, precision: Precision) -> ExportReport:
             raise MissingExtraError(package, "onnx")
     check_replaceable(output, KIND)
     encoder = load(model).cpu()
-    _check_modules(encoder, model)
+    check_modules(encoder, model)
     own = read_manifest(model, KIND).meta if is_complete(model) else {}
     meta: dict[str, Any] = {**own, "space": space_of(model)}
     limit = encoder.max_seq_length or length_limit(encoder)
@@ -145,7 +146,7 @@ def _in_own_layout(model: Path, encoder: MultiVectorEncoder, scratch: Path) -> P
     return scratch / "model"
 
 
-def _check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
+def check_modules(encoder: MultiVectorEncoder, model: Path) -> None:
     """Refuse modules that the graph would not have."""
     names = [type(module).__name__ for module in encoder]
     fits = names[0] == "Transformer" and names.count("MultiVectorMask") == 1
@@ -202,7 +203,7 @@ def write_graph(encoder: MultiVectorEncoder, file: Path, *, rounded_embeddings: 
     ids = torch.where(mask.bool(), torch.arange(3 * 17).reshape(3, 17) % 11 + 5, pad)
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("length")}
     try:
-        with _silence():
+        with silence():
             program = torch.onnx.export(
                 graph,
                 (ids, mask),
@@ -249,7 +250,7 @@ def quantise(
     of_weights = [node for node in nodes.node if node.op_type == "MatMul" and node.input[1] in shapes]
     kept = of_weights[len(of_weights) - last_kept :]
     kept += [node for node in of_weights if shapes[node.input[1]] in kept_shapes]
-    with _silence():
+    with silence():
         quantize_dynamic(
             str(graph),
             str(output),
@@ -307,7 +308,7 @@ class _RoundedRows(torch.nn.Module):
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """No hints of the exporters, which are for those who write them; errors are shown."""
     former = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -337,7 +338,7 @@ class OnnxEncoder:
     device = torch.device("cpu")
 
     def __init__(self, folder: Path, max_length: int) -> None:
-        self._session = _session(folder / GRAPH)
+        self._session = open_session(folder / GRAPH)
         self._mask = _mask(folder)
         self._reader = _reader(folder)
         self.max_seq_length = max_length
@@ -380,14 +381,7 @@ class OnnxEncoder:
     def __call__(self, features: dict[str, Any], *, task: Task) -> dict[str, Any]:
         """Token vectors, and which of them count."""
         inputs = {name: features[name].numpy() for name in ("input_ids", "attention_mask")}
-        try:
-            (vectors,) = self._session.run(None, inputs)
-        except Exception as error:  # ONNX Runtime's own have no common base
-            raise InputError(
-                "ONNX Runtime cannot run this model's graph",
-                got=str(error).strip().splitlines()[-1],
-                remedy="use the model that it was exported from: it is encoded in torch",
-            ) from error
+        vectors = run(self._session, inputs)
         found: dict[str, Any] = self._mask(
             features | {"token_embeddings": torch.from_numpy(vectors)}, task=task
         )
@@ -408,29 +402,6 @@ def _reader(folder: Path) -> Any:
         path = transformer_root(folder).relative_to(folder).as_posix()
         subfolder = "" if path == "." else path
         return Reader.load(str(folder), subfolder=subfolder, local_files_only=True)
-
-
-def _session(graph: Path) -> Any:
-    if find_spec("onnxruntime") is None:
-        raise MissingExtraError("onnxruntime", "onnx")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors; what is warned of here is of its own making
-    # Threads that wait actively take the time of other processes.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own have no common base
-        raise ArtifactError(
-            "ONNX Runtime cannot read this exported model",
-            where=graph,
-            expected="a graph of 'kivuko models export'",
-            got=str(error).strip().splitlines()[-1],
-            remedy="export the model again",
-        ) from error
 
 
 def _mask(folder: Path) -> Any:

@@ -88,8 +88,8 @@ def build_index(
         )
     if model is not None:
         from kivuko.models.encoder import folder_of, space_of
-        from kivuko.models.encoding import check_pooling
         from kivuko.models.identity import model_hash
+        from kivuko.models.reading import check_pooling
 
         check_pooling(pooling)
         space = space_of(model)

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of, runs_of
-from kivuko.retrieval.scan import COLUMNS, MeanScan, int_product, means_of, quantise
+from kivuko.retrieval.scan import MeanScan, int_product, means_of, quantise
 from kivuko.retrieval.segment import PassageArrays
 
 Bits = Literal[2, 4]
@@ -118,6 +116,10 @@ def centroid_count(tokens: int) -> int:
 
 def nearest(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
     """[rows] number of the centroid with the largest inner product, the first of equals."""
+    import torch  # here alone: only who builds an index needs it
+
+    from kivuko.models.precision import uses_bfloat16
+
     kind = torch.bfloat16 if uses_bfloat16("encoding") else torch.float32
     columns = torch.from_numpy(centroids).to(kind).T
     found = np.empty(len(vectors), dtype=np.int64)
@@ -161,30 +163,27 @@ class CodedVectors:
         nearness = self._codec.centroids @ query.T
         projected = (query @ self._codec.directions) * self._codec.spreads
         step = max(float(np.abs(projected).max()), 1e-12) / 127
-        width = -(-len(query) // COLUMNS) * COLUMNS
-        columns = np.zeros((projected.shape[1], width), dtype=np.int8)
-        columns[:, : len(query)] = np.rint(projected.T / step)
-        planes = [torch.from_numpy(plane) for plane in columns.reshape(-1, CODE_BYTES, width)]
+        columns = np.rint(projected.T / step).astype(np.int8)
+        planes = columns.reshape(-1, CODE_BYTES, len(query))
         # In the same whole steps: similarity with each centroid, less what levels add by counting from 0.
-        table = np.zeros((len(nearness), width), dtype=np.int32)
-        table[:, : len(query)] = np.rint(nearness / step)
+        table = np.rint(nearness / step).astype(np.int32)
         table -= np.rint((2**bits - 1) / 2 * columns.sum(axis=0, dtype=np.float64)).astype(np.int32)
 
         lengths = self._lengths[passages]
         scores = np.empty(len(passages), dtype=np.float32)
         for first, last in chunks_of(lengths, _TOKENS_SCORED_AT_ONCE):
             rows = rows_of(self._offsets, passages[first:last])
-            similarity = torch.from_numpy(table.take(self._centroid.take(rows), axis=0))
+            similarity = table.take(self._centroid.take(rows), axis=0)
             self._add_products(similarity, rows, planes)
             row = 0
             for begin, end, length in runs_of(lengths[first:last], _TOKENS_SCORED_AT_ONCE):
                 block = similarity[row : (row := row + (end - begin) * length)]
-                maxima = block.view(end - begin, length, width).amax(1)
-                scores[first + begin : first + end] = maxima[:, : len(query)].sum(1).numpy()
+                maxima = block.reshape(end - begin, length, len(query)).max(axis=1)
+                scores[first + begin : first + end] = maxima.sum(axis=1)
         return scores * np.float32(step)
 
     def _add_products(
-        self, similarity: torch.Tensor, rows: NDArray[np.int64], planes: Sequence[torch.Tensor]
+        self, similarity: NDArray[np.int32], rows: NDArray[np.int64], planes: NDArray[np.int8]
     ) -> None:
         """Add Σ over directions of level · weight to int32 similarities; eight bytes are unpacked at once."""
         bits = self._codec.bits
@@ -194,8 +193,7 @@ class CodedVectors:
         for number, weights in enumerate(planes):
             np.right_shift(packed, np.uint64(number * bits), out=levels)
             np.bitwise_and(levels, mask, out=levels)
-            products = int_product(torch.from_numpy(levels.view(np.int8)), weights)
-            similarity += products.to(torch.int32)
+            similarity += int_product(levels.view(np.int8), weights).astype(np.int32)
 
 
 class Scorer(Protocol):

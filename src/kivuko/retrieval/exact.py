@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
@@ -49,8 +48,7 @@ class Vectors:
         for first, last in chunks_of(lengths, _TOKENS_RESCORED_AT_ONCE):
             rows = rows_of(self.offsets, passages[first:last])
             if self._float16 is not None:
-                tokens = torch.from_numpy(self._float16.take(rows, axis=0)).float()
-                similarity = (torch.from_numpy(query) @ tokens.T).numpy()
+                similarity = query @ self._float16.take(rows, axis=0).astype(np.float32).T
             else:
                 similarity = _with_int8(query, self._int8.take(rows, axis=0))
             starts = np.cumsum(lengths[first:last]) - lengths[first:last]
@@ -63,12 +61,9 @@ def _with_int8(query: NDArray[np.float32], tokens: NDArray[np.int8]) -> NDArray[
     steps = np.maximum(np.abs(query).max(axis=1, keepdims=True), 1e-12) / 127
     high = np.rint(query / steps)
     low = np.rint((query / steps - high) * 254)  # at most half a step away: −127 to 127
-    width = -(-len(query) // 8) * 8
-    columns = np.zeros((query.shape[1], 2 * width), dtype=np.int8)
-    columns[:, : len(query)], columns[:, width : width + len(query)] = high.T, low.T
-    products = int_product(torch.from_numpy(tokens), torch.from_numpy(columns)).T.float()
-    exact = products[: len(query)] + products[width : width + len(query)] / 254
-    return (exact * torch.from_numpy(steps)).numpy()
+    products = int_product(tokens, np.concatenate([high, low]).T.astype(np.int8)).T.astype(np.float32)
+    exact = products[: len(query)] + products[len(query) :] / np.float32(254)
+    return np.asarray(exact * steps)
 
 
 def compress_exact(vectors: TokenVectors, precision: Precision) -> PassageArrays:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.progress import Progress
 
 from kivuko.models.encoder import Encoder, ModelLike
-from kivuko.models.encoding import ReadToken, word_around
+from kivuko.models.reading import ReadToken, word_around
 from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.index import Index, PassageHit
+from kivuko.retrieval.scan import prepare_for_many
 from kivuko.retrieval.search import Match
 from kivuko.text.segmentation import is_unspaced, whole_characters
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _QUERIES_AT_ONCE = 16
 
@@ -66,6 +69,8 @@ def hits_by_vectors(
 ) -> dict[str, list[PassageHit]]:
     """Query id → what :func:`search_late_interaction` ranks, with the passage by which each document was found."""
     vectors = list(queries.values())
+    if len(vectors) > _QUERIES_AT_ONCE:
+        prepare_for_many()
     bar = progress.add_task("searching", total=len(queries)) if progress else None
     found: list[list[PassageHit]] = []
     for begin in range(0, len(vectors), _QUERIES_AT_ONCE):

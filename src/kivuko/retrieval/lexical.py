@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +97,7 @@ class WordCounts:
         numbers: dict[str, int] = {}
         counts, lengths, orders = [], [], []
         for part in parts:
-            used = np.unique(part.counts[:, 0])
+            used = np.flatnonzero(np.bincount(part.counts[:, 0], minlength=len(part.vocabulary)))
             renumbered = np.zeros(len(part.vocabulary), dtype=np.int32)
             renumbered[used] = [numbers.setdefault(part.vocabulary[word], len(numbers)) for word in used]
             counts.append(np.column_stack((renumbered[part.counts[:, 0]], part.counts[:, 1])))
@@ -174,8 +173,6 @@ class LexicalIndex:
     def _fill(
         self, ids: list[str], counts: WordCounts, parts: Sequence[OrderedPart], title_weight: int
     ) -> None:
-        from scipy.sparse import csc_matrix
-
         if len(set(ids)) < len(ids):
             raise InputError(
                 "these documents cannot be indexed",
@@ -188,9 +185,10 @@ class LexicalIndex:
         self._by_fold: dict[Language | None, Mapping[str, Sequence[str]]] = {}
         rows = np.repeat(np.arange(len(ids)), np.diff(counts.offsets))
         frequency = counts.counts[:, 1].astype(np.float64)
-        table = csc_matrix((frequency, (rows, counts.counts[:, 0])), shape=(len(ids), len(self.vocabulary)))
-        self._counts: Any = table
-        self._document_frequency: NDArray[np.float64] = np.diff(table.indptr).astype(np.float64)
+        order, self._begins = _by_column(counts.counts[:, 0], len(self.vocabulary))
+        #: Of each column, from ``_begins[column]`` on: the documents that have the word, and how often.
+        self._having_it, self._frequencies = rows[order], frequency[order]
+        self._document_frequency: NDArray[np.float64] = np.diff(self._begins).astype(np.float64)
         lengths = np.bincount(rows, frequency, minlength=len(ids))
         self._lengths: NDArray[np.float64] = lengths.astype(np.float64)
         self._parts, self._title_weight = parts, title_weight
@@ -284,7 +282,10 @@ class LexicalIndex:
                 continue
             columns = np.array([column for column, _ in known], dtype=np.int64)
             weights = np.array([weight for _, weight in known])
-            frequency = self._counts[:, columns] @ weights
+            frequency = np.zeros(documents)
+            for column, weight in known:
+                own = slice(self._begins[column], self._begins[column + 1])
+                frequency[self._having_it[own]] += self._frequencies[own] * weight
             spread = float(self._document_frequency[columns] @ weights)
             for phrase, weight in phrases:
                 frequency[phrase.documents] += weight * phrase.counts
@@ -327,8 +328,15 @@ class LexicalIndex:
             columns = [self.vocabulary[word] for word in allowed if word in self.vocabulary]
             here = np.zeros(len(self.ids), dtype=bool)
             for column in columns:
-                here[self._counts.indices[self._counts.indptr[column] : self._counts.indptr[column + 1]]] = (
-                    True
-                )
+                here[self._having_it[self._begins[column] : self._begins[column + 1]]] = True
             having &= here
         return having
+
+
+def _by_column(columns: NDArray[np.integer], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """[entries] numbers of entries by column, in their order within one; [columns + 1] where each column begins."""
+    # Numpy sorts numbers of 16 bits in one pass, without comparing them: first by the lower ones, then by the upper.
+    order = np.argsort((columns & 0xFFFF).astype(np.uint16), kind="stable")
+    if count > 1 << 16:
+        order = order[np.argsort((columns >> 16).astype(np.uint16)[order], kind="stable")]
+    return order, np.concatenate(([0], np.cumsum(np.bincount(columns, minlength=count))))

@@ -1,8 +1,9 @@
 """All passages of a segment scored roughly, from one byte a number: by all their token vectors, or by their means.
 
 *By all token vectors* (:class:`Int8Scan`), MaxSim with a bound on its error. The scan must read every token's
-vector, so bytes are its floor: one a number instead of four. The products are integer matrix products where the
-processor has instructions for them (AMX, AVX-512 VNNI), else float32's, which hold the same whole numbers.
+vector, so bytes are its floor: one a number instead of four. The products are torch's integer matrix products where
+the processor has instructions for them (AMX, AVX-512 VNNI) and torch is loaded, else numpy's of float32, which hold
+the same whole numbers: a search by itself does not load torch, which takes longer than the search.
 Passages lie in the order of their lengths, so the maximum over a passage's tokens is one reduction for all
 passages of a length, without pads.
 
@@ -16,11 +17,14 @@ Mirrokni, "MUVERA", NeurIPS 2024, arXiv 2405.19504, with one bucket. How nearly,
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
@@ -31,9 +35,10 @@ _SIMILARITIES_AT_ONCE = 1 << 17
 _TOKENS_AT_ONCE = 1 << 16
 #: Integer matrix products are laid out for multiples of this many columns.
 COLUMNS = 16
-#: The fewest columns of an integer matrix product: one query needs one, and time goes with their number.
+#: What the columns of a product are rounded up to.
 _FEWEST_COLUMNS = 8
-_INT_MM: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None = getattr(torch, "_int_mm", None)
+#: Rows that become float32 together: 384 numbers of each fit the second-level cache.
+_ROWS_AT_ONCE = 512
 
 
 def quantise(
@@ -84,8 +89,8 @@ class Int8Scan:
         errors: NDArray[np.float32],
         lengths: NDArray[np.int64],
     ) -> None:
-        self._vectors = torch.from_numpy(vectors)
-        self._steps, self._errors, self._lengths = np.asarray(steps), np.asarray(errors), lengths
+        self._vectors, self._lengths = vectors, lengths
+        self._steps, self._errors = np.asarray(steps), np.asarray(errors)
         # Vectors have unit length; half precision and rounding move that a little.
         self._norms = 1.001 + np.asarray(errors)
 
@@ -106,29 +111,28 @@ class Int8Scan:
         steps = np.abs(tokens).max(axis=1) / 127
         steps[steps == 0] = 1.0
         rounded = np.rint(tokens / steps[:, None])
-        columns = np.zeros((tokens.shape[1], -(-len(tokens) // COLUMNS) * COLUMNS), dtype=np.int8)
-        columns[:, : len(tokens)] = rounded.T
-        owner = np.zeros((columns.shape[1], len(queries)), dtype=np.float32)
+        columns = rounded.T.astype(np.int8)
+        owner = np.zeros((len(tokens), len(queries)), dtype=np.float32)
         owner[np.arange(len(tokens)), np.repeat(np.arange(len(queries)), lengths)] = steps
-        rough = self._sums(torch.from_numpy(columns), torch.from_numpy(owner)).T * self._steps
+        rough = self._sums(columns, owner).T * self._steps
 
         begins = np.cumsum(lengths) - lengths
         lost = np.add.reduceat(np.linalg.norm(tokens - rounded * steps[:, None], axis=1), begins)
         norms = np.add.reduceat(np.linalg.norm(tokens, axis=1), begins)
         return rough, lost[:, None] * self._norms + norms[:, None] * self._errors
 
-    def _sums(self, columns: torch.Tensor, owner: torch.Tensor) -> NDArray[np.float32]:
+    def _sums(self, columns: NDArray[np.int8], owner: NDArray[np.float32]) -> NDArray[np.float32]:
         """[passages, queries]: maxima over a passage's tokens, weighted and added by query."""
         width = columns.shape[1]
-        sums = torch.empty((len(self._lengths), owner.shape[1]))
+        sums = np.empty((len(self._lengths), owner.shape[1]), dtype=np.float32)
         begin = 0
         for first, last, length in runs_of(self._lengths, max(1, _SIMILARITIES_AT_ONCE // width)):
             end = begin + (last - first) * length
             similarity = int_product(self._vectors[begin:end], columns)
-            maxima = similarity.view(last - first, length, width).amax(1)
-            torch.mm(maxima.float(), owner, out=sums[first:last])
+            maxima = similarity.reshape(last - first, length, width).max(axis=1)
+            np.matmul(maxima.astype(np.float32), owner, out=sums[first:last])
             begin = end
-        return sums.numpy()
+        return sums
 
 
 def means_of(vectors: TokenVectors) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -164,7 +168,7 @@ class MeanScan:
     """
 
     def __init__(self, means: NDArray[np.int8], steps: NDArray[np.float32]) -> None:
-        self._means, self._steps = torch.from_numpy(means), np.asarray(steps)
+        self._means, self._steps = means, np.asarray(steps)
 
     def scores(self, queries: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """[queries, passages], in units that differ from query to query.
@@ -174,30 +178,56 @@ class MeanScan:
         """
         sums = np.stack([query.sum(axis=0) for query in queries])
         largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
-        columns = np.zeros((sums.shape[1], -(-len(sums) // _FEWEST_COLUMNS) * _FEWEST_COLUMNS), dtype=np.int8)
-        columns[:, : len(sums)] = np.rint(sums / largest * 127).T
-        products = int_product(self._means, torch.from_numpy(columns))
-        return np.asarray(products[:, : len(sums)].T.float().numpy() * self._steps)
+        columns = np.rint(sums / largest * 127).T.astype(np.int8)
+        return np.asarray(int_product(self._means, columns).T.astype(np.float32) * self._steps)
 
 
-def int_product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def int_product(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[Any]:
     """[rows, columns] the exact product of int8 matrices [rows, inner] and [inner, columns], as whole numbers.
 
-    They are int32 or float32, whichever this processor is faster at: torch's integer product, which is not part of
-    its public interface, is several times slower than float32's where there are no instructions for it (VNNI).
-    float32 holds whole numbers up to 2²⁴ exactly, so products of up to 1,040 numbers; of more, float64 takes over.
+    They are int32 or float32, whichever this processor is faster at. float32 holds whole numbers up to 2²⁴ exactly,
+    so products of up to 1,040 numbers; of more, float64 takes over.
     """
-    if _INT_MM is not None and _is_integer_faster():
-        product: torch.Tensor = _INT_MM(left, right)
-        return product
-    if left.shape[1] * 127 * 127 < 1 << 24:
-        return left.float() @ right.float()
-    return left.double() @ right.double()
+    if "torch" in sys.modules and _is_integer_faster():
+        return _by_torch(left, right)
+    kind = np.float32 if left.shape[1] * 127 * 127 < 1 << 24 else np.float64
+    asked, left = right.shape[1], np.asarray(left)  # memory-mapped arrays take long to slice
+    # Fourteen columns take half as long again as sixteen; one is a product of its own kind.
+    width = asked if asked == 1 else -(-asked // _FEWEST_COLUMNS) * _FEWEST_COLUMNS
+    columns = np.zeros((right.shape[0], width), dtype=kind)
+    columns[:, :asked] = right
+    products = np.empty((len(left), width), dtype=kind)
+    rows = np.empty((min(len(left), _ROWS_AT_ONCE), left.shape[1]), dtype=kind)
+    for begin in range(0, len(left), _ROWS_AT_ONCE):
+        own = left[begin : begin + _ROWS_AT_ONCE]
+        np.copyto(rows[: len(own)], own)
+        np.matmul(rows[: len(own)], columns, out=products[begin : begin + len(own)])
+    return products[:, :asked]
+
+
+def _by_torch(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int32]:
+    """The same by torch's integer product, which is not part of its public interface."""
+    import torch
+
+    # Laid out for multiples of so many columns.
+    several = COLUMNS if right.shape[1] > _FEWEST_COLUMNS else _FEWEST_COLUMNS
+    columns = np.zeros((right.shape[0], -(-right.shape[1] // several) * several), dtype=np.int8)
+    columns[:, : right.shape[1]] = right
+    product = torch._int_mm(torch.from_numpy(np.ascontiguousarray(left)), torch.from_numpy(columns))
+    found: NDArray[np.int32] = product[:, : right.shape[1]].numpy()
+    return found
 
 
 @functools.cache
 def _is_integer_faster() -> bool:
-    """Whether torch's integer product takes less time here than float32's, by a trial of some milliseconds."""
+    """Whether torch's integer product takes less time here than float32's, by a trial of some milliseconds.
+
+    It is several times slower where there are no instructions for it (VNNI).
+    """
+    import torch
+
+    if not hasattr(torch, "_int_mm"):
+        return False
     left = torch.ones((256, 384), dtype=torch.int8)
     right = torch.ones((384, 64), dtype=torch.int8)
 
@@ -208,6 +238,16 @@ def _is_integer_faster() -> bool:
             work()
         return time.perf_counter() - started
 
-    return _INT_MM is not None and seconds(lambda: _INT_MM(left, right)) < seconds(
-        lambda: left.float() @ right.float()
-    )
+    return seconds(lambda: torch._int_mm(left, right)) < seconds(lambda: left.float() @ right.float())
+
+
+def prepare_for_many() -> None:
+    """Load torch where its integer products pay for what it takes to load: before hundreds of queries, not one."""
+    if "torch" not in sys.modules and find_spec("torch") is not None and _has_integer_products():
+        import torch  # noqa: F401
+
+
+def _has_integer_products() -> bool:
+    """Whether the processor says that it multiplies int8 matrices in hardware (VNNI, AMX); only Linux tells."""
+    facts = Path("/proc/cpuinfo")
+    return facts.is_file() and "vnni" in facts.read_text(encoding="utf-8", errors="replace")

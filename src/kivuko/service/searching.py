@@ -11,6 +11,7 @@ from kivuko.engine.asking import ask, asked_text
 from kivuko.engine.state import Way
 from kivuko.errors import KivukoError
 from kivuko.languages import Language, resolve
+from kivuko.retrieval.scan import prepare_for_many
 from kivuko.retrieval.search import Hit
 from kivuko.service.answers import SearchBody
 from kivuko.service.problems import ProblemError, of_error
@@ -105,6 +106,8 @@ def warm(engine: Engine) -> None:
     """Open what the engine's languages are searched with, so that nobody waits for that."""
     for language in engine.languages:
         engine.search("a", language=language, top=1)
+    if engine.index.space is not None:
+        prepare_for_many()
 
 
 def unknown_document(document_id: str) -> ProblemError:

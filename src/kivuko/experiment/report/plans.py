@@ -15,7 +15,7 @@ from kivuko.experiment.report.cells import Measurements, Row, Values
 from kivuko.experiment.report.charts import INK, Chart, rendered
 from kivuko.experiment.scoring import TestBed
 from kivuko.models import encoding, late_interaction
-from kivuko.models.encoding import ReadText
+from kivuko.models.reading import ReadText
 from kivuko.models.token_vectors import TokenEncoder
 
 #: Pairs of fewer tokens show little, of more cannot be read.
