@@ -43,7 +43,8 @@ def encoded(model: nn.Module, features: dict[str, Any], task: str) -> tuple[Tens
     ]
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     others: list[dict[str, Any]] = []
-    vectors = _InParts.apply(functools.partial(_read, model, task, others), parts, *trained)
+    read = functools.partial(_read, model, task, others)
+    vectors: Tensor = _InParts.apply(read, parts, *trained)  # type: ignore[no-untyped-call]
     return vectors, {name: _joined([other[name] for other in others], texts) for name in others[0]}
 
 
@@ -60,12 +61,13 @@ class _InParts(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> Any:
         """The sum of the parts' gradients."""
-        shares = gradient.split([len(vectors) for vectors in context.vectors])
+        shares = torch.split(gradient, [len(vectors) for vectors in context.vectors])
 
         def back(part: int) -> tuple[Tensor | None, ...]:
-            return torch.autograd.grad(
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
                 context.vectors[part], context.trained, shares[part], allow_unused=True
             )
+            return found
 
         found = _by_threads(back, range(len(shares)))
         context.vectors = None
