@@ -73,14 +73,14 @@ class Effort:
 
 
 #: The best that is known, and every control.
-FULL = Effort("main-job", default_teacher, OpticalSettings(), tuple(SYSTEMS), 2.9e14)
+FULL = Effort("main-job", default_teacher, OpticalSettings(), tuple(SYSTEMS), 3.2e14)
 #: What shows the main thing within minutes (docs/results/demo): pages are encoded once.
 QUICK = Effort(
     "demo",
     quick_teacher,
     QUICK_SETTINGS,
     tuple(system for system in SYSTEMS if system not in ("zero-shot", "zero-shot-centred")),
-    4e13,
+    7.8e13,
 )
 
 

@@ -42,8 +42,8 @@ CANDIDATES = 8
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 #: How a teacher is trained: what did best for its cost on development pages (docs/results/teachers).
 SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
-#: What takes a tenth of that, and gives a little of it up (docs/results/demo).
-QUICK_SETTINGS = replace(SETTINGS, steps=40, max_length=96, learning_rate=5e-5)
+#: What takes a third of that, and gives a little of it up (docs/results/demo).
+QUICK_SETTINGS = replace(SETTINGS, steps=80, max_length=96, learning_rate=5e-5)
 
 
 def centred_encoder(progress: Progress | None = None) -> Path:

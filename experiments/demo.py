@@ -1,0 +1,124 @@
+"""What `kivuko demo` finds and how long each of its steps takes, from an empty cache.
+
+    python experiments/demo.py [--language om] [--full]
+
+Packages are downloaded first, so that their time does not count. Results: docs/results/demo/, a section for each kind
+of processor in the order of measuring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import Progress, TaskID
+
+from kivuko.cli.demo import MEASURES
+from kivuko.evaluation.measures import evaluate
+from kivuko.evaluation.results import write_results
+from kivuko.experiment.main_job import FULL, QUICK, SYSTEMS, run_main_job
+from kivuko.languages import resolve
+from kivuko.models import get
+from kivuko.models.precision import operations_a_second, precision
+from kivuko.public.bitext import build_bitext
+from kivuko.public.collections import build_collection
+from kivuko.training.teacher import BASE
+
+OUTPUT = Path("docs/results/demo")
+
+
+class Clock(Progress):
+    """When each step began, by the clock and by the processor."""
+
+    def __init__(self) -> None:
+        super().__init__(disable=True)
+        self.steps: list[tuple[str, float, float]] = []
+
+    def mark(self, name: str) -> None:
+        """A step begins."""
+        self.steps.append((name, time.monotonic(), time.process_time()))
+
+    def add_task(self, description: str, *arguments: Any, **options: Any) -> TaskID:
+        """See ``Progress.add_task``."""
+        self.mark(description)
+        return super().add_task(description, *arguments, **options)
+
+    def minutes(self) -> list[dict[str, Any]]:
+        """A row for each step, up to when the next one began."""
+        self.mark("end")
+        rows: dict[str, dict[str, Any]] = {}
+        for (name, wall, cpu), (_, next_wall, next_cpu) in zip(self.steps, self.steps[1:], strict=False):
+            row = rows.setdefault(name, {"step": name, "minutes": 0.0, "CPU minutes": 0.0})
+            row["minutes"] += (next_wall - wall) / 60
+            row["CPU minutes"] += (next_cpu - cpu) / 60
+        return [
+            {name: round(value, 2) if isinstance(value, float) else value for name, value in row.items()}
+            for row in rows.values()
+        ]
+
+
+def main() -> None:
+    """Bring packages, run the job in an empty cache, write the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--language", default="om")
+    parser.add_argument("--full", action="store_true")
+    arguments = parser.parse_args()
+    language, effort = resolve(arguments.language), FULL if arguments.full else QUICK
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["KIVUKO_CACHE"] = folder
+        build_collection(language)
+        build_bitext(language)
+        get(BASE)
+        expected = effort.operations / operations_a_second() / 60
+        clock = Clock()
+        clock.mark("until the lexicon answers")
+        first: list[float] = []
+        began = time.monotonic()
+        job = run_main_job(
+            language,
+            effort=effort,
+            when_words=lambda *_: first.append(time.monotonic() - began),
+            progress=clock,
+        )
+        steps = clock.minutes()
+        rows = [
+            {
+                "system": SYSTEMS[system],
+                "language": language.tag,
+                "measure": measure,
+                **vars(scores.summary(measure)),
+            }
+            for system in job.systems()
+            for scores in [evaluate(job.run(system), job.qrels(), MEASURES)]
+            for measure in MEASURES
+        ]
+    total = {name: round(sum(step[name] for step in steps), 2) for name in ("minutes", "CPU minutes")}
+    facts = {
+        "threads": torch.get_num_threads(),
+        "training in": precision("training"),
+        "encoding in": precision("encoding"),
+        "minutes of multiplying, as estimated before": round(expected, 1),
+        "seconds until the lexicon answers": round(first[0], 1),
+        "peak memory, GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
+    }
+    write_results(
+        OUTPUT / effort.name if arguments.full else OUTPUT,
+        f"The demo, {'full' if arguments.full else 'quick'}",
+        rows,
+        command="python experiments/demo.py" + " --full" * arguments.full,
+        notes="""Titles of test pages against all English pages, as `kivuko demo` shows them. The bitext is software
+help and interface text, and so are the pages: expect less elsewhere. Downloads, the building of collection and
+bitext and the unpacking of the encoder came before and are not counted; the engine that the demo leaves behind comes
+after.""",
+        extra={"Minutes by step": [*steps, {"step": "all", **total}], "The machine": facts},
+    )
+
+
+if __name__ == "__main__":
+    main()
