@@ -14,6 +14,7 @@ import argparse
 import itertools
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,7 +101,7 @@ CHOICES = {
         },
         ("om", "km"),
         "Students of 100 steps on all pairs of the language, the teacher of the main job, scored on development "
-        "queries only; three seeds (which pairs are drawn, and their order). Trained words are the embeddings of the "
+        "queries only; a seed is which pairs are drawn, and their order. Trained words are the embeddings of the "
         "pieces that the pairs have, at a peak rate of 1e-3; words that start from English are moved by 0.95 towards "
         "the English pieces that they translate (kivuko.training.words). Minutes are of the processor, one thread, "
         "on a machine that other work shared; the alignment is in them.",
@@ -160,6 +161,7 @@ def main() -> None:
     parser.add_argument("--choice", default="development", choices=list(CHOICES))
     parser.add_argument("--only", nargs="*", help="these rows alone")
     parser.add_argument("--languages", nargs="*")
+    parser.add_argument("--seeds", nargs="*", type=int)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--write", action="store_true", help="write docs/results/CHOICE")
     arguments = parser.parse_args()
@@ -168,7 +170,9 @@ def main() -> None:
     rows = []
     with Progress() as progress:
         cells = itertools.product(
-            choice.seeds, arguments.languages or choice.languages, arguments.only or choice.variants
+            arguments.seeds or choice.seeds,
+            arguments.languages or choice.languages,
+            arguments.only or choice.variants,
         )
         for seed, language, name in cells:
             rows += measure(name, {**choice.variants[name], "seed": seed}, language, progress)
@@ -178,7 +182,7 @@ def main() -> None:
             Path("docs/results") / arguments.choice,
             choice.title,
             rows,
-            command=f"python experiments/development.py --choice {arguments.choice} --write",
+            command=" ".join(["python experiments/development.py", *sys.argv[1:]]),
             notes=choice.notes,
         )
 
