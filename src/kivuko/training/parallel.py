@@ -31,9 +31,10 @@ def encoded(model: nn.Module, features: dict[str, Any], task: str) -> tuple[Tens
     Returns:
         [batch, tokens, dim] in float32; the model's output without them.
     """
-    texts = len(features["input_ids"])
+    ids = features.get("input_ids")
+    texts = 0 if ids is None or ids.device.type != "cpu" else len(ids)
     threads = min(torch.get_num_threads(), texts // _FEWEST)
-    if threads < 2 or features["input_ids"].device.type != "cpu" or not torch.is_grad_enabled():
+    if threads < 2 or not torch.is_grad_enabled():
         output = model(dict(features), task=task)
         return output.pop("token_embeddings").float(), output
     bounds = [texts * part // threads for part in range(threads + 1)]
