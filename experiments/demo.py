@@ -1,6 +1,6 @@
 """What `kivuko demo` finds and how long each of its steps takes, from an empty cache.
 
-    python experiments/demo.py [--language om] [--full]
+    python experiments/demo.py [--language om] [--full] [--cache FOLDER]
 
 Packages are downloaded first, so that their time does not count. Results: docs/results/demo/, a section for each kind
 of processor in the order of measuring.
@@ -68,10 +68,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--language", default="om")
     parser.add_argument("--full", action="store_true")
+    parser.add_argument("--cache", type=Path, help="a new folder, which is kept")
     arguments = parser.parse_args()
     language, effort = resolve(arguments.language), FULL if arguments.full else QUICK
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["KIVUKO_CACHE"] = folder
+        if arguments.cache:
+            arguments.cache.mkdir(parents=True)
+        os.environ["KIVUKO_CACHE"] = str(arguments.cache or folder)
         build_collection(language)
         build_bitext(language)
         get(BASE)
