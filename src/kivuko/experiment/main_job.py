@@ -74,7 +74,7 @@ class Effort:
 
 #: The best that is known, and every control.
 FULL = Effort("main-job", default_teacher, OpticalSettings(), tuple(SYSTEMS), 3.2e14)
-#: What shows the main thing within minutes (experiments/demo.py): pages are encoded once.
+#: What shows the main thing within minutes (docs/results/demo): pages are encoded once.
 QUICK = Effort(
     "demo",
     quick_teacher,

@@ -125,7 +125,7 @@ class OpticalSettings(AlignSettings):
             raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
 
 
-#: A student within minutes (experiments/demo.py): its words start from the lexicon of the bitext.
+#: A student within minutes (docs/results/demo): its words start from the lexicon of the bitext.
 QUICK_SETTINGS = OpticalSettings(steps=250, word_learning_rate=1e-3, lexical_start=0.95)
 
 
