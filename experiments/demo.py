@@ -9,6 +9,7 @@ of processor in the order of measuring.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import tempfile
@@ -53,7 +54,7 @@ class Clock(Progress):
         """A row for each step, up to when the next one began."""
         self.mark("end")
         rows: dict[str, dict[str, Any]] = {}
-        for (name, wall, cpu), (_, next_wall, next_cpu) in zip(self.steps, self.steps[1:], strict=False):
+        for (name, wall, cpu), (_, next_wall, next_cpu) in itertools.pairwise(self.steps):
             row = rows.setdefault(name, {"step": name, "minutes": 0.0, "CPU minutes": 0.0})
             row["minutes"] += (next_wall - wall) / 60
             row["CPU minutes"] += (next_cpu - cpu) / 60

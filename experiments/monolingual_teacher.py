@@ -118,7 +118,7 @@ def main() -> None:
         rows,
         command=" ".join(["python experiments/monolingual_teacher.py", *sys.argv[1:]]),
         notes=f"""Test queries, at most {arguments.queries} of each kind, asked of students of {settings.steps} steps
-on all public bitext of their language, whose words start from English (docs/results/lexical-start); teachers of
+on all public bitext of their language, whose words start from English (kivuko.training.words); teachers of
 {arguments.teacher_steps} steps; one seed. The teacher encodes documents, and is asked the English queries.
 
 `e5` is the usual teacher, whose students start as copies of it. `MiniLM` is {MONOLINGUAL}, which knows English alone:

@@ -90,8 +90,10 @@ def _show_scores(job: MainJob) -> None:
         )
     title = f"Mean [95 % interval] over {len(qrels):,} test titles"
     print_table(["system", *MEASURES], rows, title=title)
+    untrained = "zero-shot: the encoder as is; centred: minus its mean English token;\n"
     say(
-        "zero-shot: without the language's bitext; teacher: trained in English.\n"
+        (untrained if "zero-shot-centred" in job.systems() else "zero-shot: without the language's bitext;\n")
+        + "teacher: trained in English.\n"
         f"Titles in {job.language.name} against all {len(job.collection.documents):,} English pages;\n"
         "training saw no test page. The bitext is software help and interface text:\n"
         "expect less on other domains."

@@ -42,7 +42,7 @@ CANDIDATES = 8
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 #: How a teacher is trained: what did best for its cost on development pages (docs/results/teachers).
 SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
-#: What takes a third of that, and gives a little of it up (docs/results/demo).
+#: What takes less than half of that, and gives a little of it up (docs/results/demo).
 QUICK_SETTINGS = replace(SETTINGS, steps=80, max_length=96, learning_rate=5e-5)
 
 
