@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import argparse
 import functools
+import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from kivuko.artifact import cache_folder, is_complete
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.collections.collection import Collection
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.scoring import collection_index
@@ -37,6 +39,7 @@ from kivuko.models import get, late_interaction
 from kivuko.models.identity import model_hash
 from kivuko.models.token_vectors import Task
 from kivuko.public.collections import build_collection, collections_for
+from kivuko.ranking import Qrels
 from kivuko.readers.documents import read_documents, read_queries
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
@@ -45,7 +48,6 @@ from kivuko.training.optical import QUICK_SETTINGS, train_optical
 from kivuko.training.teacher import (
     BASE,
     DOCUMENT_LENGTH,
-    SETTINGS,
     centred_encoder,
     centring_texts,
     help_pairs,
@@ -53,6 +55,7 @@ from kivuko.training.teacher import (
     untrained_teacher,
     with_hard_negatives,
 )
+from kivuko.training.teacher import QUICK_SETTINGS as QUICK_TEACHER
 from kivuko.trec_lines import read_qrels
 
 MONOLINGUAL = "all-minilm-l6-v2"
@@ -81,10 +84,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--languages", nargs="+", default=["om", "sw"])
     parser.add_argument("--steps", type=int, default=QUICK_SETTINGS.steps, help="of each student")
-    parser.add_argument("--teacher-steps", type=int, default=SETTINGS.steps)
+    parser.add_argument("--teacher-steps", type=int, default=QUICK_TEACHER.steps)
     parser.add_argument("--collections", type=Path, nargs="*", default=[], help="of other domains")
     parser.add_argument("--only", nargs="*", help="these teachers alone")
-    parser.add_argument("--queries", type=int, default=150, help="of each kind, at most")
+    parser.add_argument("--queries", type=int, default=100, help="of each kind and split, at most")
     parser.add_argument("--output", type=Path, default=Path("docs/results/monolingual-teacher"))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -110,16 +113,20 @@ def main() -> None:
                 )
                 rows += scores(language, name, line.teacher, student, arguments.queries, progress)
                 for folder in arguments.collections:
-                    rows += scores_elsewhere(folder, language, name, line.teacher, student, progress)
+                    rows += scores_elsewhere(
+                        folder, language, name, line.teacher, student, arguments.queries, progress
+                    )
                 print("\n" + "\n".join(json.dumps(row) for row in rows[-4:]), flush=True)
     write_results(
         arguments.output,
         "A monolingual English teacher, and what it reads the English side as",
         rows,
         command=" ".join(["python experiments/monolingual_teacher.py", *sys.argv[1:]]),
-        notes=f"""Test queries, at most {arguments.queries} of each kind, asked of students of {settings.steps} steps
-on all public bitext of their language, whose words start from English (kivuko.training.words); teachers of
-{arguments.teacher_steps} steps; one seed. The teacher encodes documents, and is asked the English queries.
+        notes=f"""At most {arguments.queries} queries of each kind and split, asked of students of {settings.steps}
+steps on all public bitext of their language, whose words start from English (kivuko.training.words); teachers of
+{arguments.teacher_steps} steps on {QUICK_TEACHER.max_length} pieces, as the quick demo has; one seed. The teacher
+encodes documents, and is asked the English queries. Collections of other domains are halved by a hash of the articles
+that their queries are about; what is chosen is chosen on development rows.
 
 `e5` is the usual teacher, whose students start as copies of it. `MiniLM` is {MONOLINGUAL}, which knows English alone:
 content tokens, centred, trained on the same English pairs; its student is {BASE} with a layer for its space, which
@@ -133,7 +140,7 @@ that the two sides differ; its last words say what it read the English sides of 
 def lines(teacher_steps: int, progress: Progress, only: Sequence[str] | None = None) -> dict[str, Line]:
     """Teachers, trained on the same English pairs, by the name they have in the tables; all, or some."""
     pairs = with_hard_negatives(help_pairs())
-    settings = replace(SETTINGS, steps=teacher_steps)
+    settings = replace(QUICK_TEACHER, steps=teacher_steps)
 
     @functools.cache
     def trained(start: Path) -> Path:
@@ -181,21 +188,17 @@ def scores(
         collection = Collection.open(build_collection(language, collection_name))
         index = Index.open(collection_index(collection, teacher, progress))
         for kind in collection.query_kinds:
-            queries = dict(sorted(collection.queries(kind, "test").items())[:most])
-            if not queries:
-                continue
             reader = teacher if kind.startswith("english") else student
-            run = search_late_interaction(index, reader, queries, progress=progress)
-            judged = collection.qrels(kind, "test")
-            qrels = {query: judged[query] for query in queries}
-            summary = evaluate(run, qrels, [MEASURE]).summary(MEASURE)
-            facts = {"collection": collection_name, "language": language.tag, "queries": kind, "system": name}
-            rows.append({**facts, "measure": MEASURE, **vars(summary), "seed": 0})
+            for split in HELD_OUT:
+                queries, judged = collection.queries(kind, split), collection.qrels(kind, split)
+                facts = {"collection": collection_name, "queries": kind, "split": split}
+                found = _score(index, reader, queries, judged, most, progress)
+                rows += [{**facts, "language": language.tag, "system": name, **row} for row in found]
     return rows
 
 
 def scores_elsewhere(
-    folder: Path, language: Language, name: str, teacher: Path, student: Path, progress: Progress
+    folder: Path, language: Language, name: str, teacher: Path, student: Path, most: int, progress: Progress
 ) -> list[dict[str, Any]]:
     """The same on a collection of another domain; nothing where it has no queries in the language."""
     rows: list[dict[str, Any]] = []
@@ -208,16 +211,34 @@ def scores_elsewhere(
     )
     judged = read_qrels(folder / "qrels.txt")
     for kind, file in asked.items():
-        if not file.is_file():
-            continue
-        queries = {query: text for query, text in read_queries(file).items() if query in judged}
-        run = search_late_interaction(
-            index, teacher if kind == "english" else student, queries, progress=progress
-        )
-        summary = evaluate(run, {query: judged[query] for query in queries}, [MEASURE]).summary(MEASURE)
-        facts = {"collection": folder.name, "language": language.tag, "queries": kind, "system": name}
-        rows.append({**facts, "measure": MEASURE, **vars(summary), "seed": 0})
+        reader = teacher if kind == "english" else student
+        queries = dict(read_queries(file)) if file.is_file() else {}
+        for split in HELD_OUT:
+            own = {query: text for query, text in queries.items() if _half(judged.get(query, {})) == split}
+            facts = {"collection": folder.name, "queries": kind, "split": split}
+            found = _score(index, reader, own, judged, most, progress)
+            rows += [{**facts, "language": language.tag, "system": name, **row} for row in found]
     return rows
+
+
+def _half(judged: Mapping[str, int]) -> str | None:
+    """The split of a query by the article that it is about: what its documents' ids have before the last hyphen."""
+    articles = sorted(document.rpartition("-")[0] or document for document in judged)
+    if not articles:
+        return None
+    return HELD_OUT[hashlib.sha256(articles[0].encode()).digest()[0] % 2]
+
+
+def _score(
+    index: Index, reader: Path, queries: Mapping[str, str], judged: Qrels, most: int, progress: Progress
+) -> list[dict[str, Any]]:
+    """One row, of the first of the queries; none where there are none."""
+    asked = dict(sorted(queries.items())[:most])
+    if not asked:
+        return []
+    run = search_late_interaction(index, reader, asked, progress=progress)
+    summary = evaluate(run, {query: judged[query] for query in asked}, [MEASURE]).summary(MEASURE)
+    return [{"measure": MEASURE, **vars(summary), "seed": 0}]
 
 
 def _slug(name: str) -> str:

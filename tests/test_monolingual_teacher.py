@@ -73,7 +73,8 @@ def test_it_runs_through(own_cache: Path, tmp_path: Path, monkeypatch: pytest.Mo
     rows = [row for row in written["rows"] if row["collection"] == "made-up"]
     other = [row for row in written["rows"] if row["collection"] == "elsewhere"]
     assert [(row["queries"], row["n"]) for row in other] == [("queries", 1)] * 5
-    assert len(rows) == 5 * 2
+    assert len(rows) == 5 * 2 * 2
+    assert {row["split"] for row in rows} == {"development", "test"}
     assert {(row["collection"], row["language"], row["n"]) for row in rows} == {("made-up", "orm-Latn", 4)}
     ceilings = {row["system"]: row["mean"] for row in rows if row["queries"] == "english-title"}
     assert len(ceilings) == 5
