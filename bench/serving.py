@@ -4,9 +4,10 @@
 
 ENGINE is an engine folder, QUERIES a file of ``id <tab> text``. wrk (Debian: apt-get install wrk) asks each service
 on loopback with 1, 8 and 64 clients, each of which asks again as soon as it was answered, for ``--seconds`` a point,
-twice, the services in turn, so that a busy machine slows all alike. Then ``--requests`` more are asked by words,
-and a twentieth of them in the engine's own way, and the service's memory is read after every tenth. All that is
-measured stays on this machine, is bounded, and stops by itself.
+twice, the services in turn, so that a busy machine slows all alike. The engine is served by one worker, by two
+threads of one process, and by two processes of one worker each, whose clients are shared out evenly. Then the memory
+of the service of two threads is read over ``--requests`` more. All that is measured stays on this machine, and after
+``--minutes`` no more is asked: what was not reached by then is not in the tables.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
@@ -40,14 +41,20 @@ from environments import Environment, python_of
 CLIENTS = (1, 8, 64)
 PARTS = ("p50", "p95", "p99")
 ROUNDS = 2
-SMALL = "\n\n**This was a small run on a machine that was busy with other work: it shows that it runs, and no more.**"
-#: Whatever is asked for, a run for memory ends after so many seconds.
-LONGEST = 6 * 3600
+#: Queries that are encoded and searched together, to see whether that pays.
+TOGETHER = (1, 4, 16, 64)
+SMALL = "\n\n**This was a short run: it shows that it runs, and no more.**"
 PEER = Environment("qdrant-client", ("qdrant-client==1.20.0", "numpy==2.4.6"))
-#: A client of wrk: it asks the addresses of a file in turn, and says what it saw as JSON.
+#: A client of wrk: it asks the addresses of a file in turn, and says what it saw as JSON. Each of wrk's threads asks
+#: one port.
 SCRIPT = """
-local paths, at = {}, 0
+local ports, paths, at, begun = {}, {}, 0, 0
+for port in os.getenv("PORTS"):gmatch("%d+") do ports[#ports + 1] = port end
 for line in io.lines(os.getenv("PATHS")) do paths[#paths + 1] = line end
+setup = function(thread)
+  begun = begun + 1
+  thread.addr = wrk.lookup("127.0.0.1", ports[begun])[1]
+end
 request = function() at = at % #paths + 1 return wrk.format("GET", paths[at]) end
 done = function(summary, latency)
   local errors = summary.errors
@@ -59,31 +66,40 @@ end
 
 
 @dataclass(frozen=True)
-class System:
-    """A service, and what it is asked.
+class Service:
+    """A service that runs.
 
     Attributes:
-        name: in the table.
-        port: it listens at.
-        pid: of its process.
-        more: parameters beside the query.
+        name: in the tables.
+        ports: of its processes.
+        pids: likewise.
     """
 
     name: str
-    port: int
-    pid: int
-    more: dict[str, str]
+    ports: tuple[int, ...]
+    pids: tuple[int, ...]
 
-    def paths(self, queries: list[str], file: Path) -> Path:
-        """The addresses to be asked, one a line."""
-        lines = [f"/v1/search?{urlencode({'query': query, **self.more})}\n" for query in queries]
-        file.write_text("".join(lines), encoding="ascii")
-        return file
+    def memory(self, kind: str) -> float:
+        """MB that its processes hold: ``VmRSS``, or of that ``RssAnon``, what is not a file's."""
+        found = [
+            re.findall(rf"{kind}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0] for pid in self.pids
+        ]
+        return round(sum(map(int, found)) / 1024, 1)
 
-    def resident(self) -> float:
-        """MB that its process holds in memory."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+
+@dataclass(frozen=True)
+class Asked:
+    """What a service is asked.
+
+    Attributes:
+        service: which one.
+        what: in the tables.
+        parameters: beside the query.
+    """
+
+    service: Service
+    what: str
+    parameters: Mapping[str, str]
 
 
 def main() -> None:
@@ -93,79 +109,126 @@ def main() -> None:
     parser.add_argument("engine", type=Path)
     parser.add_argument("queries", type=Path)
     parser.add_argument("--language", required=True)
-    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=14.0)
     parser.add_argument("--folder", type=Path, default=Path("docs/results/serving"))
     given = parser.parse_args()
+    until = time.monotonic() + 60 * given.minutes
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed (Debian: apt-get install wrk)")
     queries = list(kivuko.read_queries(given.queries).values())
     engine = kivuko.Engine.open(given.engine)
     spoken = engine.language(given.language)
-    has_vectors = engine.index.space is not None
-    with tempfile.TemporaryDirectory() as name, kivuko_service(given.engine, given.workers) as (port, pid):
-        folder = Path(name)
-        asked = {"language": spoken.short}
-        systems = [
-            System(f"kivuko serve, {engine.way(spoken)}", port, pid, asked),
-            System(f"kivuko serve, {engine.way(spoken)}, explained", port, pid, {**asked, "explain": "true"}),
-            System("kivuko serve, words alone", port, pid, {**asked, "method": "bm25"}),
+    if engine.reader(spoken) is None or not any(way.method == "fusion" for way in engine.ways(spoken)):
+        sys.exit("this compares a model with a lexicon's words: give an engine whose language has both")
+    with ExitStack() as running_now, tempfile.TemporaryDirectory() as name:
+        client = Client(queries, Path(name))
+        one, two, processes = (
+            running_now.enter_context(kivuko_service(given.engine, workers, number))
+            for workers, number in ((1, 1), (2, 1), (1, 2))
+        )
+        peer = running_now.enter_context(peer_service(given.engine, spoken.short))
+        fused = {"language": spoken.short, "method": "fusion"}
+        explained = {**fused, "explain": "true"}
+        model = {"language": spoken.short, "method": "late-interaction"}
+        everything = [
+            Asked(one, "model and words", fused),
+            Asked(two, "model and words", fused),
+            Asked(processes, "model and words", fused),
+            Asked(one, "model and words, explained", explained),
+            Asked(two, "model and words, explained", explained),
+            Asked(two, "model", model),
+            Asked(peer, "the same model", {}),
         ]
-        with peer_service(given.engine, spoken.short, has_vectors) as peer:
-            if peer is not None:
-                model = {**asked, "method": "late-interaction"}
-                systems.append(System("kivuko serve, model alone", port, pid, model))
-                systems.append(System("FastAPI and Qdrant, the same model", *peer, {}))
-            rows = under_load(systems, queries, given.seconds, folder)
-        memory = over_time(systems[2], queries, given.requests, folder)
-        memory += over_time(systems[0], queries, given.requests // 20, folder)
+        rows = under_load(everything, client, given.seconds)
+        held = [
+            {"service": each.name, "resident (MB)": each.memory("VmRSS"), "of it private (MB)": each.memory("RssAnon")}
+            for each in (one, two, processes, peer)
+        ]  # fmt: skip
+        cheap = Asked(two, "words", {"language": spoken.short, "method": "lexicon-bm25"})
+        memory = over_time(everything[1], cheap, client, given.requests, until)
     write_results(
         given.folder,
         "The service under load",
         rows,
         command=f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '?')} python bench/serving.py "
         f"{given.engine.name} {given.queries.name} --language {spoken.short} --seconds {given.seconds} "
-        f"--requests {given.requests} --workers {given.workers}",
-        notes="Clients of wrk on the same machine, which share its cores with the service; latencies in ms are "
-        f"medians of {ROUNDS} rounds. The peer ranks by the same vectors of the same documents, without words, "
-        "snippets, languages or limits." + (SMALL if given.seconds < 10 or given.requests < 100_000 else ""),
+        f"--requests {given.requests} --minutes {given.minutes:g}",
+        notes="Clients of wrk on the same machine, which share its cores with the service; each asks again as soon "
+        f"as it was answered. Latencies in ms are medians of {ROUNDS} rounds of {given.seconds} s. The peer is 50 "
+        "lines of FastAPI over Qdrant's local mode: it ranks by the same vectors of the same documents, without "
+        "words, snippets, languages or limits." + (SMALL if given.seconds < 5 else ""),
         extra={
             "What was searched": {
                 "documents": engine.index.info()["documents"],
                 "index kind": engine.index.info()["kind"],
+                "language": spoken.tag,
                 "queries": len(queries),
-                "workers": given.workers,
-                "cores": os.cpu_count(),
             },
+            "Threads or processes: memory": held,
             "Memory over many requests": memory,
-            "Queries together or one by one": [batching(engine, spoken, queries[:64])]
-            if has_vectors
-            else "No model.",
+            "Queries together or one by one": [*batching(engine, spoken, queries)],
         },
     )
-    for row in rows:
-        print(row)
 
 
-def under_load(systems: list[System], queries: list[str], seconds: int, folder: Path) -> list[dict[str, Any]]:
-    """A row for each system and number of clients."""
-    seen: dict[tuple[str, int], list[dict[str, Any]]] = {}
+class Client:
+    """Asks services, with wrk.
+
+    Args:
+        queries: to be asked in turn.
+        folder: for wrk's files.
+    """
+
+    def __init__(self, queries: Sequence[str], folder: Path) -> None:
+        self._queries, self._paths, self._script = queries, folder / "paths", folder / "ask.lua"
+        self._script.write_text(SCRIPT)
+
+    def ask(self, asked: Asked, clients: int, seconds: int) -> dict[str, Any]:
+        """What some clients saw that asked for some seconds."""
+        lines = [f"/v1/search?{urlencode({'query': query, **asked.parameters})}\n" for query in self._queries]
+        self._paths.write_text("".join(lines), encoding="ascii")
+        ports = asked.service.ports[:clients]
+        command = ["wrk", "--threads", len(ports), "--connections", clients, "--duration", f"{seconds}s"]
+        done = subprocess.run(
+            [*map(str, command), "--timeout", "60s", "--script", self._script, f"http://127.0.0.1:{ports[0]}/"],
+            env={**os.environ, "PATHS": str(self._paths), "PORTS": " ".join(map(str, ports))},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=seconds + 120,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        print(f"{asked.service.name}, {asked.what}, {clients} clients: {found}", flush=True)
+        return found
+
+
+def under_load(everything: Sequence[Asked], client: Client, seconds: int) -> list[dict[str, Any]]:
+    """A row for each thing asked and number of clients."""
+    for asked in everything:  # what is opened on first use is open
+        client.ask(asked, 2, 2)
+    rows = []
     for clients in CLIENTS:
+        seen: list[list[dict[str, Any]]] = [[] for _ in everything]
         for _ in range(ROUNDS):
-            for system in systems:
-                found = load(system, queries, clients, seconds, folder)
-                seen.setdefault((system.name, clients), []).append(found)
-    return [
-        {
-            "asked": name,
-            "clients": clients,
-            "requests/s": round(mean(each["requests"] / each["seconds"] for each in found), 1),
-            **{f"{part} (ms)": _median([each[part] for each in found if each["requests"]]) for part in PARTS},
-            "failed": sum(each["failed"] for each in found),
-        }
-        for (name, clients), found in seen.items()
-    ]
+            for number, asked in enumerate(everything):
+                seen[number].append(client.ask(asked, clients, seconds))
+        rows += [
+            {
+                "service": asked.service.name,
+                "asked for": asked.what,
+                "clients": clients,
+                "requests/s": round(mean(each["requests"] / each["seconds"] for each in found), 1),
+                **{
+                    f"{part} (ms)": _median([each[part] for each in found if each["requests"]])
+                    for part in PARTS
+                },
+                "failed": sum(each["failed"] for each in found),
+            }
+            for asked, found in zip(everything, seen, strict=True)
+        ]
+    return rows
 
 
 def _median(milliseconds: list[float]) -> float | None:
@@ -173,119 +236,93 @@ def _median(milliseconds: list[float]) -> float | None:
     return round(median(milliseconds), 1) if milliseconds else None
 
 
-def over_time(system: System, queries: list[str], requests: int, folder: Path) -> list[dict[str, Any]]:
-    """Resident memory after every tenth of many requests."""
-    load(system, queries, 8, 2, folder)  # everything is opened
+def over_time(own: Asked, cheap: Asked, client: Client, requests: int, until: float) -> list[dict[str, Any]]:
+    """Memory after every tenth of many requests: some in the engine's own way, the most by words, which is quick."""
     rows: list[dict[str, Any]] = []
-    asked, until = 0, time.time() + LONGEST
+    by_model = by_words = 0
     for tenth in range(11):
-        while asked < requests * tenth / 10 and time.time() < until:
-            asked += load(system, queries, 8, 5, folder)["requests"]
-        rows.append({"asked": system.name, "requests": asked, "resident (MB)": round(system.resident(), 1)})
+        if tenth:
+            by_model += client.ask(own, 8, 3)["requests"]
+        while by_model + by_words < requests * tenth / 10:
+            if time.monotonic() > until:
+                return rows
+            by_words += client.ask(cheap, 8, 5)["requests"]
+        rows.append(
+            {
+                "requests": by_model + by_words,
+                f"of them {own.what}": by_model,
+                "resident (MB)": own.service.memory("VmRSS"),
+                "of it private (MB)": own.service.memory("RssAnon"),
+            }
+        )
     return rows
 
 
-def load(system: System, queries: list[str], clients: int, seconds: int, folder: Path) -> dict[str, Any]:
-    """What wrk saw."""
-    script = folder / "ask.lua"
-    script.write_text(SCRIPT)
-    command = [
-        "wrk",
-        "--threads",
-        "1",
-        "--connections",
-        str(clients),
-        "--duration",
-        f"{seconds}s",
-        "--timeout",
-        "60s",
-    ]
-    done = subprocess.run(
-        [*command, "--script", str(script), f"http://127.0.0.1:{system.port}/"],
-        env={**os.environ, "PATHS": str(system.paths(queries, folder / "paths"))},
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=seconds + 120,
-    )
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    print(f"{system.name}, {clients} clients: {found}", flush=True)
-    return found
-
-
-def batching(engine: kivuko.Engine, language: Any, queries: list[str]) -> dict[str, Any]:
+def batching(engine: kivuko.Engine, language: Any, queries: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Whether it pays to wait for other queries and to encode and search them together."""
     searcher = engine.searcher(language)
-    together = {str(number): query for number, query in enumerate(queries)}
-    searcher.find(together, depth=10)
-    started = time.perf_counter()
-    searcher.find(together, depth=10)
-    middle = time.perf_counter()
-    for name, query in together.items():
-        searcher.find({name: query}, depth=10)
-    alone = time.perf_counter() - middle
-    return {
-        "queries": len(queries),
-        "together (ms a query)": round(1000 * (middle - started) / len(queries), 1),
-        "one by one (ms a query)": round(1000 * alone / len(queries), 1),
-    }
+    asked = {str(number): query for number, query in enumerate(queries[: max(TOGETHER)])}
+    searcher.find(asked, depth=10)
+    for size in TOGETHER:
+        names, encoded, found = list(asked), [], []
+        for _ in range(3):
+            started = time.perf_counter()
+            for first in range(0, len(names), size):
+                texts = [asked[name] for name in names[first : first + size]]
+                searcher.encoder.encode(texts, task="query")
+            middle = time.perf_counter()
+            for first in range(0, len(names), size):
+                searcher.find({name: asked[name] for name in names[first : first + size]}, depth=10)
+            encoded.append(1000 * (middle - started) / len(names))
+            found.append(1000 * (time.perf_counter() - middle) / len(names))
+        yield {
+            "queries together": size,
+            "encoding (ms a query)": round(median(encoded), 2),
+            "encoding and search (ms a query)": round(median(found), 2),
+        }
 
 
 @contextmanager
-def kivuko_service(engine: Path, workers: int) -> Iterator[tuple[int, int]]:
-    """Port and process of ``kivuko serve``."""
-    port = free_port()
+def kivuko_service(engine: Path, workers: int, processes: int) -> Iterator[Service]:
+    """Some processes of ``kivuko serve``."""
     program = "from kivuko.cli.main import run; run()"
-    command = [
-        sys.executable,
-        "-c",
-        program,
-        "serve",
-        str(engine),
-        "--port",
-        str(port),
-        "--workers",
-        str(workers),
-    ]
-    with running(command, port, "/readyz", {}) as pid:
-        yield port, pid
+    ports = tuple(free_port() for _ in range(processes))
+    name = f"kivuko serve, {'2 threads' if workers > 1 else '1 worker'}"
+    with ExitStack() as started:
+        pids = []
+        for port in ports:
+            serve = [sys.executable, "-c", program, "serve", engine, "--port", port, "--workers", workers]
+            pids.append(started.enter_context(running([*map(str, serve)], port, "/readyz", {})))
+        yield Service("kivuko serve, 2 processes" if processes > 1 else name, ports, tuple(pids))
 
 
 @contextmanager
-def peer_service(engine: Path, language: str, possible: bool) -> Iterator[tuple[int, int] | None]:
-    """Port and process of the peer; None for an engine without vectors, which it could not search."""
-    if not possible:
-        yield None
-        return
+def peer_service(engine: Path, language: str) -> Iterator[Service]:
+    """The peer's process."""
     # Its packages beside ours, for it encodes queries by the same model.
     (packages,) = python_of(PEER).parents[1].glob("lib/python*/site-packages")
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(packages)]).strip(os.pathsep)
     port = free_port()
-    command = [
-        sys.executable,
-        str(Path(__file__).with_name("serving_peer.py")),
-        str(engine),
-        language,
-        str(port),
-    ]
+    program = str(Path(__file__).with_name("serving_peer.py"))
+    command = [sys.executable, program, str(engine), language, str(port)]
     with running(command, port, "/v1/search?query=a", {"PYTHONPATH": path}) as pid:
-        yield port, pid
+        yield Service("FastAPI and Qdrant", (port,), (pid,))
 
 
 @contextmanager
-def running(command: list[str], port: int, ready: str, environment: dict[str, str]) -> Iterator[int]:
+def running(command: list[str], port: int, ready: str, environment: Mapping[str, str]) -> Iterator[int]:
     """A process, once it answers."""
     process = subprocess.Popen(
         command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        until = time.time() + 1800
+        until = time.monotonic() + 600
         while True:
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{port}{ready}", timeout=600).read()
                 break
             except OSError:
-                if process.poll() is not None or time.time() > until:
+                if process.poll() is not None or time.monotonic() > until:
                     sys.exit(f"this does not come up: {' '.join(command)}")
                 time.sleep(0.2)
         yield process.pid

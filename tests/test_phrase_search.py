@@ -245,3 +245,51 @@ def test_words_alone_are_scored_as_before_to_the_last_digit() -> None:
         document.id: score for document, score in zip(DOCUMENTS, scores.tolist(), strict=True) if score
     }
     assert index.search_structured(query) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "entries", "query", "expected"),
+    [
+        # Phrases, however they are typed, and their words by themselves beside them.
+        ("sw", {"barua pepe": "ice cream", "barua": "letter"}, "Je, barua zangu za Barua-pepe? barua",
+         ["barua", "Barua-pepe", "barua"]),
+        ("om", {"mana barumsaa": "ice cream"}, "gara mana barumsaa deemi", ["mana barumsaa"]),
+        ("yo", {"ọkọ̀ òfurufú": "ice cream"}, "tuntun oko ofurufu", ["oko ofurufu"]),  # typed without its marks
+        ("am", {"የበረዶ ክሬም": "ice cream"}, "ሶፍት የበረዶ ክሬም ነው", ["የበረዶ ክሬም"]),
+        ("ur", {"آئس کریم": "ice cream"}, "نرم آئس کریم", ["آئس کریم"]),
+        # Scripts without spaces: within a run, over borders that are typed (U+200B), after words without entry.
+        ("km", {"ការ៉េម": "ice cream", "សំបុត្រ": "letter"}, "ខ្ញុំចង់ញ៉ាំការ៉េមនិងសំបុត្រនេះ", ["ការ៉េម", "សំបុត្រ"]),
+        ("km", {"ការ៉េម": "ice cream"}, "ញ៉ាំ\u200bការ៉េ\u200bម", ["ការ៉េ\u200bម"]),
+        ("th", {"ไอศกรีม": "ice cream", "จดหมาย": "letter"}, "ฉันชอบไอศกรีมและจดหมาย", ["ไอศกรีม", "จดหมาย"]),
+        ("lo", {"ກະແລ້ມ": "ice cream"}, "ຂ້ອຍມັກກະແລ້ມຫຼາຍ", ["ກະແລ້ມ"]),
+        ("my", {"ရေခဲမုန့်": "ice cream"}, "ကျွန်တော်ရေခဲမုန့်ကြိုက်တယ်", ["ရေခဲမုန့်"]),
+        ("zh-Hans", {"冰淇淋": "ice cream", "信": "letter"}, "我喜欢冰淇淋和信", ["冰淇淋", "信"]),
+        ("ja", {"アイス・クリーム": "ice cream"}, "私はアイスクリームが好き", ["アイスクリーム"]),
+        ("bo", {"འཁྱགས་ཞོ": "ice cream"}, "ངས་འཁྱགས་ཞོ་བཟས", ["འཁྱགས་ཞོ"]),
+    ],
+)  # fmt: skip
+def test_what_met_a_word_is_lit_where_it_stands(
+    tmp_path: Path, language: str, entries: dict[str, str], query: str, expected: list[str]
+) -> None:
+    meant = Lexicon(resolve(language), {foreign: {english: 1.0} for foreign, english in entries.items()})
+    texts = [Document("all", "Ice cream", "A letter with ice-cream, and ice. Cream of ice, cream.")]
+    searcher = Searcher(build_index(texts, None, tmp_path / "index", kind="lexical"), lexicon=meant)
+    (hit,) = searcher.search(query, explain=True)
+    assert [query[slice(*match.query_span)] for match in hit.matches] == expected
+    full = hit.document.full_text
+    lit = {
+        match.document_word: [full[slice(*span)] for span in match.document_spans] for match in hit.matches
+    }
+    # A comma within a line is nothing that parts words, as in the search itself.
+    assert lit["ice cream"] == ["Ice cream", "ice-cream", "ice. Cream", "ice, cream"]
+    assert lit.get("letter", ["letter"]) == ["letter"]
+
+
+def test_a_phrase_is_not_lit_over_the_end_of_a_title(tmp_path: Path) -> None:
+    texts = [Document("border", "melting ice", "cream and more ice cream")]
+    searcher = Searcher(
+        build_index(texts, None, tmp_path / "index", kind="lexical"),
+        lexicon=lexicon(aisikrimu={"ice cream": 1.0}),
+    )
+    ((match,),) = [hit.matches for hit in searcher.search("aisikrimu", explain=True)]
+    assert match.document_spans == ((27, 36),)

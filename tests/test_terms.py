@@ -19,7 +19,7 @@ from kivuko.languages import Language, resolve
 from kivuko.readers.dictionaries import Translation
 from kivuko.text import words
 from kivuko.text.segmentation import is_plain_run, lowered
-from kivuko.text.terms import pieces, spelling, term_key, word_count
+from kivuko.text.terms import piece_spans, pieces, spelling, term_key, word_count
 
 OROMO, SWAHILI, THAI, KHMER, CHINESE = map(resolve, ("om", "sw", "th", "km", "zh-Hans"))
 ANY_TEXT = st.text() | st.text(alphabet="abİ'’ʻ ្កន\u200bตลาด日本ごལཡ་・- .1")
@@ -31,6 +31,22 @@ def lexicon(language: Language, **entries: str) -> Lexicon:
 
 def looked_up(one: Lexicon, text: str) -> list[tuple[str, list[str]]]:
     return [(each.text, list(each.senses)) for each in one.look_up(text)]
+
+
+@given(ANY_TEXT)
+def test_every_piece_stands_somewhere_in_the_text(text: str) -> None:
+    spans = piece_spans(text)
+    assert len(spans) == len(pieces(text))
+    assert all(0 <= begin < end <= len(text) for begin, end in spans)
+
+
+@given(ANY_TEXT)
+def test_what_is_looked_up_is_in_order_and_leaves_no_piece_out(text: str) -> None:
+    for one in (lexicon(KHMER, កន="a", ន="b"), lexicon(SWAHILI, a_b="c")):
+        found = one.look_up(text)
+        covered = {place for each in found for place in range(each.begin, each.end)}
+        assert covered == set(range(len(pieces(text))))
+        assert [each.begin for each in found] == sorted(each.begin for each in found)
 
 
 @given(ANY_TEXT)

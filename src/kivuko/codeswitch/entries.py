@@ -31,11 +31,15 @@ class Found:
             spaces writes as one is one.
         senses: English word or phrase → probability; empty where the lexicon has none.
         own: whether it has an entry of its own, and not only one for its beginning.
+        begin: number of its first piece (:func:`kivuko.text.terms.pieces`) in the text.
+        end: one more than the number of its last piece.
     """
 
     text: str
     senses: Senses
     own: bool
+    begin: int
+    end: int
 
 
 def entry_key(foreign: str) -> str:

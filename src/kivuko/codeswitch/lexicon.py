@@ -7,12 +7,14 @@ It is read from a person's own table, made of a dictionary's lines, or mixed of 
 
 from __future__ import annotations
 
+import bisect
 import functools
 import io
+import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -31,6 +33,7 @@ from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import fold, words
 from kivuko.text.faults import decode, fault, faulty, head_of
+from kivuko.text.segmentation import words_with_spans
 from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
 KIND = "lexicon"
@@ -93,17 +96,17 @@ class Lexicon:
                 between.append(asked[place])
                 place += 1
                 continue
-            found += self._without_entry(between)
+            found += self._without_entry(between, place - len(between))
             between = []
             if match is None:
                 word = asked[place].text
-                found.append(Found(word, self.translations(word), own=False))
+                found.append(Found(word, self.translations(word), False, place, place + 1))
                 place += 1
             else:
                 key, size, senses = match
-                found.append(Found(key, senses, own=True))
+                found.append(Found(key, senses, True, place, place + size))
                 place += size
-        return [*found, *self._without_entry(between)]
+        return [*found, *self._without_entry(between, place - len(between))]
 
     def translations_as_typed(self, word: str) -> Mapping[str, float]:
         """English translations of what a person may have meant by a word that has none (:meth:`translations`).
@@ -115,7 +118,7 @@ class Lexicon:
         return self._as_typed.translations(fold(word, self.language))
 
     def look_up_as_typed(
-        self, unknown: Sequence[str], *, serves: Callable[[Mapping[str, float]], bool] = lambda senses: True
+        self, unknown: Sequence[Found], *, serves: Callable[[Mapping[str, float]], bool] = lambda senses: True
     ) -> list[Found]:
         """The same for words in a row that :meth:`look_up` found nothing for, and for phrases of them.
 
@@ -124,12 +127,14 @@ class Lexicon:
             serves: as for :meth:`look_up`.
         """
         if self.language.spaceless:
-            return [Found(word, self.translations_as_typed(word), own=False) for word in unknown]
-        folded = [fold(word, self.language) for word in unknown]
+            return [replace(each, senses=self.translations_as_typed(each.text)) for each in unknown]
+        folded = [fold(each.text, self.language) for each in unknown]
         found, place = [], 0
         for each in self._as_typed.look_up(" ".join(folded), serves=serves):
             size = each.text.count(" ") + 1
-            found.append(Found(" ".join(unknown[place : place + size]), each.senses, own=False))
+            own = unknown[place : place + size]
+            text = " ".join(word.text for word in own)
+            found.append(Found(text, each.senses, False, own[0].begin, own[-1].end))
             place += size
         return found
 
@@ -150,9 +155,13 @@ class Lexicon:
         """Whether a word or phrase has an entry of its own."""
         return self._index.entry(word) is not None
 
-    def _without_entry(self, characters: Sequence[Piece]) -> Iterator[Found]:
-        for word in words("".join(piece.gap + piece.text for piece in characters)):
-            yield Found(word, self.translations(word), own=False)
+    def _without_entry(self, characters: Sequence[Piece], place: int) -> Iterator[Found]:
+        """The words of written characters, the first of which is a text's piece of this number."""
+        whole = "".join(piece.gap + piece.text for piece in characters)
+        ends = list(itertools.accumulate(len(piece.gap + piece.text) for piece in characters))
+        for word, (begin, end) in words_with_spans(whole):
+            first, last = bisect.bisect_right(ends, begin), bisect.bisect_left(ends, end)
+            yield Found(word, self.translations(word), False, place + first, place + last + 1)
 
     @functools.cached_property
     def _index(self) -> EntryIndex:

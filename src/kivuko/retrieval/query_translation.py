@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from kivuko.codeswitch import Lexicon
 from kivuko.codeswitch.entries import Found
@@ -46,16 +47,19 @@ class QueryTranslator:
         Returns:
             Each with the English words and phrases that are searched in its place → weight; may be empty.
         """
+        return [(asked.text, dict(asked.senses)) for asked in self.found(query)]
+
+    def found(self, query: str) -> list[Found]:
+        """The words and phrases of :meth:`look_up`, and where in the query they stand; senses are what is searched."""
         found = []
         looked_up = self._lexicon.look_up(query, serves=self._is_in_index)
         for nowhere, several in itertools.groupby(looked_up, self._is_nowhere):
             if nowhere:
-                unknown = [asked.text for asked in several]
-                several = iter(self._lexicon.look_up_as_typed(unknown, serves=self._is_in_index))
+                several = iter(self._lexicon.look_up_as_typed(list(several), serves=self._is_in_index))
             for asked in several:
                 senses = asked.senses or self.index.as_spelled({asked.text: 1.0})
                 if searched := self._searched(senses):
-                    found.append((asked.text, searched))
+                    found.append(replace(asked, senses=searched))
         return found
 
     def _is_nowhere(self, asked: Found) -> bool:
@@ -63,7 +67,7 @@ class QueryTranslator:
 
     def translate(self, query: str) -> list[dict[str, float]]:
         """The English words and phrases of :meth:`look_up`, with their weights."""
-        return [searched for _, searched in self.look_up(query)]
+        return [dict(asked.senses) for asked in self.found(query)]
 
     def search(self, query: str, depth: int = 1000) -> dict[str, float]:
         """The best documents for a query; none when none of its words leads to a word of the index."""

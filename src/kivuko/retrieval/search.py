@@ -9,7 +9,7 @@ import functools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,9 @@ from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
-from kivuko.retrieval.word_order import words_in_order
 from kivuko.text import words
 from kivuko.text.segmentation import lowered, words_with_spans
+from kivuko.text.terms import piece_spans
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -252,7 +252,7 @@ class Searcher:
         """
         ((name, scores),) = found.run.items()
         spans = found.spans.get(name, {})
-        translated = [word for _, senses in self._asked(query) for word in senses]
+        translated = [word for asked in self._asked(query) for word in asked.senses]
         shown = f"{query} {' '.join(translated)}"
         documents = [self.index.document(each) for each in ranked(scores)[:top]]
         matches: Iterable[Sequence[Match]] = [()] * len(documents)
@@ -302,13 +302,18 @@ class Searcher:
     def _translator(self) -> QueryTranslator | None:
         return None if self.lexicon is None else QueryTranslator(self.lexicon, self.index.lexical)
 
-    def _asked(self, query: str) -> list[tuple[str, Mapping[str, float]]]:
+    def _asked(self, query: str) -> list[_Asked]:
         """Words (with a lexicon phrases too) of a query, and what is searched in the place of each, with weights."""
         if self.method == "bm25" or self._translator is None:
-            asked = [(word, {word: 1.0}) for word in words(query)]
+            asked = [_Asked(word, {word: 1.0}, span) for word, span in words_with_spans(query)]
         else:
-            asked = self._translator.look_up(query)
-        return [(word, self.index.lexical.as_spelled(senses, self.language)) for word, senses in asked]
+            places = piece_spans(query)
+            asked = [
+                _Asked(found.text, found.senses, (places[found.begin][0], places[found.end - 1][1]))
+                for found in self._translator.found(query)
+            ]
+        spelled = self.index.lexical.as_spelled
+        return [each._replace(senses=spelled(each.senses, self.language)) for each in asked]
 
     def _by_model(
         self,
@@ -329,7 +334,7 @@ class Searcher:
         )
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | Among | None) -> Run:
-        structured = [[senses for _, senses in self._asked(text)] for text in queries.values()]
+        structured = [[asked.senses for asked in self._asked(text)] for text in queries.values()]
         hits = self.index.search_words(structured, depth=depth, where=where)
         return {
             query: {hit.id: hit.score for hit in found} for query, found in zip(queries, hits, strict=True)
@@ -347,30 +352,32 @@ class Searcher:
 
     def _word_matches(self, query: str, document: Document) -> Iterator[Match]:
         """Each word or phrase of the query with the most probable of its translations that the document has."""
-        # A line's end, which is no word, keeps phrases from going over it.
-        there = " \n ".join(["", *(" ".join(part) for part in words_in_order(document)), ""])
-        of_query, of_document = words_with_spans(query), words_with_spans(document.full_text)
-        begun = 0
-        for asked, senses in self._asked(query):
-            place = next(iter(_places(asked, of_query[begun:])), None)
-            begun += 0 if place is None else place[2]
-            span = (0, len(query)) if place is None else place[:2]
-            met = [(weight, sense) for sense, weight in senses.items() if f" {sense} " in there]
+        of_document = words_with_spans(document.full_text)
+        # A title's end, which is no word, keeps phrases from going over it.
+        border = sum(end <= len(document.title) for _, (_, end) in of_document)
+        of_document.insert(border, ("\n", (0, 0)))
+        there = " ".join(["", *(word for word, _ in of_document), ""])
+        for asked in self._asked(query):
+            met = [(weight, sense) for sense, weight in asked.senses.items() if f" {sense} " in there]
             if met:
                 weight, sense = max(met, key=lambda each: (each[0], each[1]))
-                spans = tuple((begin, end) for begin, end, _ in _places(sense, of_document))
-                yield Match(asked, sense, weight, span, spans)
+                yield Match(asked.text, sense, weight, asked.span, tuple(_places(sense, of_document)))
 
 
-def _places(
-    phrase: str, words_there: Sequence[tuple[str, tuple[int, int]]]
-) -> Iterator[tuple[int, int, int]]:
-    """Where a word or phrase begins and ends in a text, and how many of the text's words it ends after."""
+class _Asked(NamedTuple):
+    """A word or phrase of a query: what is searched in its place, with weights, and where it stands."""
+
+    text: str
+    senses: Mapping[str, float]
+    span: tuple[int, int]
+
+
+def _places(phrase: str, words_there: Sequence[tuple[str, tuple[int, int]]]) -> Iterator[tuple[int, int]]:
+    """Where a word or phrase begins and ends in a text."""
     own = phrase.split(" ")
     for number in range(len(words_there) - len(own) + 1):
         if all(words_there[number + i][0] == word for i, word in enumerate(own)):
-            last = number + len(own) - 1
-            yield words_there[number][1][0], words_there[last][1][1], last + 1
+            yield words_there[number][1][0], words_there[number + len(own) - 1][1][1]
 
 
 def titled_passage(document: Document, span: tuple[int, int] | None) -> str:

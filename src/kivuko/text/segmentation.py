@@ -13,7 +13,7 @@ import itertools
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from kivuko.text.normal import INVISIBLE, normalise
 from kivuko.text.scripts import UNKNOWN, character_script
@@ -61,18 +61,30 @@ def words_with_spans(text: str) -> list[tuple[str, tuple[int, int]]]:
     Where a run has several words, and the normal form has changed its characters (composed or taken out), each has
     the run's span.
     """
+    return parts_with_spans(text, words)
+
+
+def parts_with_spans(
+    text: str, parts_of: Callable[[str], Sequence[str]]
+) -> list[tuple[str, tuple[int, int]]]:
+    """What a function finds in each run of a text, in order, each with its span as in :func:`words_with_spans`.
+
+    Args:
+        text: as it stands.
+        parts_of: a run → its parts, as they stand in its :func:`lowered` form; no two begin at the same place.
+    """
     found: list[tuple[str, tuple[int, int]]] = []
     for match in _run_as_typed().finditer(text):
         begin, end = match.span()
-        own = words(match[0])
+        own = parts_of(match[0])
         if len(own) == 1:
             found.append((own[0], (begin, end)))
             continue
         whole, at = lowered(match[0]), 0
-        for word in own:
-            place = whole.find(word, at) if len(whole) == end - begin else -1
-            at = max(at, place)
-            found.append((word, (begin + place, begin + place + len(word)) if place >= 0 else (begin, end)))
+        for part in own:
+            place = whole.find(part, at) if len(whole) == end - begin else -1
+            at = max(at, place + 1)
+            found.append((part, (begin + place, begin + place + len(part)) if place >= 0 else (begin, end)))
     return found
 
 

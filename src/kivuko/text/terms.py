@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from kivuko.text.normal import WORD_BORDER
 from kivuko.text.scripts import character_script
-from kivuko.text.segmentation import clusters, lowered, parts_of_run, runs
+from kivuko.text.segmentation import clusters, lowered, parts_of_run, parts_with_spans, runs
 
 _TIBETAN, _TSHEG = "Tibt", "\u0f0b"
 #: What may stand between two written characters of one word: nothing, a border, the dot between words taken over.
@@ -54,6 +54,14 @@ def pieces(text: str) -> list[Piece]:
                 gap = ""
         end = start + len(run)
     return found
+
+
+def piece_spans(text: str) -> list[tuple[int, int]]:
+    """Where each of the :func:`pieces` of a text begins and ends in it as it stands.
+
+    Where a run has several pieces, and the normal form has changed its characters, each has the run's span.
+    """
+    return [span for _, span in parts_with_spans(text, lambda run: [each.text for each in pieces(run)])]
 
 
 def term_key(term: Sequence[Piece], *, closed: bool = False) -> str:
