@@ -79,12 +79,14 @@ class Service:
     ports: tuple[int, ...]
     pids: tuple[int, ...]
 
-    def memory(self, kind: str) -> float:
-        """MB that its processes hold: ``VmRSS``, or of that ``RssAnon``, what is not a file's."""
-        found = [
-            re.findall(rf"{kind}:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())[0] for pid in self.pids
-        ]
-        return round(sum(map(int, found)) / 1024, 1)
+    def memory(self) -> dict[str, float]:
+        """MB that its processes hold, and what of that is no file's."""
+        kinds = {"resident (MB)": "VmRSS", "of it private (MB)": "RssAnon"}
+        said = [Path(f"/proc/{pid}/status").read_text() for pid in self.pids]
+        held = {
+            name: [re.findall(rf"{kind}:\s+(\d+)", each)[0] for each in said] for name, kind in kinds.items()
+        }
+        return {name: round(sum(map(int, each)) / 1024, 1) for name, each in held.items()}
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,8 @@ def main() -> None:
             Asked(peer, "the same model", {}),
         ]
         rows = under_load(everything, client, given.seconds)
-        held = [
-            {"service": each.name, "resident (MB)": each.memory("VmRSS"), "of it private (MB)": each.memory("RssAnon")}
-            for each in (one, two, processes, peer)
-        ]  # fmt: skip
-        cheap = Asked(two, "words", {"language": spoken.short, "method": "lexicon-bm25"})
+        held = [{"service": each.name, **each.memory()} for each in (one, two, processes, peer)]
+        cheap = Asked(two, "words", {"language": spoken.short, "method": "lexicon-bm25", "top": "1"})
         memory = over_time(everything[1], cheap, client, given.requests, until)
     write_results(
         given.folder,
@@ -251,8 +250,7 @@ def over_time(own: Asked, cheap: Asked, client: Client, requests: int, until: fl
             {
                 "requests": by_model + by_words,
                 f"of them {own.what}": by_model,
-                "resident (MB)": own.service.memory("VmRSS"),
-                "of it private (MB)": own.service.memory("RssAnon"),
+                **own.service.memory(),
             }
         )
     return rows

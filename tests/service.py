@@ -26,9 +26,9 @@ from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.engine.languages import LanguageParts
 from kivuko.languages import resolve
-from kivuko.service.routes import Strings
 from kivuko.service.server import make_server
 from kivuko.service.settings import Settings
+from kivuko.service.strings import Strings
 
 #: Probability of a translation, where it is not 1.
 CERTAINTY = {"banuu": 0.75}

@@ -12,9 +12,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from kivuko.codeswitch import Lexicon
 from kivuko.engine import Engine
 from kivuko.engine.languages import LanguageParts
-from service import DICTIONARIES, lexical_engine, served
+from kivuko.languages import resolve
+from kivuko.service.strings import PublicString
+from service import DICTIONARIES, DOCUMENTS, lexical_engine, served
 from tiny import made_up_pairs
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -25,7 +28,14 @@ from selenium.webdriver.common.keys import Keys  # noqa: E402
 from selenium.webdriver.support.ui import Select, WebDriverWait  # noqa: E402
 
 #: What MediaWiki's translators might say.
-STRINGS = {"ur": {"search": "تلاش", "language": "زبان"}, "om": {"search": "Barbaadi"}}
+SAID = {
+    "ur": {"search": "تلاش", "language": "زبان", "guess": "خودکار", "nothing": "کچھ نہیں ملا"},
+    "om": {"search": "Barbaadi", "dictionary": "Galmee jechootaa"},
+}
+STRINGS = {
+    short: {name: PublicString(text, "mediawiki", "GPL-2.0-or-later") for name, text in own.items()}
+    for short, own in SAID.items()
+}
 SIZES = ((320, 800), (1200, 900))
 
 
@@ -160,6 +170,60 @@ def test_pointing_at_a_word_lights_what_it_met_the_more_similar_the_stronger(pag
     page.quiet()
 
 
+@pytest.mark.parametrize(
+    ("language", "entries", "query", "lit"),
+    [
+        # A phrase, with a word of it by itself elsewhere in the query.
+        ("om", {"fuula tokko": "one page", "fuula": "page"}, "fuula maxxansuu fuula tokko",
+         {"fuula": {"page"}, "fuula tokko": {"one ", "page"}}),
+        ("am", {"አንድ ገጽ": "one page"}, "እባክህ አንድ ገጽ", {"አንድ ገጽ": {"one page"}}),
+        ("ur", {"ایک صفحہ": "one page"}, "براہ کرم ایک صفحہ", {"ایک صفحہ": {"one page"}}),
+        # Words in a row without spaces, the first and the last unknown; two written characters, and more.
+        ("km", {"បោះពុម្ព": "print", "ទំព័រ": "page"}, "ខ្ញុំបោះពុម្ពទំព័រនេះ",
+         {"បោះពុម្ព": {"print"}, "ទំព័រ": {"page"}}),
+        ("th", {"พิมพ์": "print", "หน้าเดียว": "one page"}, "ฉันพิมพ์หน้าเดียวนะ",
+         {"พิมพ์": {"print"}, "หน้าเดียว": {"one page"}}),
+        ("zh-Hans", {"打印": "print", "一页": "one page"}, "请打印一页吧", {"打印": {"print"}, "一页": {"one page"}}),
+    ],
+)  # fmt: skip
+def test_phrases_and_words_without_spaces_between_them_are_lit_where_they_stand(
+    driver: Any,
+    page: Page,
+    tmp_path: Path,
+    language: str,
+    entries: dict[str, str],
+    query: str,
+    lit: dict[str, set[str]],
+) -> None:
+    words = Engine.create(tmp_path / "engine", DOCUMENTS, kind="lexical")
+    meant = {foreign: {english: 1.0} for foreign, english in entries.items()}
+    words.add_language(language, LanguageParts(lexicon=Lexicon(resolve(language), meant)))
+    with served(words) as port:
+        own = Page(driver, port).open(query=query, language=language)
+        own.all(".hit .actions button")[0].click()  # the whole document
+        own.wait(lambda: len(own.all(".hit .actions")) < len(own.all(".hit")))
+        assert own.one("#words").text == query
+        assert {each.text for each in own.all(".word")} == set(lit)
+        for word, met in lit.items():
+            (button, *_) = [each for each in own.all(".word") if each.text == word]
+            webdriver.ActionChains(driver).move_to_element(button).perform()
+            assert {each.lower() for each in own.texts("mark.lit")} == met
+        own.quiet()
+
+
+def test_a_word_lights_what_it_met_by_itself_and_in_a_phrase(driver: Any, page: Page, tmp_path: Path) -> None:
+    words = Engine.create(tmp_path / "engine", DOCUMENTS, kind="lexical")
+    phrases = Lexicon(resolve("om"), {"all pages": {"one page": 1.0}, "all": {"print": 0.5}})
+    words.add_language("om", LanguageParts(lexicon=phrases))
+    with served(words) as port:
+        own = Page(driver, port).open(query="all pages", language="om", beside="bm25")
+        assert [each.text for each in own.all(".word")] == ["all", "pages"]
+        webdriver.ActionChains(driver).move_to_element(own.all(".word")[1]).perform()
+        for number, met in ((1, ["one page"]), (2, ["pages"])):
+            assert own.texts(f".list:nth-child({number}) mark.lit") == met
+        own.quiet()
+
+
 def test_hostile_documents_and_queries_are_text(page: Page) -> None:
     page.open(query="<img src=x onerror=alert(1)>", language="en")
     assert page.texts(".hit h3") == ["1.<img src=x onerror=alert(1)>"]
@@ -173,7 +237,6 @@ def test_hostile_documents_and_queries_are_text(page: Page) -> None:
 def test_two_retrievers_side_by_side(driver: Any, page: Page, tmp_path: Path, tiny_teacher: Path) -> None:
     """Places in one list and the other are those of the engine's own searches."""
     from kivuko.engine.state import Way
-    from service import DOCUMENTS
 
     vectors = Engine.create(tmp_path / "engine", DOCUMENTS, model=tiny_teacher)
     vectors.add_language("om", LanguageParts(pairs=made_up_pairs(60), student=tiny_teacher))
@@ -264,8 +327,21 @@ def test_the_pages_own_language_and_direction_can_be_chosen(page: Page) -> None:
     page.wait(lambda: page.run("return document.documentElement.dir") == "rtl")
     assert page.one("#form button").text == "تلاش"
     assert page.run("return document.documentElement.lang") == "ur"
+    assert page.one("#credits").text == "Translations: \u2068mediawiki (GPL-2.0-or-later)\u2069"
+    assert page.one("#language option:checked").text.startswith("خودکار")
+    assert page.one("#asked .hint").text.startswith("Point at a word")  # what is not translated is English
     page.open(query="صفحہ")  # it is remembered
     assert page.one("#form button").text == "تلاش"
+    page.open(query="zzz", language="ur")
+    assert page.one("#message-title").text == "کچھ نہیں ملا"
+    Select(page.one("#interface")).select_by_value("om")
+    page.wait(lambda: page.one("#form button").text == "Barbaadi")
+    assert page.run("return document.documentElement.dir") == "ltr"
+    page.open(query="fuula")
+    assert page.texts(".list h2") == ["Galmee jechootaa"]
+    Select(page.one("#interface")).select_by_value("en")
+    page.wait(lambda: page.one("#form button").text == "Search")
+    assert not page.shown("#credits")
 
 
 def test_nothing_comes_from_elsewhere(page: Page) -> None:

@@ -50,7 +50,7 @@ class QueryTranslator:
         return [(asked.text, dict(asked.senses)) for asked in self.found(query)]
 
     def found(self, query: str) -> list[Found]:
-        """The words and phrases of :meth:`look_up`, and where in the query they stand; senses are what is searched."""
+        """The same with where in the query they stand; their senses are what is searched in their place."""
         found = []
         looked_up = self._lexicon.look_up(query, serves=self._is_in_index)
         for nowhere, several in itertools.groupby(looked_up, self._is_nowhere):

@@ -21,10 +21,11 @@ from kivuko.engine import Engine
 from kivuko.service.answers import Problem
 from kivuko.service.guard import Guard
 from kivuko.service.problems import TYPES, ProblemError
-from kivuko.service.routes import Strings, add_operating, add_page, add_reading, add_writing
+from kivuko.service.routes import add_operating, add_page, add_reading, add_writing
 from kivuko.service.searching import shortened
 from kivuko.service.service import Service
 from kivuko.service.settings import Settings
+from kivuko.service.strings import Strings
 
 
 def create_app(engine: Engine, settings: Settings, strings: Strings | None = None) -> ASGIApp:

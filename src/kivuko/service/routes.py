@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Query, Request
@@ -17,9 +17,8 @@ from kivuko.service import answers, changes, searching
 from kivuko.service.files import page_files
 from kivuko.service.problems import MEDIA_TYPE, PREFIX, TYPES, ProblemError, of_error, page_of
 from kivuko.service.service import Service
+from kivuko.service.strings import Strings
 
-#: Language's short code → what the page calls a text → its translation.
-Strings = Mapping[str, Mapping[str, str]]
 _BEARER = HTTPBearer(auto_error=False, scheme_name="token", description="What --token-file has.")
 
 
@@ -172,7 +171,9 @@ def add_page(app: FastAPI, strings: Strings) -> None:
 
     @app.api_route("/page/strings.json", methods=["GET", "HEAD"], include_in_schema=False)
     async def page_strings() -> Response:
-        return _answer(dict(strings))
+        return _answer(
+            {short: {name: asdict(text) for name, text in own.items()} for short, own in strings.items()}
+        )
 
     @app.api_route("/page/{name}", methods=["GET", "HEAD"], include_in_schema=False)
     async def page_file(request: Request, name: str) -> Response:

@@ -17,10 +17,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from kivuko.engine import Engine
 from kivuko.errors import InputError
 from kivuko.service.app import create_app
-from kivuko.service.routes import Strings
 from kivuko.service.searching import warm
 from kivuko.service.settings import Settings, Timeouts
-from kivuko.service.strings import interface_strings
+from kivuko.service.strings import Strings, interface_strings
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 

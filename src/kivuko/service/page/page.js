@@ -6,10 +6,10 @@ const TEXT = {
   words: "Words of the query", interface: "Language of this page", cancel: "Cancel", retry: "Try again",
   failed: "Something went wrong", nothing: "There were no results matching the query.",
   hint: "Point at a word, or press it, to see what it met in the documents.",
-  guess: "guess", guessed: "guessed: {0}", best: "what was found best", alone: "nothing",
-  guessedLanguage: "{0} (guessed)", asking: "Searching …", stopped: "The search was stopped.",
+  guess: "automatic", best: "what was found best", alone: "nothing",
+  asking: "Searching …", stopped: "The search was stopped.",
   slow: "This takes longer than usual. You can wait, or stop it.",
-  busy: "Too many people are searching just now. It will be tried again in {0} s.",
+  busy: "Too many people are searching just now.", again: "It will be tried again in {0} s.",
   offline: "The service cannot be reached",
   offlineNext: "Look whether you are connected. It is tried again as soon as you are; what you typed is kept.",
   notGuessed: "Is it in {0}? If not, choose the language above.",
@@ -20,21 +20,25 @@ const TEXT = {
   queryWord: "Word of the query", documentWord: "Word of the document", similarity: "Similarity",
   higher: "▲ {0} (was {1})", lower: "▼ {0} (was {1})", same: "= same place", only: "★ only here",
   absent: "not in the other list", expected: "Expected: {0}", remedy: "What to do: {0}", unreadable: "Its answer cannot be read.",
+  fused: "model and words together", trained: "trained model", untrained: "untrained model", asTyped: "words as they are",
+  dictionary: "dictionary", ofDocuments: "document model", credits: "Translations: {0}",
 };
 const WAYS = {
-  fusion: "model and words together", "late-interaction/student": "trained model", bm25: "words as they are",
-  "late-interaction/teacher": "untrained model", "lexicon-bm25": "dictionary",
+  fusion: "fused", "late-interaction/student": "trained", "late-interaction/teacher": "untrained", bm25: "asTyped",
+  "lexicon-bm25": "dictionary",
 };
 const SLOW = 2000;
 const SHOWN = 260;
 
 const $ = (id) => document.getElementById(id);
-const state = { languages: [], strings: {}, texts: TEXT, running: null, timer: 0, pinned: null };
+const state = { languages: [], strings: {}, texts: TEXT, partOf: new Map(), running: null, timer: 0, pinned: null };
 
 function say(name, ...values) {
   // Isolated, so that a name of another direction does not turn round what stands beside it (UAX #9, FSI … PDI).
-  return (state.texts[name] ?? TEXT[name]).replace(/\{(\d)\}/g, (_, number) => `\u2068${values[number]}\u2069`);
+  return (state.texts[name] ?? TEXT[name]).replace(/\{(\d)\}/g, (_, number) => isolated(values[number]));
 }
+
+const isolated = (text) => `\u2068${text}\u2069`;
 
 function element(name, properties = {}, ...children) {
   const made = document.createElement(name);
@@ -59,7 +63,8 @@ function languageName(language) {
 const wayKey = (way) => (way.method === "late-interaction" ? `${way.method}/${way.reader}` : way.method);
 
 function wayName(key, ofDocuments) {
-  return ofDocuments && key === "late-interaction/teacher" ? "document model" : WAYS[key] ?? key;
+  if (ofDocuments && key === "late-interaction/teacher") return say("ofDocuments");
+  return WAYS[key] ? say(WAYS[key]) : key;
 }
 
 function fill(select, options, chosen) {
@@ -68,7 +73,7 @@ function fill(select, options, chosen) {
 }
 
 function showOptions(asked, guessed) {
-  const guess = guessed ? say("guessed", languageName(guessed)) : say("guess");
+  const guess = guessed ? `${say("guess")}: ${isolated(languageName(guessed))}` : say("guess");
   fill($("language"), [["", guess], ...state.languages.map((each) => [each.short, languageName(each)])], asked.language);
   const spoken = state.languages.find((each) => each.short === asked.language) ?? guessed;
   const ways = spoken ? spoken.ways : state.languages.flatMap((each) => each.ways);
@@ -203,7 +208,7 @@ function showFailure(error) {
   const { problem, wait } = error;
   if (problem.status === 503 && wait) {
     let left = wait;
-    const tell = () => message(say("failed"), [say("busy", left)], [[say("retry"), run]], true);
+    const tell = () => message(say("failed"), [say("busy"), say("again", left)], [[say("retry"), run]], true);
     tell();
     state.timer = setInterval(() => (--left > 0 ? tell() : run()), 1000);
     return;
@@ -228,10 +233,10 @@ function show(asked, found, other) {
   clear();
   const spoken = state.languages.find((each) => each.tag === found.language);
   showOptions(asked, found.guessed ? spoken : null);
-  const name = found.guessed ? say("guessedLanguage", languageName(spoken)) : languageName(spoken);
+  const name = found.guessed ? `${languageName(spoken)} (${isolated(say("guess"))})` : languageName(spoken);
   const lists = other ? [found, other] : [found];
   const seconds = (found.seconds + (other?.seconds ?? 0)).toFixed(2);
-  $("status").textContent = `${say("results")}: ${found.hits.length} · \u2068${name}\u2069 · \u2068${seconds} s\u2069`;
+  $("status").textContent = `${say("results")}: ${found.hits.length} · ${isolated(name)} · ${isolated(`${seconds} s`)}`;
   if (lists.some((each) => each.truncated)) $("status").append(` · ${say("truncated")}`);
   if (!lists.some((each) => each.hits.length)) return showNothing(asked, found, spoken);
   showWords(lists, spoken);
@@ -256,20 +261,39 @@ function moved(hit, rank, former, others) {
   return say(before > rank ? "higher" : "lower", Math.abs(before - rank), before + 1);
 }
 
+// Spans that may overlap (a phrase and its words, pairs of letters) as pieces that do not, in order; each with the spans
+// that it is a part of.
+function cut(spans) {
+  const borders = [...new Set(spans.flatMap(({ begin, end }) => [begin, end]))].sort((a, b) => a - b);
+  return borders.slice(0, -1).flatMap((begin, number) => {
+    const end = borders[number + 1];
+    const of = spans.filter((span) => span.begin <= begin && end <= span.end);
+    return of.length ? [{ begin, end, of }] : [];
+  });
+}
+
 // The query's words as buttons: where they stand comes from what matched in any document.
 function showWords(lists, spoken) {
   const spans = new Map();
   for (const list of lists) for (const hit of list.hits) for (const match of hit.matches) {
-    spans.set(match.query_span.join("-"), match.query_span);
+    const [begin, end] = match.query_span;
+    spans.set(`${begin}-${end}`, { begin, end });
   }
   const points = Array.from(lists[0].query);
   const parts = [];
   let at = 0;
-  for (const [begin, end] of [...spans.values()].sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
-    if (begin < at) continue; // within a word that is there already
+  state.partOf = new Map();
+  for (const { begin, end, of } of cut([...spans.values()])) {
     parts.push(points.slice(at, begin).join(""));
+    at = end;
+    const text = points.slice(begin, end).join("");
+    if (!text.trim()) { // between the words of a phrase
+      parts.push(text);
+      continue;
+    }
     const key = `${begin}-${end}`;
-    const word = element("button", { type: "button", className: "word", "aria-pressed": "false" }, points.slice(begin, end).join(""));
+    state.partOf.set(key, of.map((span) => `${span.begin}-${span.end}`));
+    const word = element("button", { type: "button", className: "word", "aria-pressed": "false" }, text);
     word.dataset.span = key;
     word.addEventListener("pointerenter", () => point(key));
     word.addEventListener("pointerleave", () => point(state.pinned));
@@ -277,7 +301,6 @@ function showWords(lists, spoken) {
     word.addEventListener("blur", () => point(state.pinned));
     word.addEventListener("click", () => pin(state.pinned === key ? null : key));
     parts.push(word);
-    at = end;
   }
   parts.push(points.slice(at).join(""));
   $("words").replaceChildren(...parts);
@@ -295,10 +318,11 @@ function pin(key) {
 
 function point(key) {
   $("results").classList.toggle("pointing", key !== null);
+  const spans = state.partOf.get(key) ?? [];
   for (const mark of document.querySelectorAll("mark")) {
-    const strength = key === null ? undefined : mark.met.get(key);
-    mark.classList.toggle("lit", strength !== undefined);
-    mark.style.setProperty("--strength", strength ?? Math.max(...mark.met.values()));
+    const strengths = spans.flatMap((span) => mark.met.get(span) ?? []);
+    mark.classList.toggle("lit", strengths.length > 0);
+    mark.style.setProperty("--strength", Math.max(...(strengths.length ? strengths : mark.met.values())));
   }
   for (const word of document.querySelectorAll(".word")) word.classList.toggle("lit", word.dataset.span === key);
 }
@@ -375,7 +399,11 @@ function matchedPlaces(hit) {
     const strength = Math.min(1, Math.max(0.05, match.similarity));
     by.set(span, Math.max(strength, by.get(span) ?? 0));
   }
-  return [...met.values()].sort((a, b) => a.begin - b.begin || b.end - a.end);
+  return cut([...met.values()]).map(({ begin, end, of }) => {
+    const by = new Map();
+    for (const place of of) for (const [span, strength] of place.by) by.set(span, Math.max(strength, by.get(span) ?? 0));
+    return { begin, end, by };
+  });
 }
 
 // Text whose matched places are marked; `offset` is where it stands in the document's full text.
@@ -427,7 +455,11 @@ function showTable(hit) {
 // --- the page's own language ----------------------------------------------------------------------------------------
 
 function choose(short) {
-  state.texts = { ...TEXT, ...(state.strings[short] ?? {}) };
+  const translated = Object.entries(state.strings[short] ?? {});
+  state.texts = { ...TEXT, ...Object.fromEntries(translated.map(([name, { text }]) => [name, text])) };
+  const sources = new Set(translated.map(([, { source, licence }]) => `${source} (${licence})`));
+  $("credits").hidden = !sources.size;
+  $("credits").textContent = say("credits", [...sources].join(", "));
   const language = state.languages.find((each) => each.short === short);
   document.documentElement.lang = state.strings[short] ? short : "en";
   document.documentElement.dir = state.strings[short] ? language?.direction ?? "ltr" : "ltr";
