@@ -28,19 +28,15 @@ client.create_collection(
         multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM),
     ),
 )
-client.upload_points(
-    "documents",
-    [
-        models.PointStruct(
-            id=number, vector=vectors.tolist(), payload={"id": document.id, "title": document.title}
-        )
-        for number, (document, vectors) in enumerate(
-            (document, vectors)
-            for document in engine.index.documents
-            for _, vectors in engine.index.vectors_of(document.id)
-        )
-    ],
-)
+number = 0
+for document in engine.index.documents:
+    payload = {"id": document.id, "title": document.title}
+    passages = [vectors.tolist() for _, vectors in engine.index.vectors_of(document.id)]
+    points = [
+        models.PointStruct(id=number + i, vector=vector, payload=payload) for i, vector in enumerate(passages)
+    ]
+    client.upsert("documents", points)
+    number += len(points)
 app = FastAPI()
 
 
