@@ -10,6 +10,9 @@ import typer
 
 from kivuko.cli.display import ThreadsOption, note, say, set_threads
 
+#: What waits for a core shares its scan with others that wait (see kivuko.retrieval.sharing).
+_WORKERS_A_CORE = 4
+
 
 def command(
     engine: Annotated[Path, typer.Argument(help="Engine folder.")],
@@ -27,7 +30,7 @@ def command(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(min=1, help="Searches that run at once; as many as there are cores by default."),
+        typer.Option(min=1, help="Searches that run at once; four times the cores by default."),
     ] = None,
     queue: Annotated[int, typer.Option(min=0, help="Searches that wait; more are told to come again.")] = 64,
     allow_host: Annotated[
@@ -65,7 +68,7 @@ def command(
             "docs/serving.md says how to run it behind a proxy"
         )
     settings = Settings(
-        workers=workers or os.cpu_count() or 1,
+        workers=workers or _WORKERS_A_CORE * (os.cpu_count() or 1),
         queue=queue,
         token=read_token(token_file) if writable else None,
         hosts=(*LOOPBACK, host.lower(), *names) if local or names else (),

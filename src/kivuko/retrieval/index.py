@@ -25,6 +25,7 @@ from kivuko.retrieval.filters import Among, Filter, check_fields, fitting, why_n
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.segment import EncodedDocuments
+from kivuko.retrieval.sharing import Sharing
 from kivuko.retrieval.state import KIND, State
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Index:
     def __init__(self, path: Path, state: State) -> None:
         self.path = path
         self._state = state
+        self._sharing: Sharing[NDArray[np.float32], list[PassageHit]] = Sharing()
 
     @classmethod
     def open(cls, path: Path) -> Index:
@@ -136,7 +138,7 @@ class Index:
         where: Filter | Among | None = None,
         effort: Effort = EFFORT,
     ) -> list[list[PassageHit]]:
-        """The best documents by MaxSim, each by its best passage.
+        """The best documents by MaxSim, each by its best passage; threads that wait for a core share a scan.
 
         Args:
             queries: [query tokens, dim] of each query; one without tokens finds nothing.
@@ -151,6 +153,17 @@ class Index:
             ArtifactError: the index holds words alone.
             UnknownNameError: no document has a field that ``where`` names.
         """
+        return self._sharing.run(
+            (depth, where, effort), queries, lambda several: self._search(several, depth, where, effort)
+        )
+
+    def _search(
+        self,
+        queries: Sequence[NDArray[np.float32]],
+        depth: int,
+        where: Filter | Among | None,
+        effort: Effort,
+    ) -> list[list[PassageHit]]:
         if self._state.storage is None:
             raise self._lacks_vectors()
         allowed = self._allowed(where)

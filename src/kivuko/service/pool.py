@@ -19,7 +19,8 @@ _LONGEST_WAIT = 60.0
 class Pool:
     """Threads that work for an event loop.
 
-    Threads share one open engine; the libraries that encode and scan let go of Python's lock while they do.
+    Threads share one open engine, and scans of it (:mod:`kivuko.retrieval.sharing`); the libraries that encode and
+    scan let go of Python's lock while they do.
 
     Args:
         name: of the threads.
