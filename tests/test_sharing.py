@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -108,6 +109,7 @@ def test_searches_that_share_a_scan_find_what_they_find_alone(
     queries = [unit(random, tokens).astype(np.float32) for tokens in (3, 1, 7, 0, 4, 12, 2, 5)]
     depths = [5, 5, 9, 5, 9, 5, 5, 9]
     alone = [index.search([query], depth=depth)[0] for query, depth in zip(queries, depths, strict=True)]
+    assert pickle.loads(pickle.dumps(index)).search([queries[0]], depth=5) == [alone[0]]
     index._sharing = Sharing(at_once=1)
     sizes: list[int] = []
     real: Callable[..., object] = index._search

@@ -38,9 +38,13 @@ class Sharing(Generic[T, R]):
     """
 
     def __init__(self, at_once: int | None = None) -> None:
-        self._free = at_once or _cores()
+        self._at_once = self._free = at_once or _cores()
         self._changed = threading.Condition()
         self._waiting: list[_Asked[T, R]] = []
+
+    def __reduce__(self) -> tuple[type[Sharing[T, R]], tuple[int]]:
+        """What is copied or pickled shares with nobody yet."""
+        return type(self), (self._at_once,)
 
     def run(self, kind: object, items: Sequence[T], work: Callable[[Sequence[T]], list[R]]) -> list[R]:
         """Do some work, perhaps together with what other threads wait for, or let one of them do it.
