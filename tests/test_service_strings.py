@@ -11,10 +11,14 @@ from typing import Any
 import pytest
 
 from kivuko.collections.bitext import Pair, RawPairs
+from kivuko.engine import Engine
 from kivuko.languages import Language, resolve
 from kivuko.public.catalogues import GETTEXT
 from kivuko.service import strings
+from kivuko.service.app import create_app
+from kivuko.service.settings import Settings
 from kivuko.service.strings import PublicString, interface_strings
+from service import DOCUMENTS, ask
 
 
 @dataclass
@@ -114,3 +118,12 @@ def test_public_translations_of_the_real_packages() -> None:
         assert len(own) >= 20
         assert all(each.text and each.source and each.licence for each in own.values())
     assert found["om"]["search"] == PublicString("Barbaadi", "mediawiki", "GPL-2.0-or-later")
+
+
+def test_the_page_is_told_whose_each_text_is(tmp_path: Path) -> None:
+    engine = Engine.create(tmp_path / "engine", DOCUMENTS, kind="lexical")
+    own = {"om": {"search": PublicString("Barbaadi", "mediawiki", "GPL-2.0-or-later")}}
+    told = ask(create_app(engine, Settings(), own), "GET", "/page/strings.json")
+    expected = {"text": "Barbaadi", "source": "mediawiki", "licence": "GPL-2.0-or-later"}
+    assert told.json == {"om": {"search": expected}}
+    assert ask(create_app(engine, Settings()), "GET", "/page/strings.json").json == {}
