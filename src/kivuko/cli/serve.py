@@ -47,8 +47,8 @@ def command(
         bool,
         typer.Option(
             "--localise",
-            help="Show the page's words in the engine's languages, as MediaWiki's volunteers translated them "
-            "(GPL-2.0-or-later; fetched once).",
+            help="Show the page's words in the engine's languages, as volunteers translated them for free programs "
+            "(MediaWiki, LibreOffice and others; fetched once, licences shown).",
         ),
     ] = False,
     threads: ThreadsOption = None,
