@@ -348,8 +348,12 @@ def test_what_directs_bidirectional_text_hides_no_duplicate(tmp_path: Path) -> N
 def test_archives_and_comma_separated_pairs_are_said(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "om-en.zip", "w") as packed:
         packed.writestr("a.om", "Shaayii\n")
-    with pytest.raises(InputError, match=r"ZIP[\s\S]*unpack"):
+        packed.writestr("a.en", "Tea\n")
+    with pytest.raises(InputError, match=r"2 files[\s\S]*a\.om, a\.en[\s\S]*unpack"):
         read_pairs(tmp_path / "om-en.zip", "om")
+    (tmp_path / "om-en.zip").rename(tmp_path / "a.tsv")
+    with pytest.raises(InputError, match=r"ZIP[\s\S]*unpack"):
+        read_pairs(tmp_path / "a.tsv", "om")
     for line in ("english,oromo", "Tea;Shaayii", "Tea,Shaayii"):
         with pytest.raises(InputError, match=r"CSV[\s\S]*TSV"):
             read_pairs(write(tmp_path / "a.csv", f"{line}\n"), "om")

@@ -136,9 +136,6 @@ def read_xquad(asked: Iterable[Record], held: Iterable[Record], document_languag
     Raises:
         InputError: a record lacks a field.
     """
-    queries = {
-        id_field(record, ("id",), where): text_field(record, ("question",), where) for where, record in asked
-    }
     paragraphs: dict[str, list[str]] = {}
     for where, record in held:
         found = paragraphs.setdefault(text_field(record, ("context",), where), [])
@@ -148,7 +145,18 @@ def read_xquad(asked: Iterable[Record], held: Iterable[Record], document_languag
         for text, found in paragraphs.items()
     ]
     qrels = {question: {min(found): 1} for found in paragraphs.values() for question in found}
-    return Parts(documents, queries, qrels)
+    return Parts(documents, questions(asked), qrels)
+
+
+def questions(found: Iterable[Record]) -> dict[str, str]:
+    """Id → question.
+
+    Raises:
+        InputError: a record lacks a field.
+    """
+    return {
+        id_field(record, ("id",), where): text_field(record, ("question",), where) for where, record in found
+    }
 
 
 def squad_records(path: Path) -> Iterator[Record]:

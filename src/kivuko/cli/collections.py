@@ -138,6 +138,11 @@ def import_collection(
     notes = [
         f"{output}: {meta['documents']:,} documents ({languages}), {meta['queries']:,} queries "
         f"({meta['language']}); judgments: {grades}",
+        *(
+            f"queries: {row['queries']:,} of {row['split']}, {row['kind']} ({row['language']})"
+            for row in meta["query_sets"]
+            if len(meta["query_sets"]) > 1
+        ),
         *(f"left out: {count:,} × {reason}" for reason, count in meta["left_out"].items()),
         *(f"changed: {count:,} × {what}" for what, count in meta.get("changed", {}).items()),
         *(f"{part}: {meta[part]}" for part in ("judgments", "licence", "citation", "notice") if meta[part]),
@@ -168,8 +173,9 @@ def benchmarks(
     for entry in entries:
         many = len(entry.languages) > _LISTED
         languages = f"{len(entry.languages)} languages" if many else " ".join(entry.languages)
-        rows.append((entry.pattern, ", ".join(entry.splits), languages, entry.judged, entry.licence))
-    print_table(["name", "splits", "languages", "how judged", "licence"], rows)
+        names = ", ".join(filter(None, (entry.short_pattern, entry.pattern)))
+        rows.append((names, ", ".join(entry.splits), languages, entry.judged, entry.licence, entry.layout))
+    print_table(["name", "splits", "languages", "how judged", "licence", "tried on"], rows)
     say(
         "{x}: language of the queries, {d}: of the documents; the first split is the default. Also irds:ID for "
         "any test collection of ir_datasets, hf:NAME for one of the Hugging Face hub, and folders. With --markdown "
