@@ -125,19 +125,21 @@ def read_ntrex_headlines(chosen: Chosen, folder: Path) -> Parts:
             got=f"{len(names):,}",
             remedy="give the files of one version",
         )
+    seen: set[str] = set()
     documents: list[Document] = []
     queries: dict[str, str] = {}
     english: dict[str, str] = {}
     qrels: dict[str, dict[str, int]] = {}
     for name, group in groupby(zip(names, rows, strict=True), key=lambda line: line[0]):
         headline, *rest = (row for _, row in group)
-        if name in queries:
+        if name in seen:
             raise InputError(
                 "an article comes twice",
                 where=f"{path}:{headline.number}",
                 expected="all lines of an article one after the other",
                 got=name,
             )
+        seen.add(name)
         if not rest:
             report.drop("article of one line")
             continue
