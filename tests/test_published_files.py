@@ -1,7 +1,7 @@
 """The files of the publishers themselves, where somebody has them: KIVUKO_ORIGINALS names their folder.
 
 It has ``afriqa``, ``xquad``, ``tico-19`` and ``ntrex``, each laid out as its repository. The counts are those of the
-collections that were derived from the same files, but for the passages of AfriQA, which are of the languages there are.
+collections that were derived from the same files, but for the passages of AfriQA: they are of three languages.
 """
 
 from __future__ import annotations

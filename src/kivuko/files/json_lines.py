@@ -1,8 +1,8 @@
 """One JSON object a line: the one reader of documents, pairs, queries, running text and dictionaries in JSON.
 
-What a line has to be is RFC 8259's JSON, more strictly than Python takes it: no ``NaN``, unless its publisher is known
-to mean nothing by it, and no key twice in an object, of which other programs take the first or the last value. Half of
-a surrogate pair is legal there, though no text: whoever uses the strings refuses or counts it
+What a line has to be is RFC 8259's JSON, more strictly than Python takes it: no ``NaN``, unless its publisher is
+known to mean nothing by it, and no key twice in an object, of which other programs take the first or the last value.
+Half of a surrogate pair is legal there, though no text: whoever uses the strings refuses or counts it
 (:func:`kivuko.text.faults.fault`).
 """
 
