@@ -7,8 +7,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from kivuko.benchmarks.importing import import_collection
+from kivuko.cli.main import app
 from kivuko.collections.collection import Collection
 from kivuko.errors import InputError
 from kivuko.languages import resolve
@@ -198,3 +200,24 @@ def test_mafand_in_each_of_its_layouts(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not there") as told:
         read("mafand/sw", tmp_path, tmp_path / "none", "train")
     assert "en-swa/train.en" in str(told.value.expected)
+
+
+def test_the_command_line_says_which_queries_there_are(tmp_path: Path) -> None:
+    tmx(tmp_path / "all.en-om.tmx.zip", ("en", "om"), UNITS)
+    words = [
+        "data",
+        "import-collection",
+        "tico-19/om",
+        "--from",
+        str(tmp_path),
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0, shown.output
+    for part in (
+        "queries: 4 of test, query (orm-Latn)",
+        "queries: 4 of test, english-query (eng-Latn)",
+        f"kivuko evaluate RUN {tmp_path / 'out'} --kind query --split test",
+    ):
+        assert part in shown.output

@@ -135,19 +135,21 @@ def import_collection(
         return
     languages = ", ".join(f"{tag} {count:,}" for tag, count in meta["document_languages"].items())
     grades = ", ".join(f"{count:,} of grade {grade}" for grade, count in meta["judgments_by_grade"].items())
+    sets = meta["query_sets"]
+    first = min(sets, key=lambda row: row["split"] != "test")
+    several = f" --kind {first['kind']} --split {first['split']}" if len(sets) > 1 else ""
     notes = [
         f"{output}: {meta['documents']:,} documents ({languages}), {meta['queries']:,} queries "
         f"({meta['language']}); judgments: {grades}",
         *(
             f"queries: {row['queries']:,} of {row['split']}, {row['kind']} ({row['language']})"
-            for row in meta["query_sets"]
-            if len(meta["query_sets"]) > 1
+            for row in (sets if several else ())
         ),
         *(f"left out: {count:,} × {reason}" for reason, count in meta["left_out"].items()),
         *(f"changed: {count:,} × {what}" for what, count in meta.get("changed", {}).items()),
         *(f"{part}: {meta[part]}" for part in ("judgments", "licence", "citation", "notice") if meta[part]),
-        f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output} --output RUN, then "
-        f"kivuko evaluate RUN {output}",
+        f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output}{several} --output RUN, "
+        f"then kivuko evaluate RUN {output}{several}",
     ]
     for note in notes:
         say(note)
