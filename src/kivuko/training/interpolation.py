@@ -12,10 +12,17 @@ Reference:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from kivuko.artifact import check_replaceable, is_complete, read_manifest
+from kivuko.errors import ArtifactError, InputError
+from kivuko.models import late_interaction
+from kivuko.models.convert import KIND
+from kivuko.models.identity import model_hash, space_of
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
@@ -39,3 +46,48 @@ def interpolate(encoder: MultiVectorEncoder, start: Mapping[str, Tensor], share:
         for name, value in encoder.named_parameters():
             if name in start:
                 value.copy_(torch.lerp(start[name], value, share))
+
+
+def interpolated(start: Path, trained: Path, output: Path, share: float) -> Path:
+    """Write a model between two: the layers on the way, word embeddings as trained.
+
+    Args:
+        start: model folder that ``trained`` was started from.
+        trained: model folder of the same architecture, in the same vector space.
+        output: the model folder to write; one of the same two models and share is kept.
+        share: how far from ``start`` towards ``trained``, above 0 to 1.
+
+    Raises:
+        InputError: the models differ in architecture, or ``share`` is out of range.
+        ArtifactError: they do not share a vector space, or ``output`` holds something else.
+    """
+    if not 0 < share <= 1:
+        raise InputError("the share is out of range", where="share", expected="above 0, at most 1", got=share)
+    check_replaceable(output, KIND)
+    if space_of(start) != space_of(trained):
+        raise ArtifactError(
+            "the two models do not share a vector space",
+            where=trained,
+            expected=f"a student of {start}, or of the same teacher",
+            remedy="name the model that it was started from: its teacher, for most students",
+        )
+    parents = {"start": model_hash(start), "trained": model_hash(trained)}
+    facts = read_manifest(trained, KIND).meta if is_complete(trained) else {}
+    meta = {**facts, "interpolation": share}
+    if is_complete(output):
+        manifest = read_manifest(output, KIND)
+        if manifest.parents == parents and manifest.meta.get("interpolation") == share:
+            return output
+    encoder = late_interaction.load(trained)
+    begun = kept_weights(late_interaction.load(start))
+    own = {name: value.shape for name, value in kept_weights(encoder).items()}
+    different = sorted(own.keys() ^ begun.keys()) or [n for n in own if own[n] != begun[n].shape]
+    if different:
+        raise InputError(
+            "the two models differ in architecture",
+            where=trained,
+            expected=f"the weights of {start}",
+            got=f"{different[0]} and {len(different) - 1} more that one lacks or has in another shape",
+        )
+    interpolate(encoder, begun, share)
+    return late_interaction.save(encoder, output, space=space_of(start), parents=parents, meta=meta)
