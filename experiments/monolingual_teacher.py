@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +29,7 @@ from kivuko.artifact import cache_folder, is_complete
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.collections.collection import Collection
-from kivuko.collections.split import HELD_OUT
+from kivuko.collections.split import HELD_OUT, half_of
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.scoring import collection_index
@@ -214,19 +213,11 @@ def scores_elsewhere(
         reader = teacher if kind == "english" else student
         queries = dict(read_queries(file)) if file.is_file() else {}
         for split in HELD_OUT:
-            own = {query: text for query, text in queries.items() if _half(judged.get(query, {})) == split}
+            own = {query: text for query, text in queries.items() if half_of(judged.get(query, {})) == split}
             facts = {"collection": folder.name, "queries": kind, "split": split}
             found = _score(index, reader, own, judged, most, progress)
             rows += [{**facts, "language": language.tag, "system": name, **row} for row in found]
     return rows
-
-
-def _half(judged: Mapping[str, int]) -> str | None:
-    """The split of a query by the article that it is about: what its documents' ids have before the last hyphen."""
-    articles = sorted(document.rpartition("-")[0] or document for document in judged)
-    if not articles:
-        return None
-    return HELD_OUT[hashlib.sha256(articles[0].encode()).digest()[0] % 2]
 
 
 def _score(

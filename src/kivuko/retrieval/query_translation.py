@@ -53,10 +53,18 @@ class QueryTranslator:
                 unknown = [asked.text for asked in several]
                 several = iter(self._lexicon.look_up_as_typed(unknown, serves=self._is_in_index))
             for asked in several:
-                senses = asked.senses or self.index.as_spelled({asked.text: 1.0})
-                if searched := self._searched(senses):
+                if searched := self._searched(self.senses(asked)):
                     found.append((asked.text, searched))
         return found
+
+    def senses(self, asked: Found) -> Mapping[str, float]:
+        """What a word or phrase that was looked up stands for: English → weight; empty where that is not known."""
+        if asked.own:
+            return asked.senses
+        if asked.text in self.index.vocabulary:
+            return {asked.text: 1.0}
+        known = asked.senses or self.index.as_spelled({asked.text: 1.0})
+        return known or self.index.near_words.find(asked.text)
 
     def _is_nowhere(self, asked: Found) -> bool:
         return not asked.senses and asked.text not in self.index.vocabulary
