@@ -11,6 +11,7 @@ about; AfriQA's published files have development questions of their own. Results
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import sys
@@ -66,7 +67,7 @@ class Topics:
     """
 
     facts: Mapping[str, str]
-    documents: Sequence[Document]
+    documents: tuple[Document, ...]
     queries: Mapping[str, str]
     qrels: Qrels
 
@@ -82,9 +83,9 @@ class NamesKept(QueryTranslator):
     """A word without an entry that the documents have is itself; nothing is looked up by its likeness."""
 
     def senses(self, asked: Found) -> Mapping[str, float]:  # noqa: D102
-        return (
-            super().senses(asked) if asked.own or asked.senses else self.index.as_spelled({asked.text: 1.0})
-        )
+        if not asked.own and asked.text in self.index.vocabulary:
+            return {asked.text: 1.0}
+        return asked.senses or self.index.as_spelled({asked.text: 1.0})
 
 
 class WordByWord(QueryTranslator):
@@ -212,7 +213,10 @@ def help_topics(language: Language) -> Iterator[Topics]:
         for split in HELD_OUT:
             facts = {"collection": LIBREOFFICE_HELP, "queries": kind, "split": split}
             yield Topics(
-                facts, collection.documents, collection.queries(kind, split), collection.qrels(kind, split)
+                facts,
+                tuple(collection.documents),
+                collection.queries(kind, split),
+                collection.qrels(kind, split),
             )
 
 
@@ -221,7 +225,8 @@ def collection_topics(folder: Path, language: Language, afriqa: Path | None) -> 
     file = folder / f"queries.{language.short}.tsv"
     if not file.is_file():
         return
-    documents, qrels = read_documents(folder / "documents.tsv"), read_qrels(folder / "qrels.txt")
+    documents = tuple(read_documents(folder / "documents.tsv"))
+    qrels: Qrels = read_qrels(folder / "qrels.txt")
     asked = read_queries(file)
     halves = {
         split: {query: text for query, text in asked.items() if half_of(qrels.get(query, {})) == split}
@@ -263,14 +268,19 @@ def induced(language: Language, folder: Path | None) -> Iterator[tuple[str, Lexi
         yield "other", induce(pairs, language)
 
 
+@functools.cache
+def index_of(documents: tuple[Document, ...], title_weight: int) -> LexicalIndex:
+    """Their index, made once."""
+    return LexicalIndex(documents, title_weight=title_weight)
+
+
 def scores(
     topics: Topics, language: Language, lexicons: Mapping[str, Lexicon], most: int
 ) -> list[dict[str, Any]]:
     """One row for each system and lexicon, of the first queries by a hash of their ids."""
     chosen = sorted(topics.queries, key=lambda query: hashlib.sha256(query.encode()).digest())[:most]
     queries = {query: topics.queries[query] for query in chosen}
-    weights = {weight for _, weight in SYSTEMS.values()}
-    indexes = {weight: LexicalIndex(topics.documents, title_weight=weight) for weight in weights}
+    indexes = {weight: index_of(topics.documents, weight) for _, weight in SYSTEMS.values()}
     untranslated = {query: indexes[TITLE_WEIGHT].search(text, DEPTH) for query, text in queries.items()}
     runs = {("none", "untranslated"): untranslated}
     systems = SYSTEMS | (TRIED if topics.facts["split"] == "development" else {})

@@ -22,9 +22,9 @@ from kivuko.errors import InputError
 from kivuko.languages import Language
 from kivuko.ranking import best
 from kivuko.retrieval.bounds import rows_of
-from kivuko.retrieval.near_words import NearWords
 from kivuko.retrieval.word_order import END, Occurrences, OrderedPart, WordOrder, find_phrases, words_in_order
 from kivuko.text import fold, words
+from kivuko.text.near_words import NearWords
 
 K1, B = 1.2, 0.75
 #: Chosen on development titles and first paragraphs together: titles gain much, paragraphs lose nothing.

@@ -43,8 +43,8 @@ class NearWords:
         """The words that are most like another, at most :data:`MOST`, those of equal likeness by the alphabet.
 
         Returns:
-            Word → weight, the square of its likeness over the sum of all; none where none is alike enough, or the
-            word is shorter than :data:`SHORTEST` or has a digit: a number is no other that looks like it.
+            Word → likeness in [:data:`LEAST_ALIKE`, 1]; none where none is alike enough, or the word is shorter than
+            :data:`SHORTEST` or has a digit: a number is no other that looks like it.
         """
         if len(word) < SHORTEST or not self._words or any(map(str.isdigit, word)):
             return {}
@@ -62,12 +62,10 @@ class NearWords:
             for other in (self._words[number] for number in likely.tolist())
             for runs in [_runs(other)]
         }
-        near = sorted(
-            (other for other in likeness if likeness[other] >= LEAST_ALIKE),
-            key=lambda other: (-likeness[other], other),
-        )[:MOST]
-        total = sum(likeness[other] ** 2 for other in near)
-        return {other: likeness[other] ** 2 / total for other in near}
+        near = (other for other in likeness if likeness[other] >= LEAST_ALIKE)
+        return {
+            other: likeness[other] for other in sorted(near, key=lambda each: (-likeness[each], each))[:MOST]
+        }
 
 
 def _runs(word: str) -> set[str]:
