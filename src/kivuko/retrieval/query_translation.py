@@ -15,6 +15,8 @@ from kivuko.text.near_words import MOST
 
 #: How much a word with the same stem as a translation counts beside the translation itself.
 STEM_WEIGHT = 0.5
+#: How queries are translated; stored runs say it, for they are searched again when it changes.
+WAY = "phrases and words spelled alike"
 
 
 class QueryTranslator:
