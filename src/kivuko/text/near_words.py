@@ -6,17 +6,16 @@ millisecond for ten thousand words.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 #: How alike a word must be, and how many of them are taken.
 LEAST_ALIKE, MOST = 0.6, 5
 #: Characters of a word below which its spelling says too little.
 SHORTEST = 5
-_BEGIN, _END = "\x02", "\x03"
+#: Stands before and behind a word; no word has one.
+_BORDER = "\n"
 _RUN = 3
 
 
@@ -29,17 +28,17 @@ class NearWords:
     Järvelin, SIGIR 2003, doi:10.1145/860435.860498).
 
     Args:
-        words: without the control characters U+0002 and U+0003, which stand for the borders.
+        words: each once, without line breaks.
     """
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._words = sorted(words)
-        text = "".join(f"{_BEGIN}{word}{_END}" for word in self._words)
-        self._text: NDArray[np.uint32] = np.frombuffer(text.encode("utf-32-le"), dtype=np.uint32)
-        self._ends: NDArray[np.int64] = np.cumsum([len(word) + 2 for word in self._words], dtype=np.int64)
-        self.find = functools.cache(self._find)
+        self._words = list(words)
+        text = _BORDER + _BORDER.join(self._words) + _BORDER
+        self._text = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+        #: Where each word ends: at the border behind it.
+        self._ends = np.cumsum(np.fromiter(map(len, self._words), dtype=np.int64) + 1)
 
-    def _find(self, word: str) -> Mapping[str, float]:
+    def find(self, word: str) -> Mapping[str, float]:
         """The words that are most like another, at most :data:`MOST`, those of equal likeness by the alphabet.
 
         Returns:
@@ -49,7 +48,7 @@ class NearWords:
         if len(word) < SHORTEST or not self._words or any(map(str.isdigit, word)):
             return {}
         asked = _runs(word)
-        shared: NDArray[np.int64] = np.zeros(len(self._words), dtype=np.int64)
+        shared = np.zeros(len(self._words), dtype=np.int64)
         for run in asked:
             here = np.ones(len(self._text) - _RUN + 1, dtype=bool)
             for place, character in enumerate(run):
@@ -69,5 +68,5 @@ class NearWords:
 
 
 def _runs(word: str) -> set[str]:
-    whole = f"{_BEGIN}{word}{_END}"
+    whole = f"{_BORDER}{word}{_BORDER}"
     return {whole[place : place + _RUN] for place in range(len(whole) - _RUN + 1)}
