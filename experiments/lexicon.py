@@ -28,18 +28,18 @@ from kivuko.codeswitch.entries import Found
 from kivuko.codeswitch.induce import induce
 from kivuko.collections.collection import LIBREOFFICE_HELP, Collection
 from kivuko.collections.document import Document
-from kivuko.collections.split import HELD_OUT, half_of
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
+from kivuko.experiment.other_domains import Half, halves
 from kivuko.languages import Language, resolve
 from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels
 from kivuko.readers.bitext import open_pairs
-from kivuko.readers.documents import read_documents, read_queries
+from kivuko.readers.documents import read_documents
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.text import normalise
-from kivuko.trec_lines import read_qrels
 
 MEASURE = "nDCG@10"
 DEPTH = 100
@@ -222,23 +222,19 @@ def help_topics(language: Language) -> Iterator[Topics]:
 
 def collection_topics(folder: Path, language: Language, afriqa: Path | None) -> Iterator[Topics]:
     """Of a folder, halved; all of AfriQA's are for tests where its files have development questions."""
-    file = folder / f"queries.{language.short}.tsv"
-    if not file.is_file():
+    found = halves(folder, language)
+    if not found:
         return
     documents = tuple(read_documents(folder / "documents.tsv"))
-    qrels: Qrels = read_qrels(folder / "qrels.txt")
-    asked = read_queries(file)
-    halves = {
-        split: {query: text for query, text in asked.items() if half_of(qrels.get(query, {})) == split}
-        for split in HELD_OUT
-    }
     if afriqa is not None and folder.name == "afriqa":
-        development, judged = afriqa_development(afriqa, language, documents)
-        halves, qrels = {"development": development, "test": asked}, {**qrels, **judged}
-    for split, queries in halves.items():
-        if queries:
-            facts = {"collection": folder.name, "queries": "queries", "split": split}
-            yield Topics(facts, documents, queries, {query: qrels[query] for query in queries})
+        queries = {query: text for half in found for query, text in half.queries.items()}
+        qrels = {query: judged for half in found for query, judged in half.qrels.items()}
+        development = Half("development", *afriqa_development(afriqa, language, documents))
+        found = [development, Half("test", queries, qrels)]
+    for half in found:
+        if half.queries:
+            facts = {"collection": folder.name, "queries": "queries", "split": half.split}
+            yield Topics(facts, documents, half.queries, half.qrels)
 
 
 def afriqa_development(

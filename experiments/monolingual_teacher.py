@@ -29,17 +29,18 @@ from kivuko.artifact import cache_folder, is_complete
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.collections.collection import Collection
-from kivuko.collections.split import HELD_OUT, half_of
+from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
-from kivuko.experiment.scoring import collection_index
+from kivuko.experiment.other_domains import halves
+from kivuko.experiment.scoring import ENGLISH, collection_index
 from kivuko.languages import Language, resolve
 from kivuko.models import get, late_interaction
 from kivuko.models.identity import model_hash
 from kivuko.models.token_vectors import Task
 from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels
-from kivuko.readers.documents import read_documents, read_queries
+from kivuko.readers.documents import read_documents
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
@@ -55,7 +56,6 @@ from kivuko.training.teacher import (
     with_hard_negatives,
 )
 from kivuko.training.teacher import QUICK_SETTINGS as QUICK_TEACHER
-from kivuko.trec_lines import read_qrels
 
 MONOLINGUAL = "all-minilm-l6-v2"
 PROMPTS = {"query": "query: ", "document": "passage: "}
@@ -201,21 +201,16 @@ def scores_elsewhere(
 ) -> list[dict[str, Any]]:
     """The same on a collection of another domain; nothing where it has no queries in the language."""
     rows: list[dict[str, Any]] = []
-    asked = {"queries": folder / f"queries.{language.short}.tsv", "english": folder / "queries.en.tsv"}
-    if not asked["queries"].is_file():
+    if not halves(folder, language):
         return rows
     place = cache_folder() / "monolingual-teacher" / f"{folder.name}-{model_hash(teacher)[:16]}"
     index = Index.open(
         build_index(read_documents(folder / "documents.tsv"), teacher, place, progress=progress)
     )
-    judged = read_qrels(folder / "qrels.txt")
-    for kind, file in asked.items():
-        reader = teacher if kind == "english" else student
-        queries = dict(read_queries(file)) if file.is_file() else {}
-        for split in HELD_OUT:
-            own = {query: text for query, text in queries.items() if half_of(judged.get(query, {})) == split}
-            facts = {"collection": folder.name, "queries": kind, "split": split}
-            found = _score(index, reader, own, judged, most, progress)
+    for kind, spoken, reader in (("queries", language, student), ("english", ENGLISH, teacher)):
+        for half in halves(folder, spoken):
+            facts = {"collection": folder.name, "queries": kind, "split": half.split}
+            found = _score(index, reader, half.queries, half.qrels, most, progress)
             rows += [{**facts, "language": language.tag, "system": name, **row} for row in found]
     return rows
 

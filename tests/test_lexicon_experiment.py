@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kivuko.collections.document import Document
-from kivuko.collections.split import half_of
+from kivuko.experiment.other_domains import half_of
 from tiny import made_up_pairs
 
 PAIRS = made_up_pairs(40)
@@ -35,12 +35,6 @@ class HelpPages:
     def qrels(self, _kind: str, _split: str) -> dict[str, dict[str, int]]:
         """Each query finds its document."""
         return {pair.id: {pair.id: 1} for pair in PAIRS[:6]}
-
-
-def test_a_half_is_of_an_article_and_not_of_its_passages() -> None:
-    assert len({half_of([f"n{number}-1"]) for number in range(20)}) == 2
-    assert all(half_of([f"n{number}-1"]) == half_of([f"n{number}-12"]) for number in range(20))
-    assert half_of([]) is None
 
 
 def test_it_runs_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,7 +80,7 @@ def test_it_runs_through(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("development", 1),
         ("test", 5),
     }
-    halves = [half_of([f"p{i}-1"]) for i in range(8)]
+    halves = [half_of(f"p{i}-1") for i in range(8)]
     assert {(row["split"], row["n"]) for row in rows if row["collection"] == "elsewhere"} == {
         (split, min(5, halves.count(split))) for split in ("development", "test")
     }

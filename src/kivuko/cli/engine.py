@@ -103,7 +103,9 @@ def add_language(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="How the student is trained: steps=500, learning_rate=1e-4 …"),
+        typer.Option(
+            "--set", help="How the student is trained: steps=500, learning_rate=1e-4, interpolation=0.5 …"
+        ),
     ] = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -117,17 +119,26 @@ def add_language(
     opened = Engine.open(engine)
     ready = lexicon is not None or student is not None
     pairs = [] if ready and bitext is None else chosen_pairs(bitext, spoken, lowest_score)
+    trained_by = _settings(settings)
+    asks_how_far = any(setting.startswith("interpolation=") for setting in settings or [])
     parts = LanguageParts(
         pairs=pairs,
         student=student,
         lexicon=None if lexicon is None else _lexicon(lexicon, spoken),
-        settings=_settings(settings),
+        settings=trained_by,
+        interpolation=trained_by.interpolation if trained_by and asks_how_far else None,
         source=str(bitext) if bitext is not None else "ready parts" if ready else "public bitext",
     )
     with bars() as progress:
         quality = opened.add_language(spoken, parts, progress=progress)
     way = opened.languages[spoken].way
     say(f"{engine} answers in {spoken.name} now, by {way}")
+    made_from = opened.info()["languages"][spoken.tag]["made_from"] or {}
+    if made_from.get("interpolation", 1) < 1 and not asks_how_far:
+        say(
+            "The pairs translate few of your documents' titles, so they may be of another domain: the student stays "
+            "half-way between teacher and bitext. Where they are of one domain, --set interpolation=1 gives more."
+        )
     _show(quality, spoken)
 
 

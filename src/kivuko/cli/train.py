@@ -84,6 +84,13 @@ def optical(
         float | None,
         typer.Option(min=0, max=1, help="How far pieces start towards the English ones that they translate."),
     ] = None,
+    interpolation: Annotated[
+        float | None,
+        typer.Option(
+            max=1,
+            help="How far the layers end from the start towards the trained ones; 0.5 for other domains.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Order of the pairs.")] = None,
     threads: ThreadsOption = None,
 ) -> None:
@@ -110,6 +117,7 @@ def optical(
         "contrast_weight": contrast,
         "word_learning_rate": word_learning_rate,
         "lexical_start": lexical_start,
+        "interpolation": interpolation,
         "seed": seed,
         "teacher_side": teacher_side,
     }

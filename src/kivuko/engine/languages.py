@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 #: Pairs that are held out to choose and check with: at most so many whose English is a document's title, at most so
 #: many others, and never more than this share of all.
 _MOST_TITLES, _MOST_OTHERS, _LARGEST_SHARE = 200, 200, 0.2
+#: Titles of documents that pairs must translate to be of their domain; of fewer, chance decides what is measured.
+_OF_ONE_DOMAIN = 20
 _FIELDS = ("id", "english", "foreign", "source")
 _FOLDER = re.compile(r"(.+)\.(\d+)")
 
@@ -60,6 +62,9 @@ class LanguageParts:
         student: a model that reads queries, in the engine's vector space.
         lexicon: translations of words.
         settings: how to train; the defaults of :class:`~kivuko.training.optical.OpticalSettings` otherwise.
+        interpolation: how far the student's layers end from the teacher towards the trained ones, in place of what
+            ``settings`` say: by default all the way where the pairs translate titles of the documents, so that both
+            are of one domain, else half-way, which costs nothing on text of other domains (docs/results/domains).
         source: where all this came from, in words.
     """
 
@@ -67,6 +72,7 @@ class LanguageParts:
     student: ModelLike | None = None
     lexicon: Lexicon | None = None
     settings: OpticalSettings | None = None
+    interpolation: float | None = None
     source: str = ""
 
 
@@ -148,6 +154,17 @@ def hold_out(pairs: Sequence[Pair], titles: frozenset[str]) -> tuple[list[Pair],
     return [by_text[text] for text in order if text in held], training
 
 
+def interpolation_for(pairs: Sequence[Pair], titles: frozenset[str]) -> float:
+    """1 for a student whose pairs are of the documents' domain, which they are where they translate titles; else 0.5.
+
+    Args:
+        pairs: all there are.
+        titles: as :func:`hold_out` has them.
+    """
+    translated = {comparison_key(pair.english) for pair in pairs} & titles
+    return 1.0 if len(translated) >= _OF_ONE_DOMAIN else 0.5
+
+
 def place_model(model: ModelLike, output: Path) -> Path:
     """Put a model's folder, as it is, to ``output``, see :func:`place`; a checkpoint of others becomes ours there.
 
@@ -213,6 +230,12 @@ def _make(
     held, training = hold_out(parts.pairs, titles) if parts.pairs else ([], [])
     if held:
         write_jsonl(building / layout.HELD_OUT, map(asdict, held))
+    made_from: dict[str, Any] = {
+        "source": parts.source,
+        "pairs": len(parts.pairs),
+        "held_out": len(held),
+        "trained_on": len(training),
+    }
     lexicon = parts.lexicon
     if lexicon is None and training:
         lexicon = induce(training, language)
@@ -223,22 +246,18 @@ def _make(
             engine.index.require_space(parts.student)
             place_model(parts.student, building / layout.STUDENT)
         elif training:
-            from kivuko.training.optical import train_optical
+            from kivuko.training.optical import OpticalSettings, train_optical
 
+            share = parts.interpolation or interpolation_for(parts.pairs, titles)
+            made_from["interpolation"] = share
             train_optical(
                 training,
                 language,
                 engine.path / layout.TEACHER,
                 building / layout.STUDENT,
-                settings=parts.settings,
+                settings=replace(parts.settings or OpticalSettings(), interpolation=share),
                 progress=progress,
             )
-    made_from: dict[str, Any] = {
-        "source": parts.source,
-        "pairs": len(parts.pairs),
-        "held_out": len(held),
-        "trained_on": len(training),
-    }
     # No file's name is a manifest's but those of the parts, each of which has one of its own.
     meta = {"language": language.tag, "inputs": inputs, "made_from": made_from}
     write_manifest(building, layout.LANGUAGE_KIND, parents={}, meta=meta, files=file_facts(building))
@@ -264,6 +283,7 @@ def _inputs(engine: Engine, parts: LanguageParts) -> str:
             student,
             None if parts.lexicon is None else {word: dict(of) for word, of in parts.lexicon.entries.items()},
             settings,
+            *([] if parts.interpolation is None else [parts.interpolation]),
         ]
     )
 

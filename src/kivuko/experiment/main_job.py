@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
@@ -22,6 +23,7 @@ from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.scoring import DEPTH, collection_index
 from kivuko.languages import Language
+from kivuko.models.encoder import Encoder
 from kivuko.models.identity import model_hash
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
@@ -47,7 +49,7 @@ SYSTEMS = {
     "fusion": "OPTICAL + lexicon",
 }
 QUERY_KINDS = ("title", "paragraph")
-#: What the fusion joins, and all that the development split is searched with for queries other than titles.
+#: What the fusion joins, and all that the development split is searched with: its weight is chosen there.
 PARTS = ("optical", "lexicon-bm25")
 #: Only titles have an English original; two controls are left out for long queries, which take long to score.
 TITLES_ONLY = {CEILING, "zero-shot", "zero-shot-teacher"}
@@ -97,7 +99,8 @@ class MainJob:
         student: model folder that encodes the queries.
         index: index folder in the teacher's space.
         lexicon: lexicon folder.
-        runs: query kind → folder with a TREC run for each split and system but the fusion.
+        runs: query kind → folder with a TREC run of each system but the fusion for the test split, and of
+            :data:`PARTS` for the development split.
         fusions: query kind → folder with a TREC run of the fusion for each split.
     """
 
@@ -112,7 +115,13 @@ class MainJob:
     fusions: dict[str, Path]
 
     def run(self, system: str, kind: str = "title", split: str = "test") -> Run:
-        """A system's ranking of one kind of queries, ``split`` being ``"development"`` or ``"test"``."""
+        """A system's ranking of one kind of queries.
+
+        Args:
+            system: one of :meth:`systems`; of the development split, of :data:`PARTS` or the fusion.
+            kind: of the queries.
+            split: ``"development"`` or ``"test"``.
+        """
         folder = (self.fusions if system == "fusion" else self.runs)[kind]
         return read_run(folder / _run_name(split, system))
 
@@ -182,9 +191,7 @@ def run_main_job(
     fusions = {kind: home / "fusions" / kind for kind in kinds}
     for kind, folder in runs.items():
         if not (is_complete(folder) and read_manifest(folder, "runs").parents == parents):
-            found = {
-                split: _search(collection, kind, split, encoders, translator, progress) for split in HELD_OUT
-            }
+            found = _search(collection, kind, encoders, translator, progress)
             with write_artifact(folder, "runs", parents=parents, meta={}) as building:
                 for split, split_runs in found.items():
                     for system, run in split_runs.items():
@@ -196,28 +203,42 @@ def run_main_job(
 def _search(
     collection: Collection,
     kind: str,
-    split: str,
     encoders: Mapping[str, tuple[Path, Path]],
     translator: QueryTranslator,
     progress: Progress | None,
-) -> dict[str, Run]:
-    """Rank one kind of queries with every system but the fusion; on development paragraphs, with its parts.
+) -> dict[str, dict[str, Run]]:
+    """Split → system → its ranking of one kind of queries; of the development split, the fusion's parts alone.
 
     ``encoders`` names the model of each late-interaction system and the index it searches.
     """
-    queries = collection.queries(kind, split)
-    runs = {
-        "untranslated-bm25": {query: translator.index.search(text, DEPTH) for query, text in queries.items()},
-        "lexicon-bm25": translator.run(queries, DEPTH),
-    }
-    for system, (model, index) in encoders.items():
-        if kind != "title" and (system in TITLES_ONLY or (split == "development" and system not in PARTS)):
+    runs: dict[str, dict[str, Run]] = {split: {} for split in HELD_OUT}
+    for system in ("untranslated-bm25", "lexicon-bm25", *encoders):
+        if kind != "title" and system in TITLES_ONLY:
             continue
-        asked = collection.queries("english-title", split) if system == CEILING else queries
-        runs[system] = search_late_interaction(
-            Index.open(index), model, asked, depth=DEPTH, progress=progress
-        )
+        rank = _ranker(system, encoders, translator, progress)
+        for split in HELD_OUT if system in PARTS else ("test",):
+            asked = collection.queries("english-title" if system == CEILING else kind, split)
+            runs[split][system] = rank(asked)
     return runs
+
+
+def _ranker(
+    system: str,
+    encoders: Mapping[str, tuple[Path, Path]],
+    translator: QueryTranslator,
+    progress: Progress | None,
+) -> Callable[[Mapping[str, str]], Run]:
+    """How a system ranks queries; its model is opened here, once for both splits."""
+    if system == "untranslated-bm25":
+        return lambda queries: {
+            query: translator.index.search(text, DEPTH) for query, text in queries.items()
+        }
+    if system == "lexicon-bm25":
+        return lambda queries: translator.run(queries, DEPTH)
+    model, index = encoders[system]
+    return partial(
+        search_late_interaction, Index.open(index), Encoder.open(model), depth=DEPTH, progress=progress
+    )
 
 
 def _fuse(collection: Collection, kind: str, runs: Path, output: Path) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of
+from kivuko.retrieval.halves import as_float32
 from kivuko.retrieval.scan import Int8Scan, int_product, quantise
 from kivuko.retrieval.segment import PassageArrays
 
@@ -37,9 +38,10 @@ class Vectors:
     def of(self, passage: int) -> NDArray[np.float32]:
         """[tokens, dim] of one passage."""
         rows = slice(self.offsets[passage], self.offsets[passage + 1])
-        kept = self._int8 if self._float16 is None else self._float16
-        vectors: NDArray[np.float32] = kept[rows].astype(np.float32)
-        return vectors * self._steps[passage] if self._float16 is None else vectors
+        if self._float16 is not None:
+            return as_float32(self._float16[rows])
+        vectors: NDArray[np.float32] = self._int8[rows].astype(np.float32)
+        return vectors * self._steps[passage]
 
     def maxsim(self, query: NDArray[np.float32], passages: NDArray[np.int64]) -> NDArray[np.float32]:
         """[passages] MaxSim of a query [query tokens, dim] with some passages."""
@@ -48,7 +50,7 @@ class Vectors:
         for first, last in chunks_of(lengths, _TOKENS_RESCORED_AT_ONCE):
             rows = rows_of(self.offsets, passages[first:last])
             if self._float16 is not None:
-                similarity = query @ self._float16.take(rows, axis=0).astype(np.float32).T
+                similarity = query @ as_float32(self._float16.take(rows, axis=0)).T
             else:
                 similarity = _with_int8(query, self._int8.take(rows, axis=0))
             starts = np.cumsum(lengths[first:last]) - lengths[first:last]

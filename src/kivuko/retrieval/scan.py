@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import chunks_of, runs_of
+from kivuko.retrieval.halves import as_float32
 
 #: Similarities computed at once (tokens × query tokens, 4 bytes each): what the second-level cache holds.
 _SIMILARITIES_AT_ONCE = 1 << 17
@@ -59,7 +60,7 @@ def quantise(
     errors = np.empty(len(offsets) - 1, dtype=np.float32)
     for first, last in chunks_of(np.diff(offsets), _TOKENS_AT_ONCE):
         begin, end = offsets[first], offsets[last]
-        exact = vectors[begin:end].astype(np.float32)
+        exact = as_float32(vectors[begin:end])
         starts = offsets[first:last] - begin
         step = np.maximum.reduceat(np.abs(exact).max(axis=1), starts) / 127
         step[step == 0] = 1.0
@@ -148,7 +149,7 @@ def means_of(vectors: TokenVectors) -> tuple[NDArray[np.int8], NDArray[np.float3
     steps = np.empty(len(vectors), dtype=np.float32)
     for first, last in chunks_of(vectors.lengths, _TOKENS_AT_ONCE):
         begin, end = vectors.offsets[first], vectors.offsets[last]
-        tokens = vectors.vectors[begin:end].astype(np.float32)
+        tokens = as_float32(vectors.vectors[begin:end])
         sums = np.add.reduceat(tokens, vectors.offsets[first:last] - begin, axis=0)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         means = np.divide(sums, norms, out=np.zeros_like(sums), where=norms > 0)

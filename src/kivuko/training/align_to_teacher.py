@@ -27,6 +27,7 @@ from kivuko.models.layout import transformer_root
 from kivuko.models.token_vectors import Task
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
+from kivuko.training.interpolation import interpolate, kept_weights
 from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
@@ -196,6 +197,8 @@ class AlignSettings(FitSettings):
         word_learning_rate: peak learning rate of the word embeddings of pieces that the texts have; 0 keeps all.
         lexical_start: how far a piece's embedding starts towards those of the English pieces that it translates, 0
             to 1; see :func:`kivuko.training.words.start_from_english`.
+        interpolation: how far the layers end from the start towards the trained ones, above 0 to 1; see
+            :mod:`kivuko.training.interpolation`.
     """
 
     steps: int = 2000
@@ -206,6 +209,7 @@ class AlignSettings(FitSettings):
     teacher_side: Task = "document"
     word_learning_rate: float = 0.0
     lexical_start: float = 0.0
+    interpolation: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -221,6 +225,10 @@ class AlignSettings(FitSettings):
             )
         if not 0 <= self.lexical_start <= 1:
             raise InputError("lexical_start is out of range", expected="0 to 1", got=self.lexical_start)
+        if not 0 < self.interpolation <= 1:
+            raise InputError(
+                "interpolation is out of range", expected="above 0 and at most 1", got=self.interpolation
+            )
         if self.word_learning_rate and self.train_word_embeddings:
             raise InputError(
                 "word embeddings are trained in one way or the other",
@@ -271,6 +279,7 @@ def train_aligned(
         contrast_weight=settings.contrast_weight,
         contrast_scale=settings.contrast_scale,
     )
+    start_weights = kept_weights(student) if settings.interpolation < 1 else {}
     moved = 0
     if settings.lexical_start:
         known = [pair for pairs_of_one in resources.bitext.values() for pair in pairs_of_one]
@@ -291,6 +300,7 @@ def train_aligned(
         if settings.word_learning_rate
         else None,
     )
+    interpolate(student, start_weights, settings.interpolation)
     facts = {
         "pairs": {language.tag: len(found) for language, found in resources.bitext.items()},
         "examples": len(usable),

@@ -95,7 +95,12 @@ class Regime:
 
 
 #: Setting that came later → what it was before it could be chosen.
-_LATER: dict[str, Any] = {"teacher_side": "document", "word_learning_rate": 0.0, "lexical_start": 0.0}
+_LATER: dict[str, Any] = {
+    "teacher_side": "document",
+    "word_learning_rate": 0.0,
+    "lexical_start": 0.0,
+    "interpolation": 1.0,
+}
 
 
 def without_later_defaults(settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,93 @@
+"""A trained model's weights moved back towards those that it started from.
+
+What a student learns from bitext of one domain it pays for elsewhere, because its layers have moved away from what
+they knew of other text. Between the two ends, weights of one architecture with a common start usually do better in
+both worlds than either.
+
+Reference:
+    Wortsman, Ilharco, Kim, Li, Kornblith, Roelofs, Gontijo-Lopes, Hajishirzi, Farhadi, Namkoong & Schmidt, "Robust
+    fine-tuning of zero-shot models", CVPR 2022, arXiv 2109.01903.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from kivuko.artifact import check_replaceable, is_complete, read_manifest
+from kivuko.errors import ArtifactError, InputError
+from kivuko.models import late_interaction
+from kivuko.models.convert import KIND
+from kivuko.models.identity import model_hash, space_of
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
+
+
+def kept_weights(encoder: MultiVectorEncoder) -> dict[str, Tensor]:
+    """Copies of the layers' weights by name; word embeddings, most of a multilingual encoder, are left out."""
+    words = encoder[0].auto_model.get_input_embeddings().weight
+    return {name: value.detach().clone() for name, value in encoder.named_parameters() if value is not words}
+
+
+def interpolate(encoder: MultiVectorEncoder, start: Mapping[str, Tensor], share: float) -> None:
+    """Set weights to (1 − ``share``) · start + ``share`` · trained, in place.
+
+    Args:
+        encoder: the trained model.
+        start: :func:`kept_weights` of the same model before training; weights that it lacks stay as they are.
+        share: of the trained weights, 0 to 1.
+    """
+    with torch.no_grad():
+        for name, value in encoder.named_parameters():
+            if name in start:
+                value.copy_(torch.lerp(start[name], value, share))
+
+
+def interpolated(start: Path, trained: Path, output: Path, share: float) -> Path:
+    """Write a model between two: the layers on the way, word embeddings as trained.
+
+    Args:
+        start: model folder that ``trained`` was started from.
+        trained: model folder of the same architecture, in the same vector space.
+        output: the model folder to write; one of the same two models and share is kept.
+        share: how far from ``start`` towards ``trained``, above 0 to 1.
+
+    Raises:
+        InputError: the models differ in architecture, or ``share`` is out of range.
+        ArtifactError: they do not share a vector space, or ``output`` holds something else.
+    """
+    if not 0 < share <= 1:
+        raise InputError("the share is out of range", where="share", expected="above 0, at most 1", got=share)
+    check_replaceable(output, KIND)
+    if space_of(start) != space_of(trained):
+        raise ArtifactError(
+            "the two models do not share a vector space",
+            where=trained,
+            expected=f"a student of {start}, or of the same teacher",
+            remedy="name the model that it was started from: its teacher, for most students",
+        )
+    parents = {"start": model_hash(start), "trained": model_hash(trained)}
+    facts = read_manifest(trained, KIND).meta if is_complete(trained) else {}
+    meta = {**facts, "interpolation": share}
+    if is_complete(output):
+        manifest = read_manifest(output, KIND)
+        if manifest.parents == parents and manifest.meta.get("interpolation") == share:
+            return output
+    encoder = late_interaction.load(trained)
+    begun = kept_weights(late_interaction.load(start))
+    own = {name: value.shape for name, value in kept_weights(encoder).items()}
+    different = sorted(own.keys() ^ begun.keys()) or [n for n in own if own[n] != begun[n].shape]
+    if different:
+        raise InputError(
+            "the two models differ in architecture",
+            where=trained,
+            expected=f"the weights of {start}",
+            got=f"{different[0]} and {len(different) - 1} more that one lacks or has in another shape",
+        )
+    interpolate(encoder, begun, share)
+    return late_interaction.save(encoder, output, space=space_of(start), parents=parents, meta=meta)

@@ -1,0 +1,81 @@
+"""The experiment on other domains runs through, with a tiny model and a made-up collection."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kivuko.experiment.other_domains import half_of, halves
+from kivuko.languages import resolve
+from tiny import made_up_pairs
+
+PAIRS = made_up_pairs(64)
+OROMO = resolve("om")
+SCRIPT = Path(__file__).parents[1] / "experiments" / "domains.py"
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    """Twelve English sides as articles of two passages each; their foreign sides and originals ask for them."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    asked = PAIRS[:12]
+    files = {
+        "documents.tsv": [f"a{n}-{part}\t\t{p.english}" for n, p in enumerate(asked) for part in (1, 2)],
+        "queries.om.tsv": [f"q{n}\t{p.foreign}" for n, p in enumerate(asked)] + ["unjudged\tfaayilii"],
+        "queries.en.tsv": [f"q{n}\t{p.english}" for n, p in enumerate(asked)],
+        "qrels.txt": [f"q{n} 0 a{n}-{part} 1" for n in range(12) for part in (1, 2)],
+    }
+    for name, lines in files.items():
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def test_an_article_is_on_one_side_and_what_nobody_judged_on_none(elsewhere: Path) -> None:
+    found = {half.split: half for half in halves(elsewhere, OROMO)}
+    assert set(found) == {"development", "test"}
+    assert sorted(query for half in found.values() for query in half.queries) == sorted(
+        f"q{n}" for n in range(12)
+    )
+    for half in found.values():
+        assert half.queries.keys() == half.qrels.keys()
+        assert {half_of(document) for judged in half.qrels.values() for document in judged} == {half.split}
+    assert [len(half.queries) for half in halves(elsewhere, OROMO, 1)] == [1, 1]
+    assert halves(elsewhere, resolve("sw")) == []
+
+
+def test_it_runs_through(
+    tiny_teacher: Path, own_cache: Path, elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kivuko.cli import resources
+    from kivuko.evaluation import results
+    from kivuko.training import teacher
+
+    written: dict[str, Any] = {}
+    monkeypatch.setattr(teacher, "default_teacher", lambda _: tiny_teacher)
+    monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
+    monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["domains.py", "--collections", str(elsewhere), "--languages", "om", "sw", "--steps", "2"],
+    )
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    rows = written["rows"]
+    assert {row["language"] for row in rows} == {"orm-Latn"}
+    systems = {row["system"] for row in rows}
+    assert {"english", "teacher", "lexicon-bm25", "student 0.5", "student 1 + lexicon"} <= systems
+    assert len(rows) == 2 * len(systems)
+    tests = written["extra"]["Students against their teacher"]
+    assert {row["rival"] for row in tests} <= {
+        "teacher",
+        "lexicon-bm25",
+        "student 0.5",
+        "student 0.75",
+        "student 1",
+    }
+    assert all(row["p"] <= row["p (Holm)"] <= 1 for row in tests)
