@@ -5,7 +5,7 @@
 Collections are folders with documents.tsv, qrels.txt and a queries.LANGUAGE.tsv for each language
 (kivuko.experiment.other_domains); a language is asked of those that have it. Students learn from all public bitext of
 their language, within minutes each, or as long as the main job's where --full names the language; they are
-asked as they were trained, and with their layers on the way from the teacher (kivuko.training.interpolation). Writes
+asked as they were trained, and on the way there from the teacher (kivuko.training.interpolation). Writes
 docs/results/domains/.
 """
 
@@ -51,10 +51,10 @@ OUTPUT = Path("docs/results/domains")
 NOTES = """Queries of published collections of other domains. A student's pairs are all public bitext of its language,
 almost all of it software interface and help text, which was not compared with these collections for overlap.
 `teacher` is the model that encoded the documents, asked in the language without any bitext; `student α` is its
-student with layers at α of the way to where training took them, word embeddings as trained; α 1 is the student as
-trained. Fusions join a ranking with `lexicon-bm25` by scores, half and half, which nobody chose; the lexicon is
-induced from the same pairs. `english` is the teacher, asked the human translation: the ceiling. One seed. Collections
-are halved by article: what is chosen (α) is chosen on development rows.
+student at α of the way to where training took its weights; α 1 is the student as trained. Fusions join a ranking with
+`lexicon-bm25` by scores, half and half, which nobody chose; the lexicon is induced from the same pairs. `english` is
+the teacher, asked the human translation: the ceiling. One seed. Collections are halved by article: what is chosen (α)
+is chosen on development rows.
 
 Students of {steps} steps whose words start from English (kivuko.training.words), but of {full} 2,000 steps of
 the layers alone, as the main job has."""

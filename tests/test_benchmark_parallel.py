@@ -137,6 +137,14 @@ def test_questions_find_their_paragraph_in_another_language(tmp_path: Path) -> N
     assert found(parts) == {"कहाँ?": {"River"}, "कब?": {"Lake"}, "कौन?": {"Lake"}}
     opened = Collection.open(import_collection("xquad/hi-en", tmp_path / "c", folder=tmp_path))
     assert only_qrels(opened) == {"3b": {"3b": 1}, "5a": {"5a": 1}, "7c": {"3b": 1}}
+    with_ceiling = Collection.open(import_collection("xquad/hi", tmp_path / "d", folder=tmp_path))
+    assert with_ceiling.queries("query", "validation") == only_queries(opened)
+    assert with_ceiling.queries("english-query", "validation") == {
+        "3b": "When?",
+        "5a": "Where?",
+        "7c": "Who?",
+    }
+    assert with_ceiling.qrels("english-query", "validation") == only_qrels(opened)
 
 
 @pytest.mark.parametrize(

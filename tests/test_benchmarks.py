@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kivuko.benchmarks import libraries
-from kivuko.benchmarks.catalogue import benchmarks, choose, markdown
+from kivuko.benchmarks.catalogue import DOCUMENTED, READ, benchmarks, choose, markdown
 from kivuko.benchmarks.importing import import_collection
 from kivuko.cli.main import app
 from kivuko.cli.resources import read_collection_documents
@@ -288,6 +288,10 @@ def test_names_say_languages() -> None:
     assert languages("belebele/zh-Hant-zh") == ("zho-Hant", "zho-Hans")
     assert languages("ciral/yo") == languages("africlirmatrix/yo") == ("eng-Latn", "yor-Latn")
     assert languages("miracl/sw") == ("swa-Latn", "swa-Latn")
+    assert languages("afriqa/sw") == languages("tico-19/sw") == ("swa-Latn", "eng-Latn")
+    assert languages("xquad/hi") == languages("xquad/hi-en") == ("hin-Deva", "eng-Latn")
+    assert [choose(f"xquad/{each}").ceiling for each in ("hi", "hi-en", "en")] == [True, False, False]
+    assert [choose("afriqa/sw", split).split for split in (None, "dev")] == ["", "dev"]
     assert languages("wikiclir/tl") == ("eng-Latn", "tgl-Latn")
     assert choose("mmarco/nl").fill(choose("mmarco/nl").benchmark.id) == "mmarco/v2/dt/dev/small"
     for entry in benchmarks():
@@ -436,5 +440,10 @@ def test_the_command_line_reads_markup_in_another_encoding(tmp_path: Path) -> No
 def test_the_catalogue_is_shown_and_documented() -> None:
     shown = call("data", "benchmarks")
     assert all(entry.name in shown for entry in benchmarks())
+    read = {entry.name for entry in benchmarks() if entry.layout == READ}
+    assert read == {"afriqa", "ntrex", "ntrex-headlines", "tico-19", "xquad"}
+    assert {entry.layout for entry in benchmarks()} == {READ, DOCUMENTED}
+    assert shown.count(READ) == len(read)
+    assert shown.count(DOCUMENTED) == len(benchmarks()) - len(read)
     assert markdown() in call("data", "benchmarks", "--markdown")
     assert markdown() in DOCS.read_text(encoding="utf-8"), "run: kivuko data benchmarks --markdown"

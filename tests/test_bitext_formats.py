@@ -345,11 +345,55 @@ def test_what_directs_bidirectional_text_hides_no_duplicate(tmp_path: Path) -> N
     assert (len(pairs), report.reasons) == (1, {"duplicate": 12})
 
 
+def test_the_name_of_a_dictionary_into_english_tells_its_columns(tmp_path: Path) -> None:
+    """GATITOS' om_en.tsv; an underscore also joins words, so other names say nothing."""
+    (row,) = PAIRS[:1]
+    for name, expected in (("om_en.tsv", row[::-1]), ("en_om.tsv", row), ("my_en.tsv", row)):
+        pairs, _ = read_pairs(write(tmp_path / name, "\t".join(row) + "\n"), "om")
+        assert texts(pairs) == [expected], name
+
+
+def test_quotation_marks_of_csv_are_taken_off(tmp_path: Path) -> None:
+    """RFC 4180, 2.7, as MAFAND's tables have it: only where those inside are doubled; tables may have gaps."""
+    text = (
+        'en\tom\n"He said ""tea"" twice."\t"Inni ""shaayii"" jedhe."\n\t\n'
+        '"Where is the tea?"\t"Shaayiin eessa jira?"\n"Milk" and "tea"\t"Aannan" fi "shaayii"\n'
+    )
+    pairs, report = read_pairs(write(tmp_path / "train.tsv", text), "om")
+    assert texts(pairs) == [
+        ('He said "tea" twice.', 'Inni "shaayii" jedhe.'),
+        ('"Where is the tea?"', '"Shaayiin eessa jira?"'),
+        ('"Milk" and "tea"', '"Aannan" fi "shaayii"'),
+    ]
+    assert report.reasons == {"line that names the columns": 1, "empty line": 1}
+    assert sum(report.changed.values()) == 1
+
+
+def test_mafand_as_published(tmp_path: Path) -> None:
+    """train.en with train.swa, and {"en": …, "swa": …} a line: the code of three letters."""
+    write(tmp_path / "train.en", "Where is the tea?\n")
+    write(tmp_path / "train.swa", "Chai iko wapi?\n")
+    write(tmp_path / "dev.json", '{"translation": {"en": "Where is the tea?", "swa": "Chai iko wapi?"}}\n')
+    for name in ("train", "dev.json"):
+        assert texts(read_pairs(tmp_path / name, "sw")[0]) == [("Where is the tea?", "Chai iko wapi?")]
+
+
+@pytest.mark.parametrize("code", ["es-419", "es-LA", "es", "es_MX", "spa-ES"])
+def test_regions_in_tmx_change_nothing(tmp_path: Path, code: str) -> None:
+    """BCP 47: two letters or three digits for a region; TICO-19 has es-419."""
+    path = write(tmp_path / "a.tmx", tmx(unit("Where is it?", "¿Dónde está?", ("en-US", code))))
+    assert texts(read_pairs(path, "es")[0]) == [("Where is it?", "¿Dónde está?")]
+
+
 def test_archives_and_comma_separated_pairs_are_said(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "om-en.zip", "w") as packed:
         packed.writestr("a.om", "Shaayii\n")
-    with pytest.raises(InputError, match=r"ZIP[\s\S]*unpack"):
+        packed.writestr("a.en", "Tea\n")
+    with pytest.raises(InputError, match=r"2 files[\s\S]*a\.om, a\.en[\s\S]*unpack"):
         read_pairs(tmp_path / "om-en.zip", "om")
+    (tmp_path / "om-en.zip").rename(tmp_path / "a.tsv")
+    with pytest.raises(InputError, match=r"ZIP[\s\S]*unpack"):
+        read_pairs(tmp_path / "a.tsv", "om")
     for line in ("english,oromo", "Tea;Shaayii", "Tea,Shaayii"):
         with pytest.raises(InputError, match=r"CSV[\s\S]*TSV"):
             read_pairs(write(tmp_path / "a.csv", f"{line}\n"), "om")

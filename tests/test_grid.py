@@ -794,6 +794,32 @@ def test_a_collection_without_development_queries(own: Path) -> None:
         assert bool(scoring.fuse(bed, runs, runs, "scores")) == halved
 
 
+def test_the_english_of_any_kind_of_query_is_the_ceiling(own: Path) -> None:
+    """An imported collection's are of the kind "query", and their English of "english-query"."""
+    collection = Collection.open(own / "mine")
+    renamed = {"title": "query", "english-title": "english-query"}
+    sets = [
+        {**each, "kind": renamed[each["kind"]]}
+        for each in collection.manifest.meta["query_sets"]
+        if each["kind"] in renamed
+    ]
+    with write_artifact(
+        own / "asked", "collection", meta={**collection.manifest.meta, "query_sets": sets}
+    ) as folder:
+        shutil.copytree(collection.path, folder, dirs_exist_ok=True, ignore=MANIFESTS)
+        for path in list((folder / "queries").iterdir()):
+            language, kind, split, _ = path.name.split(".")
+            if kind in renamed:
+                path.rename(path.with_name(f"{language}.{renamed[kind]}.{split}.tsv"))
+            else:
+                path.unlink()
+    text = OWN.replace('{ folder = "mine" }', '{ folder = "asked", queries = "query" }')
+    (own / "own.toml").write_text(text, encoding="utf-8")
+    topics = {each.language.tag: each for each in scoring.test_bed(read_experiment(own / "own.toml")).topics}
+    assert topics["eng-Latn"].queries["test"] == collection.queries("english-title", "test")
+    assert topics["orm-Latn"].queries["test"] == collection.queries("title", "test")
+
+
 def test_fusion_is_the_products_with_the_weight_best_on_development_queries(
     root: Path, experiment: Experiment
 ) -> None:

@@ -9,17 +9,18 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from kivuko.errors import InputError
+from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import resolve
+from kivuko.models import late_interaction
+from kivuko.models.identity import space_of
+from kivuko.training.interpolation import interpolated
 from kivuko.training.optical import OpticalSettings, train_optical
 from tiny import made_up_pairs
 
 WORDS = "word_embeddings"
 
 
-def test_layers_end_on_the_way_and_words_as_trained(
-    tiny_teacher: Path, own_cache: Path, tmp_path: Path
-) -> None:
+def test_layers_and_words_end_on_the_way(tiny_teacher: Path, own_cache: Path, tmp_path: Path) -> None:
     whole = OpticalSettings(steps=4, batch_size=8, learning_rate=1e-2, word_learning_rate=1e-2)
     start, trained, between = (
         load_file(folder / "model.safetensors")
@@ -41,7 +42,7 @@ def test_layers_end_on_the_way_and_words_as_trained(
     assert any(WORDS in name for name in moved)
     assert any(WORDS not in name for name in moved)
     for name, value in between.items():
-        expected = trained[name] if WORDS in name else 0.75 * start[name] + 0.25 * trained[name]
+        expected = 0.75 * start[name] + 0.25 * trained[name]
         torch.testing.assert_close(value, expected, atol=1e-6, rtol=1e-5)
 
 
@@ -49,3 +50,38 @@ def test_layers_end_on_the_way_and_words_as_trained(
 def test_a_share_out_of_range_is_refused(share: float) -> None:
     with pytest.raises(InputError):
         OpticalSettings(interpolation=share)
+
+
+def test_a_trained_student_is_taken_back_later(tiny_teacher: Path, own_cache: Path, tmp_path: Path) -> None:
+    settings = OpticalSettings(steps=4, batch_size=8, learning_rate=1e-2, word_learning_rate=1e-2)
+    trained, at_once = (
+        train_optical(
+            made_up_pairs(60),
+            resolve("om"),
+            tiny_teacher,
+            tmp_path / str(share),
+            settings=replace(settings, interpolation=share),
+        )
+        for share in (1.0, 0.5)
+    )
+    later = interpolated(tiny_teacher, trained, tmp_path / "later", 0.5)
+    assert space_of(later) == space_of(tiny_teacher)
+    for name, value in load_file(later / "model.safetensors").items():
+        torch.testing.assert_close(value, load_file(at_once / "model.safetensors")[name])
+    manifest = (later / "manifest.json").read_bytes()
+    assert interpolated(tiny_teacher, trained, later, 0.5) == later
+    assert (later / "manifest.json").read_bytes() == manifest
+    with pytest.raises(InputError, match="share"):
+        interpolated(tiny_teacher, trained, later, 0.0)
+
+
+def test_models_of_two_spaces_have_nothing_between_them(tiny_teacher: Path, tmp_path: Path) -> None:
+    stranger = late_interaction.save(
+        late_interaction.load(tiny_teacher),
+        tmp_path / "stranger",
+        space=None,
+        parents={},
+        meta={"other": True},
+    )
+    with pytest.raises(ArtifactError, match="vector space"):
+        interpolated(tiny_teacher, stranger, tmp_path / "between", 0.5)

@@ -161,3 +161,18 @@ def test_blank_lines_are_the_callers(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('\ufeff{"a": 1}\r\n \n{}\n', "utf-8")
     assert list(json_objects(path)) == [(1, {"a": 1}), (2, None), (3, {})]
+
+
+def test_nan_is_null_only_where_a_publisher_means_that(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"title": NaN, "text": "NaN"}\n')
+    assert list(json_objects(path, nan_is_null=True)) == [(1, {"title": None, "text": "NaN"})]
+    for text in (
+        '{"title": Infinity}',
+        '{"title": -Infinity}',
+        '{"title": NaN, "title": 1}',
+        '{"title": nan}',
+    ):
+        path.write_text(f"{text}\n")
+        with pytest.raises(InputError, match="not JSON"):
+            list(json_objects(path, nan_is_null=True))

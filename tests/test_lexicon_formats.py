@@ -18,7 +18,7 @@ from kivuko.codeswitch import Lexicon
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import resolve
 from kivuko.public.lexicons import format_by_name, read_lexicon
-from kivuko.readers.dictionaries import Translation
+from kivuko.readers.dictionaries import Translation, read_gatitos
 from kivuko.readers.langlinks import read_table, read_wikipedia_titles
 from kivuko.readers.panlex import read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
@@ -406,6 +406,28 @@ def test_a_plain_list_of_titles(tmp_path: Path) -> None:
     assert caught.value.where == f"{path}:2"
 
 
+# --- GATITOS
+
+
+def test_gatitos_in_both_directions(tmp_path: Path) -> None:
+    """Words and phrases, several translations on lines of their own, and odd lines, which are counted."""
+    rows = [("house", "mana"), ("house", "manneen"), ("good morning", "akkam bulte"), ("there", "achi")]
+    there, back = tmp_path / "en_om.tsv", tmp_path / "om_en.tsv"
+    odd = "\nno tab\na\tb\tc\nempty\t\n"
+    there.write_text("".join(f"{english}\t{foreign}\n" for english, foreign in rows) + odd)
+    back.write_text("".join(f"{foreign}\t{english}\n" for english, foreign in rows))
+    found = read_gatitos(there, english_first=True, language=OROMO)
+    assert found.rows == [Translation(english, foreign) for english, foreign in rows]
+    assert dict(found.drops.reasons) == {"empty lines": 1, "lines without two fields": 3}
+    assert read_gatitos(back, english_first=False, language=OROMO).rows == found.rows
+    first, second = (read_lexicon(str(path), OROMO) for path in (there, back))
+    assert first.entries == second.entries
+    assert set(first.entries) == {"mana", "manneen", "akkam bulte", "achi"}
+    (tmp_path / "none.tsv").write_text("no tab\n")
+    with pytest.raises(InputError, match="no translations"):
+        read_gatitos(tmp_path / "none.tsv", english_first=True)
+
+
 # --- The command
 
 
@@ -415,7 +437,8 @@ def test_names_that_tell_the_format(tmp_path: Path) -> None:
         "de-om.txt": None, "xq-en.txt": None, "own.txt": None, "own.jsonl": None, "lexicon.tsv": None,
         "kaikki.org-dictionary-Oromo.jsonl": "wiktextract", "raw-wiktextract-data.jsonl.gz": "wiktextract",
         "omwiki-20240101-langlinks.sql.gz": "wikipedia-titles", "omwiki-20240101-page.sql.gz": None,
-        "db.sqlite": "panlex",
+        "db.sqlite": "panlex", "en_om.tsv": "gatitos", "om_en.tsv.gz": "gatitos-reversed", "en_eu.tsv": None,
+        "om_tsv.tsv": None, "words_en.tsv": None, "en_om-Latn.tsv": "gatitos",
     }  # fmt: skip
     assert {name: format_by_name(tmp_path / name, OROMO) for name in names} == names
     assert format_by_name(panlex_csv(tmp_path / "panlex"), OROMO) == "panlex"

@@ -8,6 +8,7 @@ import io
 import lzma
 import sys
 import tracemalloc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,13 +23,28 @@ from kivuko.errors import InputError, MissingExtraError
 from kivuko.files.seen_texts import SeenTexts
 from kivuko.files.streams import byte_lines, lines, open_bytes, plain_name
 
+
+def zipped(raw: bytes, *further: str) -> bytes:
+    """An archive with a file in a folder, and what is in no other."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.mkdir("TM") if hasattr(archive, "mkdir") else archive.writestr("TM/", b"")
+        archive.writestr("TM/all.en-om.tmx", raw)
+        for name in further:
+            archive.writestr(name, raw)
+    return packed.getvalue()
+
+
 PACK: dict[str, Callable[[bytes], bytes]] = {
     "": lambda raw: raw,
     ".gz": gzip.compress,
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
     ".zst": lambda raw: zstandard.ZstdCompressor(write_checksum=True).compress(raw),
+    ".zip": zipped,
 }
+#: An archive is one, however often others follow it.
+STREAMS = [ending for ending in PACK if ending != ".zip"]
 PACKED = [ending for ending in PACK if ending]
 SUN = "aduun barii keessa ifa guddaa qabdi"
 
@@ -50,7 +66,7 @@ def test_lines_are_the_same_in_every_compression(tmp_path: Path, ending: str) ->
     assert plain_name(path) == "a.txt"
 
 
-@given(raw=st.binary(max_size=300), ending=st.sampled_from(list(PACK)), parts=st.integers(1, 3))
+@given(raw=st.binary(max_size=300), ending=st.sampled_from(STREAMS), parts=st.integers(1, 3))
 def test_bytes_come_back_from_several_streams_in_one_file(
     tmp_path_factory: pytest.TempPathFactory, raw: bytes, ending: str, parts: int
 ) -> None:
@@ -79,7 +95,7 @@ def test_a_file_cut_anywhere_is_an_error(tmp_path: Path, ending: str) -> None:
             list(lines(path))
 
 
-@pytest.mark.parametrize("ending", PACKED)
+@pytest.mark.parametrize("ending", STREAMS[1:])
 def test_damage_is_named_with_its_line(tmp_path: Path, ending: str) -> None:
     # The lines of a first, whole stream are read; the second one is damaged.
     path = tmp_path / f"damaged{ending}"
@@ -103,7 +119,38 @@ def test_plain_text_that_calls_itself_compressed(tmp_path: Path, ending: str) ->
     path.write_bytes(b"just text\n")
     with pytest.raises(InputError, match="damaged") as caught:
         list(lines(path))
-    assert caught.value.where == f"{path}:1"
+    # What is in an archive stands at its end, before any line.
+    assert caught.value.where == (path if ending == ".zip" else f"{path}:1")
+
+
+def test_an_archive_of_one_file_is_that_file(tmp_path: Path) -> None:
+    path = tmp_path / "all.en-om.tmx.zip"
+    path.write_bytes(zipped(b"one\ntwo\n", "__MACOSX/TM/._all.en-om.tmx"))
+    assert list(lines(path)) == [(1, "one"), (2, "two")]
+    path.write_bytes(zipped(b"one\n", "LICENSE", "README"))
+    with pytest.raises(InputError, match="holds 3 files") as caught:
+        list(lines(path))
+    assert caught.value.got == "TM/all.en-om.tmx, LICENSE, README"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("empty/", b"")
+    with pytest.raises(InputError, match="holds no files"):
+        list(lines(path))
+
+
+def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    packed = bytearray(zipped(bytes(range(256)) * 20))
+    packed[200] ^= 0xFF
+    path.write_bytes(packed)
+    with pytest.raises(InputError, match="damaged") as caught, open_bytes(path) as stream:
+        stream.read()
+    assert caught.value.where == path
+    encrypted = bytearray(zipped(b"one\n"))
+    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # APPNOTE.TXT, 4.4.4: bit 0 of the flags
+        encrypted[encrypted.rindex(mark) + flags] |= 1
+    path.write_bytes(encrypted)
+    with pytest.raises(InputError, match="encrypted"):
+        list(lines(path))
 
 
 @pytest.mark.parametrize("ending", PACK)

@@ -13,6 +13,8 @@ from typing import Any
 from kivuko.errors import UnknownNameError
 from kivuko.languages import Language, resolve
 
+READ, DOCUMENTED = "read from the published files", "layout from documentation only"
+
 
 @dataclass(frozen=True)
 class Benchmark:
@@ -22,16 +24,20 @@ class Benchmark:
         name: the first part of the names it has, such as ``"miracl"``.
         pattern: of the whole name; ``{x}`` is the queries' language and ``{d}`` the documents'. With only one of
             them in it, the other is the same language, or ``queries_in``.
-        loader: ``"ir_datasets"``, ``"files"``, ``"belebele"``, ``"xquad"`` or ``"xnli"``.
+        loader: ``"ir_datasets"``, ``"files"``, or a reader of its own, which has the entry's name.
         languages: codes that can stand for ``{x}`` and ``{d}``.
         judged: how the judgments came about.
         licence: SPDX expression or words, by the data's card; ``"not verified"`` where none could be looked up.
         citation: the paper.
         source: where the data is had.
         notice: what results on it do not show.
+        layout: :data:`READ` or :data:`DOCUMENTED`: what the reader of its files was tried on.
         queries_in: the queries' language where the name does not say it.
+        documents_in: the documents' language where the name leaves it out, as it may; the queries in that language
+            then come along, as the ceiling.
         id: of ir_datasets, or of the Hugging Face hub.
         splits: of the judgments; the first is taken unless another is asked for.
+        together: all splits that lie there are taken unless one is asked for: their documents are the same.
         codes: language code → the code the collection has for it, where they differ.
         query_field: of ir_datasets' queries, where it is not the library's own choice.
         files: glob patterns of the names under which ``topics``, ``qrels`` and ``documents`` are published.
@@ -47,24 +53,43 @@ class Benchmark:
     citation: str
     source: str
     notice: str
+    layout: str
     queries_in: str = ""
+    documents_in: str = ""
     id: str = ""
     splits: tuple[str, ...] = ()
+    together: bool = False
     codes: Mapping[str, str] = field(default_factory=dict)
     query_field: str = ""
     files: Mapping[str, Sequence[str]] = field(default_factory=dict)
     sizes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
+    @property
+    def short_pattern(self) -> str:
+        """Of the name without the documents' language, which :attr:`documents_in` then says; "" if there is none."""
+        short = self.pattern.removesuffix("-{d}")
+        return short if self.documents_in and short != self.pattern else ""
+
 
 @dataclass(frozen=True)
 class Chosen:
-    """One collection of an entry: the languages of its queries and documents, and its split ("" if it has none)."""
+    """One collection of an entry.
+
+    Attributes:
+        benchmark: the entry.
+        name: as it was asked for.
+        query_code: language of the queries, as the entry has it.
+        document_code: language of the documents, as the entry has it.
+        split: "" if it has none, or all of them.
+        ceiling: whether the queries in the documents' language come along.
+    """
 
     benchmark: Benchmark
     name: str
     query_code: str
     document_code: str
     split: str
+    ceiling: bool = False
 
     @property
     def query_language(self) -> Language:
@@ -119,6 +144,8 @@ def choose(name: str, split: str | None = None) -> Chosen:
         )
     code = "|".join(sorted(map(re.escape, entry.languages), key=len, reverse=True))
     pattern = re.escape(entry.pattern)
+    if entry.short_pattern:
+        pattern = pattern.replace(r"\-\{d\}", r"(?:\-\{d\})?")
     for part in ("x", "d"):
         pattern = pattern.replace(rf"\{{{part}\}}", f"(?P<{part}>{code})")
     found = re.fullmatch(pattern, name)
@@ -130,23 +157,26 @@ def choose(name: str, split: str | None = None) -> Chosen:
             remedy=f"write it as {entry.pattern}, with languages among {', '.join(entry.languages)}",
         )
     codes = found.groupdict()
-    chosen = split or next(iter(entry.splits), "")
+    chosen = split or ("" if entry.together else next(iter(entry.splits), ""))
     if chosen and chosen not in entry.splits:
         raise UnknownNameError(f"split of {entry.name}", chosen, entry.splits)
-    document_code = codes.get("d") or codes["x"]
-    return Chosen(entry, name, codes.get("x") or entry.queries_in or document_code, document_code, chosen)
+    document_code = codes.get("d") or entry.documents_in or codes["x"]
+    query_code = codes.get("x") or entry.queries_in or document_code
+    ceiling = not codes.get("d") and query_code != document_code
+    return Chosen(entry, name, query_code, document_code, chosen, ceiling)
 
 
 def markdown() -> str:
     """For docs/test-collections.md: a table of the collections, one of languages and judgments, and one of sizes."""
     tables = [
         _table(
-            ("name", "splits", "reader", "had from", "licence", "paper"),
+            ("name", "splits", "reader", "tried on", "had from", "licence", "paper"),
             (
                 (
-                    f"`{entry.pattern}`",
+                    f"`{entry.pattern}`" + (f", `{short}`" if (short := entry.short_pattern) else ""),
                     ", ".join(entry.splits) or "one",
                     entry.loader,
+                    entry.layout,
                     entry.source,
                     entry.licence,
                     entry.citation,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,27 +12,38 @@ from typing import Literal
 from rich.progress import Progress
 
 from kivuko.artifact import check_replaceable
+from kivuko.benchmarks.afriqa import read_afriqa
 from kivuko.benchmarks.catalogue import Chosen, choose
-from kivuko.benchmarks.layouts import Parts, find, is_beir, read_beir, read_trec, records
+from kivuko.benchmarks.layouts import Parts, Record, find, is_beir, read_beir, read_trec, records
 from kivuko.benchmarks.libraries import hub_records, read_hugging_face, read_ir_dataset
 from kivuko.benchmarks.probes import (
     flores_code,
     hub_pairs,
+    questions,
     read_belebele,
     read_xnli,
     read_xquad,
     squad_records,
     xnli_pairs,
 )
+from kivuko.benchmarks.translated import read_mafand, read_ntrex, read_ntrex_headlines, read_tico19
 from kivuko.collections.collection import KIND, Contents, Description, QuerySet
 from kivuko.collections.document import Document
 from kivuko.collections.writing import write_collection
 from kivuko.errors import FetchError, InputError
 from kivuko.files.resumable import unfinished
-from kivuko.languages import Language
+from kivuko.languages import Language, resolve
 
 UNSAID = "not said by the data"
-QUERY_KIND = "query"
+QUERY_KIND, ENGLISH_KIND = "query", "english-query"
+#: Name of an entry of the catalogue → the reader of its files, where these are all it has.
+_READERS: Mapping[str, Callable[[Chosen, Path], Parts]] = {
+    "afriqa": read_afriqa,
+    "mafand": read_mafand,
+    "ntrex": read_ntrex,
+    "ntrex-headlines": read_ntrex_headlines,
+    "tico-19": read_tico19,
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,8 @@ def import_collection(
 ) -> Path:
     """Write a test collection as a :class:`kivuko.collections.collection.Collection`.
 
-    Its queries are of the kind ``"query"``, and their split is called as the benchmark calls it.
+    Its queries are of the kind ``"query"``, and their split is called as the benchmark calls it. The same queries in
+    English, where they come along, are of the kind ``"english-query"``.
 
     A killed import goes on (:mod:`kivuko.files.resumable`): once all documents were read, they are not read again.
     While it runs, they lie on the disk twice.
@@ -125,11 +137,23 @@ def import_collection(
         found = work.part("documents", lambda: map(vars, parts.documents))
         contents = Contents(
             (Document(**fields) for fields in found),
-            {QuerySet(QUERY_KIND, _split(asked), description.language): parts.queries},
+            _query_sets(parts, _split(asked), description.language),
             parts.qrels,
             parts.report,
         )
         return write_collection(output, description, contents, progress=progress)
+
+
+def _query_sets(parts: Parts, split: str, language: Language) -> dict[QuerySet, dict[str, str]]:
+    """The queries by split, first in their language, then in English."""
+    sets: dict[QuerySet, dict[str, str]] = {}
+    for kind, spoken, texts in (
+        (QUERY_KIND, language, parts.queries),
+        (ENGLISH_KIND, resolve("en"), parts.english),
+    ):
+        for query, text in texts.items():
+            sets.setdefault(QuerySet(kind, parts.splits.get(query, split), spoken), {})[query] = text
+    return sets
 
 
 def _files(folder: Path | None, output: Path) -> list[Path]:
@@ -260,8 +284,7 @@ def _read_fetched(chosen: Chosen) -> Parts:
         )
         return read_belebele(queries, passages, held)
     if entry.loader == "xquad":
-        queries, passages = (hub_records(entry.id, f"xquad.{code}", chosen.split) for code in codes)
-        return read_xquad(queries, passages, held)
+        return _read_xquad(chosen, lambda code: hub_records(entry.id, f"xquad.{code}", chosen.split))
     if entry.loader == "xnli":
         premises, hypotheses = (hub_pairs(hub_records(entry.id, code, chosen.split)) for code in codes)
         return read_xnli(premises, hypotheses, held)
@@ -270,6 +293,8 @@ def _read_fetched(chosen: Chosen) -> Parts:
 
 def _read_files(chosen: Chosen, folder: Path, encoding: str) -> Parts:
     """From files that a person has brought."""
+    if (reader := _READERS.get(chosen.benchmark.loader)) is not None:
+        return reader(chosen, folder)
     loader, held = chosen.benchmark.loader, chosen.document_language
     codes = chosen.query_code, chosen.document_code
     if loader == "belebele":
@@ -278,8 +303,7 @@ def _read_files(chosen: Chosen, folder: Path, encoding: str) -> Parts:
         )
         return read_belebele(queries, passages, held)
     if loader == "xquad":
-        queries, passages = (squad_records(find(folder, f"**/xquad.{code}.json")) for code in codes)
-        return read_xquad(queries, passages, held)
+        return _read_xquad(chosen, lambda code: squad_records(find(folder, f"**/xquad.{code}.json")))
     if loader == "xnli":
         # The hub calls XNLI's development file its validation split.
         split = "dev" if chosen.split == "validation" else chosen.split
@@ -293,3 +317,11 @@ def _read_files(chosen: Chosen, folder: Path, encoding: str) -> Parts:
         for kind, patterns in chosen.benchmark.files.items()
     }
     return read_trec(folder, held, encoding=encoding, published=patterns)
+
+
+def _read_xquad(chosen: Chosen, of: Callable[[str], Iterator[Record]]) -> Parts:
+    """Questions and paragraphs, each by ``of`` a language's code; the documents' own questions are the ceiling."""
+    parts = read_xquad(of(chosen.query_code), of(chosen.document_code), chosen.document_language)
+    if chosen.ceiling:
+        parts.english = questions(of(chosen.document_code))
+    return parts

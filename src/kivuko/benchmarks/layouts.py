@@ -33,19 +33,23 @@ Record = tuple[str, Mapping[str, Any]]
 
 @dataclasses.dataclass
 class Parts:
-    """What a loader reads of one split: the documents a stream, so that many never stand in memory.
+    """What a loader reads: the documents a stream, so that many never stand in memory.
 
     Attributes:
         documents: documents in any order, with their language as metadata.
         queries: query id → text.
         qrels: query id → document id → grade.
         report: counts what the loader leaves out.
+        english: the same queries in English, by id, where the publisher has them.
+        splits: query id → split, where queries of several were read.
     """
 
     documents: Iterable[Document]
     queries: Mapping[str, str]
     qrels: Mapping[str, Mapping[str, int]]
     report: DropReport = dataclasses.field(default_factory=DropReport)
+    english: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    splits: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 BEIR_QRELS = ("query-id", "corpus-id", "score")
@@ -168,13 +172,13 @@ def read_tsv_topics(path: Path, report: DropReport) -> Iterator[tuple[str, str]]
         yield query, text
 
 
-def records(path: Path) -> Iterator[Record]:
-    """``file:line`` and object of each line that is not blank.
+def records(path: Path, *, nan_is_null: bool = False) -> Iterator[Record]:
+    """``file:line`` and object of each line that is not blank; see :func:`kivuko.files.json_lines.json_objects`.
 
     Raises:
         InputError: a line is no JSON object, not in UTF-8, or the file is missing or damaged.
     """
-    for number, record in json_objects(path):
+    for number, record in json_objects(path, nan_is_null=nan_is_null):
         if record is not None:
             yield f"{path}:{number}", record
 

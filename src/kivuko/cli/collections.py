@@ -135,14 +135,21 @@ def import_collection(
         return
     languages = ", ".join(f"{tag} {count:,}" for tag, count in meta["document_languages"].items())
     grades = ", ".join(f"{count:,} of grade {grade}" for grade, count in meta["judgments_by_grade"].items())
+    sets = meta["query_sets"]
+    first = min(sets, key=lambda row: row["split"] != "test")
+    several = f" --kind {first['kind']} --split {first['split']}" if len(sets) > 1 else ""
     notes = [
         f"{output}: {meta['documents']:,} documents ({languages}), {meta['queries']:,} queries "
         f"({meta['language']}); judgments: {grades}",
+        *(
+            f"queries: {row['queries']:,} of {row['split']}, {row['kind']} ({row['language']})"
+            for row in (sets if several else ())
+        ),
         *(f"left out: {count:,} × {reason}" for reason, count in meta["left_out"].items()),
         *(f"changed: {count:,} × {what}" for what, count in meta.get("changed", {}).items()),
         *(f"{part}: {meta[part]}" for part in ("judgments", "licence", "citation", "notice") if meta[part]),
-        f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output} --output RUN, then "
-        f"kivuko evaluate RUN {output}",
+        f"Next: kivuko index build {output} --output INDEX, then kivuko rank INDEX {output}{several} --output RUN, "
+        f"then kivuko evaluate RUN {output}{several}",
     ]
     for note in notes:
         say(note)
@@ -168,8 +175,9 @@ def benchmarks(
     for entry in entries:
         many = len(entry.languages) > _LISTED
         languages = f"{len(entry.languages)} languages" if many else " ".join(entry.languages)
-        rows.append((entry.pattern, ", ".join(entry.splits), languages, entry.judged, entry.licence))
-    print_table(["name", "splits", "languages", "how judged", "licence"], rows)
+        names = ", ".join(filter(None, (entry.short_pattern, entry.pattern)))
+        rows.append((names, ", ".join(entry.splits), languages, entry.judged, entry.licence, entry.layout))
+    print_table(["name", "splits", "languages", "how judged", "licence", "tried on"], rows)
     say(
         "{x}: language of the queries, {d}: of the documents; the first split is the default. Also irds:ID for "
         "any test collection of ir_datasets, hf:NAME for one of the Hugging Face hub, and folders. With --markdown "

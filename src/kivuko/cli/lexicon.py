@@ -71,7 +71,8 @@ def import_(
         typer.Option(
             "--format",
             help="Of a file or folder, where its name does not tell: freedict (a "
-            "folder of dictd files), lexicon (foreign, English, probability), muse (en-xx), muse-reversed (xx-en), "
+            "folder of dictd files), gatitos (en_xx.tsv), gatitos-reversed (xx_en.tsv), lexicon (foreign, English, "
+            "probability), muse (en-xx), muse-reversed (xx-en), "
             "panlex (a folder of its tables, or db.sqlite), tsv (English, foreign and perhaps a weight), "
             "wikipedia-titles (a langlinks dump, or English and foreign titles) or wiktextract (kaikki's JSONL).",
         ),

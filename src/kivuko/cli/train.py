@@ -88,7 +88,7 @@ def optical(
         float | None,
         typer.Option(
             max=1,
-            help="How far the layers end from the start towards the trained ones; 0.5 for other domains.",
+            help="How far the weights end from the start towards the trained ones; 0.5 for other domains.",
         ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Order of the pairs.")] = None,

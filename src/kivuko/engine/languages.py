@@ -62,7 +62,7 @@ class LanguageParts:
         student: a model that reads queries, in the engine's vector space.
         lexicon: translations of words.
         settings: how to train; the defaults of :class:`~kivuko.training.optical.OpticalSettings` otherwise.
-        interpolation: how far the student's layers end from the teacher towards the trained ones, in place of what
+        interpolation: how far the student ends from the teacher towards what it was trained to, in place of what
             ``settings`` say: by default all the way where the pairs translate titles of the documents, so that both
             are of one domain, else half-way, which costs nothing on text of other domains (docs/results/domains).
         source: where all this came from, in words.

@@ -245,8 +245,8 @@ def _given_in(language: Language, collection: Collection, given: GivenCollection
             'on the other, or development = "none", to fuse nothing on it',
         )
     english: dict[str, dict[str, str]] = {split: {} for split in HELD_OUT}
-    if given.queries == TITLE and ENGLISH_TITLE in collection.query_kinds:
-        every = {q: text for split in splits for q, text in collection.queries(ENGLISH_TITLE, split).items()}
+    if (original := f"english-{kind}") in collection.query_kinds:
+        every = {q: text for split in splits for q, text in collection.queries(original, split).items()}
         english = {split: {q: every[q] for q in asked if q in every} for split, asked in queries.items()}
     return _Asked(collection, language, queries, english, qrels, kind=given.queries)
 

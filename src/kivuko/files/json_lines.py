@@ -1,8 +1,9 @@
 """One JSON object a line: the one reader of documents, pairs, queries, running text and dictionaries in JSON.
 
-What a line has to be is RFC 8259's JSON, more strictly than Python takes it: no ``NaN``, and no key twice in an
-object, of which other programs take the first or the last value. Half of a surrogate pair is legal there, though no
-text: whoever uses the strings refuses or counts it (:func:`kivuko.text.faults.fault`).
+What a line has to be is RFC 8259's JSON, more strictly than Python takes it: no ``NaN``, unless its publisher is
+known to mean nothing by it, and no key twice in an object, of which other programs take the first or the last value.
+Half of a surrogate pair is legal there, though no text: whoever uses the strings refuses or counts it
+(:func:`kivuko.text.faults.fault`).
 """
 
 from __future__ import annotations
@@ -27,24 +28,32 @@ def is_json_lines(path: Path) -> bool:
     return plain_name(path).lower().endswith(JSON_LINES)
 
 
-def json_objects(path: Path, progress: Progress | None = None) -> Iterator[tuple[int, dict[str, Any] | None]]:
+def json_objects(
+    path: Path, progress: Progress | None = None, *, nan_is_null: bool = False
+) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Number (from 1) and object of each line; None for an empty line.
+
+    Args:
+        path: the file, plain or compressed.
+        progress: a rich display for a bar over the file's bytes.
+        nan_is_null: takes ``NaN`` for ``null``, as pandas means it; else it is an error.
 
     Raises:
         InputError: a line is no JSON object, is not in UTF-8 or has a NUL (names ``file:line``), or there is no file.
         MissingExtraError: see :func:`kivuko.files.streams.open_bytes`.
     """
     for number, line in lines(path, progress):
-        yield number, json_object(line, f"{path}:{number}") if line.strip() else None
+        found = json_object(line, f"{path}:{number}", nan_is_null=nan_is_null) if line.strip() else None
+        yield number, found
 
 
-def json_object(line: str, where: str) -> dict[str, Any]:
+def json_object(line: str, where: str, *, nan_is_null: bool = False) -> dict[str, Any]:
     """The object that a line is.
 
     Raises:
         InputError: it is none.
     """
-    value = json_value(line, where)
+    value = json_value(line, where, nan_is_null=nan_is_null)
     if not isinstance(value, dict):
         raise InputError(
             "this line is no JSON object",
@@ -58,14 +67,14 @@ def json_object(line: str, where: str) -> dict[str, Any]:
     return value
 
 
-def json_value(line: str, where: str) -> Any:
+def json_value(line: str, where: str, *, nan_is_null: bool = False) -> Any:
     """The JSON value that a line is.
 
     Raises:
         InputError: it is none, has a key twice in one object, or is nested too deeply.
     """
     try:
-        return _DECODER.decode(line)
+        return (_DECODER_OF_NAN if nan_is_null else _DECODER).decode(line)
     except json.JSONDecodeError as error:
         got = f"{error.msg} at column {error.colno}"
     except RecursionError:
@@ -143,4 +152,10 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name}, which is no number in JSON")
 
 
+def _null_or_no_number(name: str) -> None:
+    if name != "NaN":
+        _no_number(name)
+
+
 _DECODER = json.JSONDecoder(object_pairs_hook=_with_unique_keys, parse_constant=_no_number)
+_DECODER_OF_NAN = json.JSONDecoder(object_pairs_hook=_with_unique_keys, parse_constant=_null_or_no_number)

@@ -1,7 +1,8 @@
 """Lines of large files, plain or compressed, one at a time: memory does not grow with the file.
 
-``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are told by the name. A damaged or cut-off file is an error that names the
-file and, for lines, the line; never a short read. Lines are UTF-8 unless another encoding is named.
+``.gz``, ``.bz2``, ``.xz``, ``.zst`` and ``.zip`` (an archive with one file in it) are told by the name. A damaged or
+cut-off file is an error that names the file and, for lines, the line; never a short read. Lines are UTF-8 unless
+another encoding is named.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import codecs
 import gzip
 import io
 import lzma
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +25,7 @@ from rich.progress import Progress
 from kivuko.errors import InputError, MissingExtraError
 from kivuko.text.faults import HEAD, decode
 
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 BUFFER = 1 << 20
 # Compressed bytes at a time. What a chunk of zstd unpacks to is held whole, so that it has to be small.
 _CHUNK = 1 << 13
@@ -39,12 +41,13 @@ def open_bytes(path: Path, progress: Progress | None = None) -> Iterator[IO[byte
     """The uncompressed bytes of a file, for reading from front to back.
 
     Args:
-        path: a file; ``.gz``, ``.bz2``, ``.xz`` and ``.zst`` are decompressed while they are read. Several
-            compressed streams one after the other are one file.
+        path: a file; ``.gz``, ``.bz2``, ``.xz``, ``.zst`` and ``.zip`` are decompressed while they are read. Several
+            compressed streams one after the other are one file; of ``.zip`` there has to be one file in the archive.
         progress: a rich display for a bar over the file's own (compressed) bytes, gone when the file is closed.
 
     Raises:
-        InputError: there is no such file; inside the block, when damaged or cut-off bytes are reached.
+        InputError: there is no such file, or an archive does not hold one file; inside the block, when damaged or
+            cut-off bytes are reached.
         MissingExtraError: ``.zst`` without the package ``zstandard``.
     """
     path = Path(path)
@@ -143,6 +146,8 @@ def _decompressed(path: Path, packed: io.BufferedReader) -> IO[bytes]:
             unpacked = _Streams(packed, lzma.LZMADecompressor)
         case ".zst":
             unpacked = _Streams(packed, _zstandard_frames())
+        case ".zip":
+            unpacked = _only_member(path, packed)
         case _:
             return packed
     if not packed.peek(1):
@@ -151,12 +156,35 @@ def _decompressed(path: Path, packed: io.BufferedReader) -> IO[bytes]:
     return io.BufferedReader(_Checked(path, unpacked), BUFFER)
 
 
+def _only_member(path: Path, packed: io.BufferedReader) -> IO[bytes]:
+    """The one file in a ZIP archive; what macOS adds about it (``__MACOSX/``) is none."""
+    try:
+        archive = zipfile.ZipFile(packed)
+        names = [
+            member.filename
+            for member in archive.infolist()
+            if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        ]
+        if len(names) == 1:
+            return archive.open(names[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        # The last two: a method of compression or an encryption that the standard library does not have.
+        raise _damaged(path, str(error)) from error
+    raise InputError(
+        f"this archive holds {len(names) or 'no'} files",
+        where=path,
+        expected="one file in a .zip",
+        got=", ".join(names[:4]) + (", …" if len(names) > 4 else ""),
+        remedy="unpack it, and give the file that is meant",
+    )
+
+
 class _Checked(io.RawIOBase):
     """Decompressed bytes; what a library says of damaged ones becomes an :class:`InputError`."""
 
     def __init__(self, path: Path, unpacked: Any) -> None:
         self._path, self._unpacked = path, unpacked
-        self._damage = (EOFError, OSError, zlib.error, lzma.LZMAError, _zstandard_error())
+        self._damage = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, _zstandard_error())
 
     def readable(self) -> bool:
         return True

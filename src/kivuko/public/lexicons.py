@@ -21,7 +21,13 @@ from kivuko.files.streams import plain_name
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public import freedict
 from kivuko.public.sources import LEXICONS
-from kivuko.readers.dictionaries import RawTranslations, Reading, read_muse, read_translations_tsv
+from kivuko.readers.dictionaries import (
+    RawTranslations,
+    Reading,
+    read_gatitos,
+    read_muse,
+    read_translations_tsv,
+)
 from kivuko.readers.langlinks import is_langlinks_dump, read_wikipedia_titles
 from kivuko.readers.panlex import is_panlex, read_panlex
 from kivuko.readers.wiktextract import read_wiktextract
@@ -107,6 +113,10 @@ def _muse(path: Path, language: Language, progress: Progress | None, *, english_
     return read_muse(path, english_first=english_first, language=language, progress=progress)
 
 
+def _gatitos(path: Path, language: Language, progress: Progress | None, *, english_first: bool) -> Reading:
+    return read_gatitos(path, english_first=english_first, language=language, progress=progress)
+
+
 def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
     return read_translations_tsv(path, language=language, progress=progress)
 
@@ -114,6 +124,8 @@ def _tsv(path: Path, language: Language, progress: Progress | None) -> Reading:
 PUBLIC = "public"
 _Reader = Callable[[Path, Language, "Progress | None"], Reading]
 _READERS: Mapping[str, _Reader] = {
+    "gatitos": partial(_gatitos, english_first=True),
+    "gatitos-reversed": partial(_gatitos, english_first=False),
     "muse": partial(_muse, english_first=True),
     "muse-reversed": partial(_muse, english_first=False),
     "panlex": read_panlex,
@@ -191,19 +203,21 @@ def format_by_name(path: Path, language: Language) -> str | None:
     if is_json_lines(path) and ("kaikki" in name or "wiktextract" in name):
         return "wiktextract"
     if found := re.fullmatch(r"([a-z]{2,3})-([a-z]{2,3})(?:\.[0-9]+-[0-9]+)?\.txt", name):
-        return _muse_direction(found[1], found[2], language)
+        return _direction("muse", found[1], found[2], language)
+    if found := re.fullmatch(r"([a-z]{2,3}(?:-[A-Z][a-z]{3})?)_([a-z]{2,3}(?:-[A-Z][a-z]{3})?)\.tsv", name):
+        return _direction("gatitos", found[1], found[2], language)
     return None
 
 
-def _muse_direction(first: str, second: str, language: Language) -> str | None:
-    """MUSE's files are called en-xx or xx-en; those of two other languages are none of ours."""
+def _direction(publisher: str, first: str, second: str, language: Language) -> str | None:
+    """The files of MUSE and GATITOS say en-xx or xx-en; those of two other languages are none of ours."""
     other = {"en": second}.get(first) or {"en": first}.get(second)
     try:
         if other is None or resolve(other).iso639_3 != language.iso639_3:
             return None
     except UnknownNameError:
         return None
-    return "muse" if first == "en" else "muse-reversed"
+    return publisher if first == "en" else f"{publisher}-reversed"
 
 
 def _public(source: str, language: Language) -> Lexicon:

@@ -225,8 +225,8 @@ def stream_pairs(
     The formats are ``English<TAB>translation``, perhaps with a score before (WikiMatrix, CCMatrix) or behind;
     ``English ||| translation``; TMX; JSON lines of ``{"translation": {"en": …, "sw": …}}``; and Moses pairs,
     ``PREFIX.en`` with ``PREFIX.xx``. All may be compressed. :func:`kivuko.readers.bitext.read_bitext_file` says how a
-    format is told. No file of a publisher could be had while this was written: the readers were tested on small files
-    of our own wording in the documented layouts.
+    format is told. TICO-19's translation memories were read as published; the other readers were tested on small
+    files of our own wording in the documented layouts.
 
     Dropped and counted by reason: empty lines and sides, translations equal to the English, mostly English or
     in the wrong script, lengths that differ by more than a factor of four, and repeated pairs. Of each pair some

@@ -6,7 +6,8 @@ language (Artetxe and Schwenk, ACL 2019, arXiv 1811.01136). 1 means no closer th
 and there is no upper bound. WikiMatrix's authors find 1.04 a good threshold for most pairs of languages (Schwenk et
 al., EACL 2021, arXiv 1907.05791); CCMatrix was mined with 1.06 (Schwenk et al., ACL 2021, arXiv 1911.04944).
 
-- TSV: lines of two texts, perhaps with a score before them, as WikiMatrix and CCMatrix have it, or behind them.
+- TSV: lines of two texts, perhaps with a score before them, as WikiMatrix and CCMatrix have it, or behind them;
+  MAFAND's are written as CSV, so that a field with quotation marks has more of them.
 - JSON lines of the layout that translation data sets have on the Hugging Face hub, NLLB's mined bitext among them.
 - Moses, as OPUS has it: ``PREFIX.en`` and ``PREFIX.xx`` with as many lines, perhaps ``PREFIX.scores``.
 
@@ -39,6 +40,10 @@ SCORES = "scores"
 SCORE_FIELDS = ("score", "laser_score")
 BARS = "|||"
 _CODE_PAIR = re.compile(r"([a-z]{2,3}(?:_[a-z]{4})?)-([a-z]{2,3}(?:_[a-z]{4})?)", re.IGNORECASE)
+_FOREIGN_FIRST = re.compile(r"(.+)_en", re.IGNORECASE)
+# RFC 4180, section 2.7: inside of a quoted field a quotation mark is written twice.
+_QUOTED = re.compile(r'"((?:[^"]|"")*""(?:[^"]|"")*)"')
+QUOTED = "with fields in quotation marks, as CSV has them, which were taken off"
 
 
 class Row(NamedTuple):
@@ -114,6 +119,21 @@ def pair_in_name(name: str) -> tuple[Language, Language] | None:
     return None
 
 
+def foreign_first(path: Path, language: Language) -> bool:
+    """Whether a file is called ``om_en.tsv``, as GATITOS' dictionaries into English are, with the language's code.
+
+    A name of another language says nothing: an underscore also joins words.
+    """
+    found = _FOREIGN_FIRST.fullmatch(plain_name(path).partition(".")[0])
+    return found is not None and language_of(found[1]) == language
+
+
+def _unquoted(field: str) -> str:
+    """A field without the quotation marks of CSV; one that merely begins and ends with one keeps them."""
+    found = _QUOTED.fullmatch(field)
+    return found[1].replace('""', '"') if found else field
+
+
 def read_bitext_tsv(
     path: Path,
     language: Language,
@@ -126,8 +146,8 @@ def read_bitext_tsv(
     Tabs separate the fields, or ``|||`` if there is no tab in the first line.
 
     English comes first, unless the file's name says otherwise by two codes between dots (``WikiMatrix.am-en.tsv.gz``:
-    WikiMatrix has its languages in alphabetical order), or a first line that names both languages
-    (``Oromo<TAB>English``), which counts more than the name.
+    WikiMatrix has its languages in alphabetical order; ``om_en.tsv``, as GATITOS has it), or a first line that names
+    both languages (``Oromo<TAB>English``), which counts more than the name.
 
     Args:
         path: the file, plain or compressed.
@@ -172,7 +192,10 @@ def read_bitext_tsv(
             parse_score(values[columns.score], f"{path}:{number}"), lowest_score, report
         ):
             continue
-        first, second = values[columns.first : columns.first + 2]
+        fields = values[columns.first : columns.first + 2]
+        first, second = map(_unquoted, fields)
+        if [first, second] != fields:
+            report.changed[QUOTED] += 1
         yield Row(number, first, second) if english_first else Row(number, second, first)
 
 
@@ -199,7 +222,7 @@ def _by_name(path: Path, language: Language) -> bool:
     """Whether English is first by the file's name."""
     pair = pair_in_name(plain_name(path))
     if pair is None:
-        return True
+        return not foreign_first(path, language)
     if pair not in {(ENGLISH, language), (language, ENGLISH)}:
         raise InputError(
             "the file's name says that it is of other languages",
@@ -308,7 +331,7 @@ def find_moses(path: Path, language: Language) -> MosesFiles | None:
     """
     last = plain_name(path).rpartition(".")
     if path.is_file():
-        if language_of(last[2]) not in {ENGLISH, language}:
+        if not last[0] or language_of(last[2]) not in {ENGLISH, language}:
             return None
         path = path.with_name(last[0])
     if not path.name or not path.parent.is_dir():

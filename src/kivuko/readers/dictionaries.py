@@ -12,8 +12,8 @@ line of headwords, pronunciation and grammar; the translations follow, as FreeDi
     a definition that is left out                   2. third translation
        See also: {idara}
 
-*Lines of a text file*, plain or compressed: MUSE's word pairs, and tab-separated translations. PanLex, Wiktionary and
-Wikipedia's titles have files of their own beside this one.
+*Lines of a text file*, plain or compressed: MUSE's word pairs, GATITOS' words and phrases, and tab-separated
+translations. PanLex, Wiktionary and Wikipedia's titles have files of their own beside this one.
 """
 
 from __future__ import annotations
@@ -315,6 +315,36 @@ def read_muse(
             remedy="for phrases give English<TAB>foreign lines with --format tsv",
         )
     return reading.finished(path, ONE_A_LINE)
+
+
+def read_gatitos(
+    path: Path, *, english_first: bool, language: Language | None = None, progress: Progress | None = None
+) -> Reading:
+    """GATITOS (Jones, Caswell, Saxena, Firat, EMNLP 2023, arXiv 2303.15265): 4,000 English words and short phrases.
+
+    Two columns with a tab between; a word with several translations has as many lines. The odd line that has not
+    two fields is counted.
+
+    Args:
+        path: the file, such as ``en_om.tsv``.
+        english_first: true for ``en_xx.tsv``, false for ``xx_en.tsv``.
+        language: of the foreign side, by whose name its column may be called.
+        progress: a rich display for a bar over the file's bytes.
+
+    Raises:
+        InputError: no such file, not UTF-8, or no line has two fields.
+    """
+    reading = Reading()
+    for number, line in lines(path, progress):
+        fields = [field.strip() for field in line.split("\t")]
+        if reason := _no_entry(number, line, fields, language):
+            reading.drops.drop(reason)
+        elif len(fields) == 2 and all(fields):
+            english, foreign = fields if english_first else reversed(fields)
+            reading.rows.append(Translation(english, foreign))
+        else:
+            reading.drops.drop("lines without two fields" if line.strip() else "empty lines")
+    return reading.finished(path, "two fields a line, with a tab between: English and its translation")
 
 
 def read_translations_tsv(

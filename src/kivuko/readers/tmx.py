@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from xml.parsers import expat
 
 from rich.progress import Progress
@@ -31,10 +31,36 @@ NO_SEGMENT = "unit with a <tuv> without <seg>"
 _CHUNK = 1 << 16
 
 
+class Unit(NamedTuple):
+    """A unit of a translation memory.
+
+    Attributes:
+        number: its place, from 1.
+        name: its ``tuid``; "" where it has none.
+        texts: its sides in the two languages asked for.
+    """
+
+    number: int
+    name: str
+    texts: tuple[str, str]
+
+
 def read_tmx(
     path: Path, language: Language, report: DropReport, progress: Progress | None = None
 ) -> Iterator[Row]:
     """The first English and the first ``language`` side of each unit; ``Row.number`` counts units.
+
+    Raises:
+        InputError: see :func:`read_units`.
+    """
+    for unit in read_units(path, (ENGLISH, language), report, progress):
+        yield Row(unit.number, *unit.texts)
+
+
+def read_units(
+    path: Path, languages: tuple[Language, Language], report: DropReport, progress: Progress | None = None
+) -> Iterator[Unit]:
+    """The first sides of each unit in two languages, whatever region their codes say (``om-ET``, ``es-419``).
 
     Text in ``<hi>`` is text; the content of native codes (``bpt ept it ph ut``) is not, and ``<ph>`` becomes a
     space. So do the other codes, and tags that TMX does not have (``<x/>``, ``<g>``), where letters or digits would
@@ -49,25 +75,24 @@ def read_tmx(
     yielded = False
     with open_bytes(path, progress) as stream:
         while chunk := stream.read(_CHUNK):
-            for number, sides in units.feed(chunk, last=False):
-                english, foreign = _side(sides, ENGLISH), _side(sides, language)
-                if english is None or foreign is None:
+            for number, name, sides in units.feed(chunk, last=False):
+                first, second = (_side(sides, language) for language in languages)
+                if first is None or second is None:
                     report.drop(NO_SEGMENT if None in sides.values() else "unit without both languages")
                 else:
                     yielded = True
-                    yield Row(number, english, foreign)
+                    yield Unit(number, name, (first, second))
     units.feed(b"", last=True)
     if not yielded:
-        languages = ", ".join(
-            f"{code or 'no code'} ({count:,})" for code, count in units.codes.most_common(12)
-        )
+        codes = ", ".join(f"{code or 'no code'} ({count:,})" for code, count in units.codes.most_common(12))
         bare = report.reasons[NO_SEGMENT]
+        source, target = languages
+        examples = f"{'en-US' if source == ENGLISH else source.short} and {target.short}"
         raise InputError(
-            f"no unit has English and {language.name}",
+            f"no unit has {source.name} and {target.name}",
             where=path,
-            expected=f"<tuv xml:lang> that mean English and {language.name}, such as en-US and {language.short}",
-            got=", ".join(filter(None, (languages, f"{bare:,} × {NO_SEGMENT}" if bare else "")))
-            or "no units",
+            expected=f"<tuv xml:lang> that mean {source.name} and {target.name}, such as {examples}",
+            got=", ".join(filter(None, (codes, f"{bare:,} × {NO_SEGMENT}" if bare else ""))) or "no units",
             remedy="put each text into <tuv><seg>…</seg></tuv>"
             if bare
             else "name the language the file is in",
@@ -96,8 +121,9 @@ class _Units:
     def __init__(self, path: Path) -> None:
         self.codes: Counter[str] = Counter()
         self._path = path
-        self._done: list[tuple[int, dict[str, str | None]]] = []
+        self._done: list[tuple[int, str, dict[str, str | None]]] = []
         self._number, self._depth_in_code = 0, 0
+        self._name = ""
         self._sides: dict[str, str | None] = {}  # None for a side without a segment
         self._code = ""
         self._text: list[str] | None = None
@@ -110,8 +136,8 @@ class _Units:
         self._parser.EntityDeclHandler = self._declared
         self._parser.SkippedEntityHandler = self._unknown
 
-    def feed(self, chunk: bytes, *, last: bool) -> list[tuple[int, dict[str, str | None]]]:
-        """Parse on; the units that ended in this chunk: number and code → text."""
+    def feed(self, chunk: bytes, *, last: bool) -> list[tuple[int, str, dict[str, str | None]]]:
+        """Parse on; the units that ended in this chunk: number, name, and code → text."""
         try:
             self._parser.Parse(chunk, last)
         except expat.ExpatError as error:
@@ -138,6 +164,7 @@ class _Units:
         self._begun = True
         if name == "tu":
             self._number += 1
+            self._name = attributes.get("tuid", "")
             self._sides = {}
         elif name == "tuv":
             self._code = attributes.get("xml:lang", attributes.get("lang", ""))
@@ -150,7 +177,7 @@ class _Units:
 
     def _end(self, name: str) -> None:
         if name == "tu":
-            self._done.append((self._number, self._sides))
+            self._done.append((self._number, self._name, self._sides))
         elif name == "seg" and self._text is not None:
             self.codes[self._code] += 1
             if self._sides.get(self._code) is None:

@@ -25,7 +25,11 @@ _MARKS = (
 )
 _UNMARKED = ("UTF-32LE", "UTF-32BE", "UTF-16LE", "UTF-16BE")
 _PACKED = (
-    (b"PK\x03\x04", "a ZIP archive, an Excel or OpenDocument file", "unpack it, or save it as text with tabs"),
+    (
+        b"PK\x03\x04",
+        "a ZIP archive, an Excel or OpenDocument file",
+        "unpack it, let its name end in .zip, or save it as text with tabs",
+    ),
     (b"\x1f\x8b", "a gzip archive", "unpack it, or let its name end in .gz"),
     (b"BZh", "a bzip2 archive", "unpack it, or let its name end in .bz2"),
     (b"\xfd7zXZ\0", "an xz archive", "unpack it, or let its name end in .xz"),

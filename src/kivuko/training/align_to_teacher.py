@@ -27,7 +27,7 @@ from kivuko.models.layout import transformer_root
 from kivuko.models.token_vectors import Task
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
-from kivuko.training.interpolation import interpolate, kept_weights
+from kivuko.training.interpolation import interpolate
 from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
@@ -197,7 +197,7 @@ class AlignSettings(FitSettings):
         word_learning_rate: peak learning rate of the word embeddings of pieces that the texts have; 0 keeps all.
         lexical_start: how far a piece's embedding starts towards those of the English pieces that it translates, 0
             to 1; see :func:`kivuko.training.words.start_from_english`.
-        interpolation: how far the layers end from the start towards the trained ones, above 0 to 1; see
+        interpolation: how far the weights end from the start towards the trained ones, above 0 to 1; see
             :mod:`kivuko.training.interpolation`.
     """
 
@@ -279,7 +279,6 @@ def train_aligned(
         contrast_weight=settings.contrast_weight,
         contrast_scale=settings.contrast_scale,
     )
-    start_weights = kept_weights(student) if settings.interpolation < 1 else {}
     moved = 0
     if settings.lexical_start:
         known = [pair for pairs_of_one in resources.bitext.values() for pair in pairs_of_one]
@@ -300,7 +299,8 @@ def train_aligned(
         if settings.word_learning_rate
         else None,
     )
-    interpolate(student, start_weights, settings.interpolation)
+    if settings.interpolation < 1:
+        interpolate(student, late_interaction.load(start.student), settings.interpolation)
     facts = {
         "pairs": {language.tag: len(found) for language, found in resources.bitext.items()},
         "examples": len(usable),

@@ -11,7 +11,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,28 +28,24 @@ if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
 
-def kept_weights(encoder: MultiVectorEncoder) -> dict[str, Tensor]:
-    """Copies of the layers' weights by name; word embeddings, most of a multilingual encoder, are left out."""
-    words = encoder[0].auto_model.get_input_embeddings().weight
-    return {name: value.detach().clone() for name, value in encoder.named_parameters() if value is not words}
+def interpolate(encoder: MultiVectorEncoder, start: MultiVectorEncoder, share: float) -> None:
+    """Set an encoder's weights to (1 − ``share``) · start + ``share`` · trained, in place.
 
-
-def interpolate(encoder: MultiVectorEncoder, start: Mapping[str, Tensor], share: float) -> None:
-    """Set weights to (1 − ``share``) · start + ``share`` · trained, in place.
+    Word embeddings count as the layers do: where they were trained, or started from English, they carry most of the
+    harm.
 
     Args:
         encoder: the trained model.
-        start: :func:`kept_weights` of the same model before training; weights that it lacks stay as they are.
+        start: the same model before training.
         share: of the trained weights, 0 to 1.
     """
     with torch.no_grad():
-        for name, value in encoder.named_parameters():
-            if name in start:
-                value.copy_(torch.lerp(start[name], value, share))
+        for (_, trained), (_, begun) in zip(_weights(encoder), _weights(start), strict=True):
+            trained.copy_(torch.lerp(begun.to(trained), trained, share))
 
 
 def interpolated(start: Path, trained: Path, output: Path, share: float) -> Path:
-    """Write a model between two: the layers on the way, word embeddings as trained.
+    """Write a model between two, see :func:`interpolate`.
 
     Args:
         start: model folder that ``trained`` was started from.
@@ -79,15 +75,19 @@ def interpolated(start: Path, trained: Path, output: Path, share: float) -> Path
         if manifest.parents == parents and manifest.meta.get("interpolation") == share:
             return output
     encoder = late_interaction.load(trained)
-    begun = kept_weights(late_interaction.load(start))
-    own = {name: value.shape for name, value in kept_weights(encoder).items()}
-    different = sorted(own.keys() ^ begun.keys()) or [n for n in own if own[n] != begun[n].shape]
-    if different:
+    begun = late_interaction.load(start)
+    shapes = [[(name, value.shape) for name, value in _weights(each)] for each in (begun, encoder)]
+    if shapes[0] != shapes[1]:
+        different = set(shapes[0]) ^ set(shapes[1])
         raise InputError(
             "the two models differ in architecture",
             where=trained,
             expected=f"the weights of {start}",
-            got=f"{different[0]} and {len(different) - 1} more that one lacks or has in another shape",
+            got=f"{len(different)} weights that one lacks or has in another shape",
         )
     interpolate(encoder, begun, share)
     return late_interaction.save(encoder, output, space=space_of(start), parents=parents, meta=meta)
+
+
+def _weights(encoder: MultiVectorEncoder) -> Iterator[tuple[str, Tensor]]:
+    return ((name, value.detach()) for name, value in encoder.named_parameters())
