@@ -52,7 +52,8 @@ all public bitext of the language, `other` one of the first {pairs:,} pairs of e
 everything that was tried, and chose; test rows what came of it.
 
 `lexicon` is what Kivuko does, `as it was` what it did before: a word without an entry of its own was taken for what
-its first five letters mean, even where the documents have it. Titles weigh {weight} where nothing else is said."""
+its first five letters mean, even where the documents have it. Titles weigh {weight} where nothing else is said;
+headlines and medicine have none. Induced lexicons have no entries of several words: phrases change nothing here."""
 
 
 @dataclass(frozen=True)
