@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import kivuko.models.encoding
 import kivuko.models.query_encoder
@@ -19,7 +20,7 @@ from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.engine import state as layout
 from kivuko.engine.guess import guess
-from kivuko.engine.languages import LanguageParts, hold_out
+from kivuko.engine.languages import LanguageParts, hold_out, interpolation_for
 from kivuko.engine.state import EngineState, Way
 from kivuko.errors import ArtifactError, InputError, UnknownNameError
 from kivuko.languages import resolve
@@ -70,6 +71,31 @@ def test_an_engine_of_words_answers_in_its_own_language_and_by_a_dictionary(lexi
     assert lexical.search("printer").language == ENGLISH_LANGUAGE
 
 
+def test_a_student_stays_half_way_unless_its_pairs_translate_titles() -> None:
+    pairs = made_up_pairs(240)
+    keys = sorted({comparison_key(pair.english) for pair in pairs})
+    assert interpolation_for(pairs, frozenset(keys[:20])) == 1
+    assert interpolation_for(pairs, frozenset(keys[:19])) == 0.5
+    assert interpolation_for(pairs, frozenset()) == 0.5
+
+
+def test_how_far_a_student_goes_is_as_asked_else_said(
+    tmp_path: Path, tiny_teacher: Path, own_cache: Path
+) -> None:
+    from kivuko.cli.engine import app
+
+    engine = Engine.create(tmp_path / "engine", documents()[-1:], model=tiny_teacher)
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("".join(f"{p.english}\t{p.foreign}\n" for p in made_up_pairs(60)), encoding="utf-8")
+    for asked, share in ((["--set", "interpolation=0.8"], 0.8), ([], 0.5)):
+        arguments = ["add-language", str(engine.path), "om", "--bitext", str(pairs), "--set", "steps=1"]
+        done = CliRunner().invoke(app, [*arguments, "--set", "batch_size=8", *asked])
+        assert done.exit_code == 0, done.output
+        made_from = Engine.open(engine.path).info()["languages"]["orm-Latn"]["made_from"]
+        assert made_from["interpolation"] == share
+        assert ("half-way between teacher and bitext" in " ".join(done.output.split())) is not bool(asked)
+
+
 def test_a_language_learnt_from_pairs_is_searched_checked_and_described(taught: Engine) -> None:
     found = taught.search("bani kuusa", language="om", top=3, explain=True)
     assert len(found) == 3
@@ -78,6 +104,7 @@ def test_a_language_learnt_from_pairs_is_searched_checked_and_described(taught: 
     assert info["student"]
     assert info["lexicon"]
     assert info["made_from"]["held_out"] + info["made_from"]["trained_on"] <= 240
+    assert info["made_from"]["interpolation"] == 1  # the pairs translate the documents' titles
     quality = taught.check("om")
     assert quality is not None
     assert {row.questions for row in quality.rows} == {"held-out pairs", "titles"}

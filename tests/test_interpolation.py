@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from kivuko.cli.models import app
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
-from kivuko.models.identity import space_of
+from kivuko.models.identity import model_hash, space_of
 from kivuko.training.interpolation import interpolated
 from kivuko.training.optical import OpticalSettings, train_optical
 from tiny import made_up_pairs
@@ -71,6 +73,9 @@ def test_a_trained_student_is_taken_back_later(tiny_teacher: Path, own_cache: Pa
     manifest = (later / "manifest.json").read_bytes()
     assert interpolated(tiny_teacher, trained, later, 0.5) == later
     assert (later / "manifest.json").read_bytes() == manifest
+    by_hand = ["interpolate", str(tiny_teacher), str(trained), "--output", str(tmp_path / "by-hand")]
+    assert "50% of the way" in CliRunner().invoke(app, by_hand).output
+    assert model_hash(tmp_path / "by-hand") == model_hash(later)
     with pytest.raises(InputError, match="share"):
         interpolated(tiny_teacher, trained, later, 0.0)
 

@@ -1,4 +1,4 @@
-"""``kivuko models``: the known ones, fetching one, making a checkpoint ours, smaller copies."""
+"""``kivuko models``: the known ones, fetching one, making a checkpoint ours, smaller copies, models between two."""
 
 from __future__ import annotations
 
@@ -118,6 +118,25 @@ def export_model(
         say(f"Left out: {', '.join(report.left_out)}")
 
 
+def interpolate_models(
+    start: Annotated[
+        str, typer.Argument(help="What the student was started from: for most, its teacher. Folder or name.")
+    ],
+    student: Annotated[str, typer.Argument(help="The trained student: folder, catalogue name or hub id.")],
+    output: Annotated[Path, typer.Option(help="Folder to write.")],
+    share: Annotated[
+        float, typer.Option(min=0.01, max=1, help="How far from START towards STUDENT the weights are.")
+    ] = 0.5,
+) -> None:
+    """Write a model between a student and what it was started from: better on text unlike the student's pairs."""
+    from kivuko.models.encoder import folder_of
+    from kivuko.training.interpolation import interpolated
+
+    interpolated(folder_of(start), folder_of(student), output, share)
+    say(f"{output}: {share:.0%} of the way from {start} to {student}")
+    say(f'Next:\n  kivuko search INDEX "…" --model {output} --explain')
+
+
 def trim_model(
     model: Annotated[str, typer.Argument(help="Model folder, catalogue name, or hub id.")],
     output: Annotated[Path, typer.Option(help="Folder to write.")],
@@ -187,6 +206,7 @@ app = typer.Typer(
 )
 app.command("add")(add_model)
 app.command("export")(export_model)
+app.command("interpolate")(interpolate_models)
 app.command("trim")(trim_model)
 
 

@@ -40,8 +40,8 @@ class Vectors:
         rows = slice(self.offsets[passage], self.offsets[passage + 1])
         if self._float16 is not None:
             return as_float32(self._float16[rows])
-        vectors: NDArray[np.float32] = self._int8[rows].astype(np.float32)
-        return vectors * self._steps[passage]
+        vectors: NDArray[np.float32] = self._int8[rows].astype(np.float32) * self._steps[passage]
+        return vectors
 
     def maxsim(self, query: NDArray[np.float32], passages: NDArray[np.int64]) -> NDArray[np.float32]:
         """[passages] MaxSim of a query [query tokens, dim] with some passages."""
