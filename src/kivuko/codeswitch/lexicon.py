@@ -33,6 +33,7 @@ from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
 from kivuko.text import fold, words
 from kivuko.text.faults import decode, fault, faulty, head_of
+from kivuko.text.near_words import NearWords
 from kivuko.text.segmentation import words_with_spans
 from kivuko.text.terms import Piece, pieces, spelling, term_key, word_count
 
@@ -146,6 +147,11 @@ class Lexicon:
             term = foreign.removesuffix(PREFIX_MARK)
             alike.setdefault(fold(term, self.language) + foreign[len(term) :], []).append(translations)
         return Lexicon(self.language, {folded: _mean(several) for folded, several in alike.items()})
+
+    @functools.cached_property
+    def near_words(self) -> NearWords:
+        """Words that have an entry of their own, to be found by others that are spelled alike."""
+        return NearWords(term for term in self.entries if " " not in term and not term.endswith(PREFIX_MARK))
 
     def running_words(self, text: str) -> list[str]:
         """The words of a text; in scripts without spaces those that are found, and what is left between them."""

@@ -32,7 +32,7 @@ from kivuko.retrieval.fusion import WeightChoice, choose_weight, score_fusion
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
 from kivuko.retrieval.lexical import TITLE_WEIGHT, LexicalIndex
-from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.retrieval.query_translation import WAY, QueryTranslator
 from kivuko.training.optical import QUICK_SETTINGS, OpticalSettings, train_optical
 from kivuko.training.teacher import BASE, centred_encoder, default_teacher, quick_teacher, untrained_teacher
 
@@ -184,7 +184,7 @@ def run_main_job(
     parents = {
         "collection": collection.manifest.hash,
         "lexicon": read_manifest(lexicon, "lexicon").hash,
-        "lexical index": f"title weight {TITLE_WEIGHT}",
+        "lexical index": f"title weight {TITLE_WEIGHT}, {WAY}",
         **{system: _hashes(model, searched) for system, (model, searched) in encoders.items()},
     }
     runs = {kind: home / "runs" / kind for kind in kinds}

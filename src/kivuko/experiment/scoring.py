@@ -28,7 +28,7 @@ from kivuko.retrieval.fusion import choose_weight, reciprocal_rank_fusion, score
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction, search_single_vector
 from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.retrieval.query_translation import WAY, QueryTranslator
 from kivuko.text import comparison_key
 from kivuko.training.materials import HeldOut
 from kivuko.training.regimes import Models
@@ -346,7 +346,7 @@ def lexicon_runs(bed: TestBed, lexicons: Mapping[Language, Lexicon]) -> Runs:
         translator = QueryTranslator(lexicons[topics.language], index)
         return lambda queries: translator.run(queries, DEPTH)
 
-    return lexical_runs(bed, f"lexicon with phrases {what}", search)
+    return lexical_runs(bed, f"lexicon with {WAY} {what}", search)
 
 
 def score_rows(

@@ -24,6 +24,7 @@ from kivuko.ranking import best
 from kivuko.retrieval.bounds import rows_of
 from kivuko.retrieval.word_order import END, Occurrences, OrderedPart, WordOrder, find_phrases, words_in_order
 from kivuko.text import fold, words
+from kivuko.text.near_words import NearWords
 
 K1, B = 1.2, 0.75
 #: Chosen on development titles and first paragraphs together: titles gain much, paragraphs lose nothing.
@@ -225,6 +226,11 @@ class LexicalIndex:
             for same in self._by_fold[language].get(fold(word, language), ()):
                 spelled[same] = spelled.get(same, 0.0) + weight
         return spelled
+
+    @functools.cached_property
+    def near_words(self) -> NearWords:
+        """The documents' words, to be found by others that are spelled alike."""
+        return NearWords(self.vocabulary)
 
     def _has(self, word: str) -> bool:
         return word in self.vocabulary or (" " in word and len(self._phrase(word).documents) > 0)

@@ -12,9 +12,12 @@ from kivuko.codeswitch.entries import Found
 from kivuko.ranking import Run
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import words
+from kivuko.text.near_words import MOST
 
 #: How much a word with the same stem as a translation counts beside the translation itself.
 STEM_WEIGHT = 0.5
+#: How queries are translated; stored runs say it, for they are searched again when it changes.
+WAY = "phrases and words spelled alike"
 
 
 class QueryTranslator:
@@ -25,9 +28,11 @@ class QueryTranslator:
     ``stem_weight`` of its probability. Phrases of the query are found longest first, see
     :meth:`kivuko.codeswitch.Lexicon.look_up`; one that leads to nothing in the index gives way to its words. A
     translation of several words is searched as a phrase, its words in a row or written as one; where the index does
-    not have it, it leaves its probability to the other translations. A word without translations stands for itself
-    where the index knows it (names, function names, numbers). Words that neither knows are looked up once more, in
-    the lexicon and then in the index, as people type them (:func:`kivuko.text.fold`); others are dropped.
+    not have it, it leaves its probability to the other translations. A word without an entry of its own stands for
+    itself where the index knows it (names, function names, numbers). Others are looked up once more, in the lexicon
+    and then in the index, as people type them (:func:`kivuko.text.fold`). What is left stands for the words of both
+    that are spelled most like it (:class:`kivuko.text.near_words.NearWords`: other forms of a word, names in another
+    spelling), each with the square of its likeness, or for what the lexicon says of its beginning, or is dropped.
 
     Args:
         lexicon: the translations.
@@ -57,10 +62,33 @@ class QueryTranslator:
             if nowhere:
                 several = iter(self._lexicon.look_up_as_typed(list(several), serves=self._is_in_index))
             for asked in several:
-                senses = asked.senses or self.index.as_spelled({asked.text: 1.0})
+                senses = asked.senses if nowhere and asked.senses else self.senses(asked)
                 if searched := self._searched(senses):
                     found.append(replace(asked, senses=searched))
         return found
+
+    def senses(self, asked: Found) -> Mapping[str, float]:
+        """What a word or phrase that was looked up stands for: English → weight; empty where that is not known."""
+        if asked.own:
+            return asked.senses
+        if asked.text in self.index.vocabulary:
+            return {asked.text: 1.0}
+        return self.index.as_spelled({asked.text: 1.0}) or self._near(asked.text) or asked.senses
+
+    def _near(self, word: str) -> Mapping[str, float]:
+        """What the words stand for that are spelled most like one, each by the square of its likeness."""
+        lexicon, index = self._lexicon, self.index
+        near: list[tuple[float, Mapping[str, float]]] = [
+            *((alike, lexicon.translations(other)) for other, alike in lexicon.near_words.find(word).items()),
+            *((alike, {other: 1.0}) for other, alike in index.near_words.find(word).items()),
+        ]
+        best = sorted(near, key=lambda each: -each[0])[:MOST]
+        total = sum(alike**2 for alike, _ in best)
+        mixed: dict[str, float] = {}
+        for alike, senses in best:
+            for english, weight in senses.items():
+                mixed[english] = mixed.get(english, 0.0) + weight * alike**2 / total
+        return mixed
 
     def _is_nowhere(self, asked: Found) -> bool:
         return not asked.senses and asked.text not in self.index.vocabulary
