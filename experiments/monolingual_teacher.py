@@ -184,7 +184,7 @@ def scores(
     """A student's scores on every collection of its language, and its teacher's on the same queries in English."""
     rows = []
     for collection_name in collections_for(language):
-        collection = Collection.open(build_collection(language, collection_name))
+        collection = Collection.open(build_collection(language, name=collection_name))
         index = Index.open(collection_index(collection, teacher, progress))
         for kind in collection.query_kinds:
             reader = teacher if kind.startswith("english") else student

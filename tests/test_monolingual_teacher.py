@@ -57,7 +57,7 @@ def test_it_runs_through(own_cache: Path, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(teacher, "help_pairs", lambda: [(pair.english, pair.english) for pair in PAIRS[:32]])
     monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
     monkeypatch.setattr(collections, "collections_for", lambda _: ["made-up"])
-    monkeypatch.setattr(collections, "build_collection", lambda *_: None)
+    monkeypatch.setattr(collections, "build_collection", lambda _, *, name: Path(name))
     monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
