@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,7 +121,7 @@ def main() -> None:
         arguments.output,
         "A monolingual English teacher, and what it reads the English side as",
         rows,
-        command=" ".join(["python experiments/monolingual_teacher.py", *sys.argv[1:]]),
+        command=" ".join(["python experiments/monolingual_teacher.py", *map(shlex.quote, sys.argv[1:])]),
         notes=f"""At most {arguments.queries} queries of each kind and split, asked of students of {settings.steps}
 steps on all public bitext of their language, whose words start from English (kivuko.training.words); teachers of
 {arguments.teacher_steps} steps on {QUICK_TEACHER.max_length} pieces, as the quick demo has; one seed. The teacher
