@@ -8,7 +8,7 @@ twice, the services in turn, so that a busy machine slows all alike. The engine 
 threads of one process (what waits for a core shares a scan with others that wait: micro-batches that nobody waits
 for), and by two processes of one thread each, whose clients are shared out evenly. Then the memory of the service of
 eight threads is read over ``--requests`` more. All that is measured stays on this machine, and after ``--minutes`` no
-more is asked: what was not reached by then is not in the tables. ``--only-memory`` measures nothing else.
+more is asked: what was not reached by then is not in the tables.
 """
 
 from __future__ import annotations
@@ -115,7 +115,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=7)
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=13.5)
-    parser.add_argument("--only-memory", action="store_true", help="of one service, whatever the engine has")
     parser.add_argument("--folder", type=Path, default=Path("docs/results/serving"))
     given = parser.parse_args()
     until = time.monotonic() + 60 * given.minutes
@@ -124,9 +123,6 @@ def main() -> None:
     queries = list(kivuko.read_queries(given.queries).values())
     engine = kivuko.Engine.open(given.engine)
     spoken = engine.language(given.language)
-    if given.only_memory:
-        only_memory(given, engine, queries, until)
-        return
     if engine.reader(spoken) is None or not any(way.method == "fusion" for way in engine.ways(spoken)):
         sys.exit("this compares a model with a lexicon's words: give an engine whose language has both")
     with ExitStack() as running_now, tempfile.TemporaryDirectory() as name:
@@ -175,28 +171,6 @@ def main() -> None:
             "Memory over many requests": memory,
             "Queries together or one by one": [*batching(engine, spoken, queries)],
         },
-    )
-
-
-def only_memory(
-    given: argparse.Namespace, engine: kivuko.Engine, queries: Sequence[str], until: float
-) -> None:
-    """Write how a service's memory grows over many requests by words."""
-    with ExitStack() as running_now, tempfile.TemporaryDirectory() as name:
-        service = running_now.enter_context(kivuko_service(given.engine, 8, 1))
-        words = Asked(service, "words", {"language": given.language, "method": "lexicon-bm25", "top": "1"})
-        rows = over_time(words, words, Client(queries, Path(name)), given.requests, until)
-    write_results(
-        given.folder,
-        "The service's memory over many requests",
-        [
-            {"requests": row["requests"], **{k: v for k, v in row.items() if k.endswith("(MB)")}}
-            for row in rows
-        ],
-        command=f"python bench/serving.py {given.engine.name} {given.queries.name} --language {given.language} "
-        f"--only-memory --requests {given.requests} --minutes {given.minutes:g} --folder {given.folder}",
-        notes=f"{engine.index.info()['documents']} documents, {len(queries)} queries in turn, found by the lexicon's "
-        "words; 8 clients of wrk, 8 threads.",
     )
 
 
