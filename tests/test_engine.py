@@ -85,6 +85,9 @@ def test_how_far_a_student_goes_is_as_asked_else_said(
     from kivuko.cli.engine import app
 
     engine = Engine.create(tmp_path / "engine", documents()[-1:], model=tiny_teacher)
+    settings = OpticalSettings(steps=1, batch_size=8, interpolation=0.7)
+    engine.add_language("sw", LanguageParts(pairs=made_up_pairs(60), settings=settings))
+    assert engine.info()["languages"]["swa-Latn"]["made_from"]["interpolation"] == 0.7
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("".join(f"{p.english}\t{p.foreign}\n" for p in made_up_pairs(60)), encoding="utf-8")
     for asked, share in ((["--set", "interpolation=0.8"], 0.8), ([], 0.5)):

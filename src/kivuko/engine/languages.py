@@ -62,9 +62,10 @@ class LanguageParts:
         student: a model that reads queries, in the engine's vector space.
         lexicon: translations of words.
         settings: how to train; the defaults of :class:`~kivuko.training.optical.OpticalSettings` otherwise.
-        interpolation: how far the student ends from the teacher towards what it was trained to, in place of what
-            ``settings`` say: by default all the way where the pairs translate titles of the documents, so that both
-            are of one domain, else half-way, which costs nothing on text of other domains (docs/results/domains).
+        interpolation: how far the student ends from the teacher towards what it was trained to; else what
+            ``settings`` say, if that is less than all the way. By default all the way where the pairs translate
+            titles of the documents, so that both are of one domain, else half-way, which does less harm on text of
+            other domains (docs/results/domains).
         source: where all this came from, in words.
     """
 
@@ -248,14 +249,16 @@ def _make(
         elif training:
             from kivuko.training.optical import OpticalSettings, train_optical
 
-            share = parts.interpolation or interpolation_for(parts.pairs, titles)
+            settings = parts.settings or OpticalSettings()
+            asked = parts.interpolation or (settings.interpolation if settings.interpolation < 1 else None)
+            share = asked or interpolation_for(parts.pairs, titles)
             made_from["interpolation"] = share
             train_optical(
                 training,
                 language,
                 engine.path / layout.TEACHER,
                 building / layout.STUDENT,
-                settings=replace(parts.settings or OpticalSettings(), interpolation=share),
+                settings=replace(settings, interpolation=share),
                 progress=progress,
             )
     # No file's name is a manifest's but those of the parts, each of which has one of its own.

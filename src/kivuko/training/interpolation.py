@@ -1,8 +1,8 @@
 """A trained model's weights moved back towards those that it started from.
 
-What a student learns from bitext of one domain it pays for elsewhere, because its layers have moved away from what
-they knew of other text. Between the two ends, weights of one architecture with a common start usually do better in
-both worlds than either.
+What a student learns from bitext of one domain it pays for elsewhere, because its weights have moved away from what
+they knew of other text. Between the two ends, models with a common start often keep most of both
+(docs/results/domains).
 
 Reference:
     Wortsman, Ilharco, Kim, Li, Kornblith, Roelofs, Gontijo-Lopes, Hajishirzi, Farhadi, Namkoong & Schmidt, "Robust
