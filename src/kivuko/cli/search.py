@@ -55,6 +55,15 @@ _RERANK_DEPTH = Annotated[
 _WEIGHT = Annotated[
     float | None, typer.Option(min=0, max=1, help="The model's share in the fusion; an engine's own, or 0.5.")
 ]
+_GLOSS = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="How much the model heeds the query's words translated one by one beside the query; an engine's own, "
+        "or 0.",
+    ),
+]
 
 
 def search(
@@ -65,6 +74,7 @@ def search(
     lexicon: _LEXICON = None,
     method: _METHOD = None,
     weight: _WEIGHT = None,
+    gloss: _GLOSS = None,
     where: _WHERE = None,
     rerank: _RERANK = None,
     rerank_depth: _RERANK_DEPTH = 50,
@@ -86,11 +96,11 @@ def search(
     engine = _engine(place)
     if engine is None:
         _refuse_language(language)
-        spoken, searcher = None, _searcher(place, model, lexicon, method, weight)
+        spoken, searcher = None, _searcher(place, model, lexicon, method, weight, gloss)
     else:
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
-        way = engine.way(spoken, method, weight=weight)
+        way = engine.way(spoken, method, weight=weight, gloss=gloss)
         searcher = engine.searcher(spoken, way)
         if advice := engine.advice(spoken, way):
             note(advice)
@@ -153,6 +163,7 @@ def rank(
     lexicon: _LEXICON = None,
     method: _METHOD = None,
     weight: _WEIGHT = None,
+    gloss: _GLOSS = None,
     where: _WHERE = None,
     rerank: _RERANK = None,
     rerank_depth: _RERANK_DEPTH = 50,
@@ -170,7 +181,7 @@ def rank(
     texts = read_asked(queries, *asked)
     if engine is None:
         _refuse_language(language)
-        searcher = _searcher(place, model, lexicon, method, weight)
+        searcher = _searcher(place, model, lexicon, method, weight, gloss)
     else:
         _refuse_parts(model, lexicon)
         if language is None:
@@ -179,7 +190,7 @@ def rank(
                 expected="--language, one of " + ", ".join(each.short for each in engine.languages),
             )
         spoken = engine.language(language)
-        searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight))
+        searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight, gloss=gloss))
     conditions = parse_filter(where or ())
     with bars() as progress:
         found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
@@ -228,12 +239,22 @@ def _engine(place: Path) -> Engine | None:
 
 
 def _searcher(
-    index: Path, model: str | None, lexicon: Path | None, method: str | None, weight: float | None
+    index: Path,
+    model: str | None,
+    lexicon: Path | None,
+    method: str | None,
+    weight: float | None,
+    gloss: float | None,
 ) -> Searcher:
     from kivuko.retrieval.search import Searcher
 
     return Searcher(
-        index, model=model, lexicon=lexicon, method=method, weight=0.5 if weight is None else weight
+        index,
+        model=model,
+        lexicon=lexicon,
+        method=method,
+        weight=0.5 if weight is None else weight,
+        gloss=gloss or 0.0,
     )
 
 

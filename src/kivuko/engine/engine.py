@@ -324,6 +324,7 @@ class Engine:
                 lexicon=None if chosen.method == "bm25" else self._lexicon(now, spoken),
                 method=chosen.method,
                 weight=chosen.weight,
+                gloss=chosen.gloss,
                 language=now.state.document_language,
             )
         return now.searchers[key]
@@ -335,6 +336,7 @@ class Engine:
         *,
         reader: Reader | None = None,
         weight: float | None = None,
+        gloss: float | None = None,
     ) -> Way:
         """A way of searching a language: that which was found best for it, but for what is given.
 
@@ -343,33 +345,46 @@ class Engine:
             method: see :class:`kivuko.retrieval.search.Searcher`.
             reader: which model reads the queries, where the method needs one.
             weight: the model's share in a fusion.
+            gloss: weight of the gloss beside the query; that which was found best with the method that was.
 
         Raises:
             ArtifactError: the engine does not have the language.
         """
         now = self._now()
-        spoken = self._language(now, language)
-        own = now.state.languages[spoken.tag].way
-        chosen = method or own.method
-        by_words = chosen in ("bm25", "lexicon-bm25")
-        model = None if by_words else reader or own.reader or self._reader(now, spoken)
-        return Way(chosen, model, own.weight if weight is None else weight)
+        return self._way(now, self._language(now, language), method, reader, weight, gloss)
 
     def ways(self, language: Language | str) -> list[Way]:
         """All ways in which a language can be searched with what the engine has, that which was found best first."""
         now = self._now()
         spoken = self._language(now, language)
-        own = now.state.languages[spoken.tag].way
-        found = [own]
+        found = [now.state.languages[spoken.tag].way]
         if now.index.space is not None:
             if self._part(now, spoken, layout.STUDENT) is not None:
-                found.append(Way("late-interaction", "student", own.weight))
-            found.append(Way("late-interaction", "teacher", own.weight))
-            found.append(Way("fusion", self._reader(now, spoken), own.weight))
+                found.append(self._way(now, spoken, "late-interaction", "student"))
+            found.append(self._way(now, spoken, "late-interaction", "teacher"))
+            found.append(self._way(now, spoken, "fusion", self._reader(now, spoken)))
         if self._lexicon(now, spoken) is not None:
-            found.append(Way("lexicon-bm25", None, own.weight))
-        found.append(Way("bm25", None, own.weight))
+            found.append(self._way(now, spoken, "lexicon-bm25"))
+        found.append(self._way(now, spoken, "bm25"))
         return list(dict.fromkeys(found))
+
+    def _way(
+        self,
+        now: _Opened,
+        spoken: Language,
+        method: str | None,
+        reader: Reader | None = None,
+        weight: float | None = None,
+        gloss: float | None = None,
+    ) -> Way:
+        own = now.state.languages[spoken.tag].way
+        chosen = method or own.method
+        weight = own.weight if weight is None else weight
+        if chosen in ("bm25", "lexicon-bm25"):
+            return Way(chosen, None, weight)
+        if gloss is None:
+            gloss = own.gloss if chosen == own.method else 0.0
+        return Way(chosen, reader or own.reader or self._reader(now, spoken), weight, gloss)
 
     def add_language(
         self,

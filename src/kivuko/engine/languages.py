@@ -29,11 +29,12 @@ from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Pair
 from kivuko.engine import queries
 from kivuko.engine import state as layout
-from kivuko.engine.state import EngineLanguage, EngineState, Way, change
+from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import InputError, LockedError
 from kivuko.files.json_lines import read_jsonl
 from kivuko.files.tables import write_jsonl
 from kivuko.languages import Language
+from kivuko.retrieval.gloss import GLOSS_WEIGHT
 from kivuko.text import comparison_key
 
 if TYPE_CHECKING:
@@ -296,8 +297,8 @@ def _default_way(engine: Engine, folder: Path) -> Way:
     has_student, has_lexicon = (folder / layout.STUDENT).is_dir(), (folder / layout.LEXICON).is_dir()
     if engine.index.space is None:
         return Way("lexicon-bm25") if has_lexicon else Way("bm25")
-    reader: Any = "student" if has_student else "teacher"
-    return Way("fusion" if has_lexicon else "late-interaction", reader)
+    reader: Reader = "student" if has_student else "teacher"
+    return Way("fusion", reader, gloss=GLOSS_WEIGHT) if has_lexicon else Way("late-interaction", reader)
 
 
 def _complete(home: Path, language: Language, inputs: str) -> Path | None:

@@ -3,28 +3,30 @@
 Known-item search: a translation pair that training did not see asks with its foreign side for its English side. Two
 sets of questions: held-out pairs, among other texts of the bitext; and pairs that translate a document's title, which
 ask the engine's own index for that document. Half of each, by hash, chooses how the language is searched; the other
-half says how good that is.
+half says how good that is. Held-out pairs, which may be of another domain than the documents, choose which model
+reads and whether words help it; how much they say in a fusion is chosen by titles alone.
 """
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kivuko.collections.bitext import Pair
 from kivuko.collections.document import Document
 from kivuko.engine import state as layout
-from kivuko.engine.state import Reader, Way
+from kivuko.engine.state import WEIGHT, Reader, Way
 from kivuko.evaluation.measures import Summary, evaluate
 from kivuko.evaluation.significance import compare
 from kivuko.languages import Language
 from kivuko.ranking import Qrels, Run
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import choose_weight, score_fusion
+from kivuko.retrieval.gloss import GLOSS_WEIGHT
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.search import Searcher
 from kivuko.text import comparison_key
@@ -35,9 +37,12 @@ if TYPE_CHECKING:
     from kivuko.engine.engine import Engine
 
 MEASURE = "nDCG@10"
+TITLES = "titles"
 #: Of fewer questions than these in either half nothing is chosen, and only what was measured is said.
 FEWEST = 10
 _DEPTH = 100
+_STUDENT, _TEACHER = Way("late-interaction", "student"), Way("late-interaction", "teacher")
+_LEXICON = Way("lexicon-bm25")
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,11 @@ class _Questions:
     queries: Mapping[str, str]
     qrels: Qrels
 
+    @property
+    def of_documents(self) -> bool:
+        """Whether the engine's own documents are asked for, and so what its users will ask for."""
+        return self.name == TITLES
+
     def half(self, chooses: bool) -> Qrels:
         """The judgments of the half that chooses, or of the other."""
         return {query: grades for query, grades in self.qrels.items() if _chooses(query) == chooses}
@@ -132,22 +142,30 @@ def measure(
 
 def _search(
     engine: Engine, language: Language, folder: Path, questions: _Questions, progress: Progress | None
-) -> dict[str, Run]:
+) -> dict[Way, Run]:
     """Single systems → what they find. Encoders and lexicon are those that the engine holds open."""
-    runs: dict[str, Run] = {}
+    runs: dict[Way, Run] = {}
     lexicon = engine.lexicon(language)
     if engine.index.space is not None:
         has_student = (folder / layout.STUDENT).is_dir()
-        readers: tuple[Reader, ...] = ("teacher", "student") if has_student else ("teacher",)
+        readers: tuple[Reader, ...] = ("student", "teacher") if has_student else ("teacher",)
         for reader in readers:
-            searcher = Searcher(questions.index, model=engine.encoder(language, reader))
-            runs[reader] = searcher.rank(questions.queries, depth=_DEPTH, progress=progress)
+            for gloss in (0.0,) if lexicon is None else (GLOSS_WEIGHT, 0.0):
+                searcher = Searcher(
+                    questions.index,
+                    model=engine.encoder(language, reader),
+                    lexicon=lexicon,
+                    method="late-interaction",
+                    gloss=gloss,
+                )
+                run = searcher.rank(questions.queries, depth=_DEPTH, progress=progress)
+                runs[Way("late-interaction", reader, gloss=gloss)] = run
     if lexicon is not None:
-        runs["lexicon"] = Searcher(questions.index, lexicon=lexicon).rank(questions.queries, depth=_DEPTH)
+        runs[_LEXICON] = Searcher(questions.index, lexicon=lexicon).rank(questions.queries, depth=_DEPTH)
     return runs
 
 
-def _judge(sets: Sequence[_Questions], alone: Mapping[str, Mapping[str, Run]]) -> Quality:
+def _judge(sets: Sequence[_Questions], alone: Mapping[str, Mapping[Way, Run]]) -> Quality:
     """Choose on one half, report on the other."""
     enough = [
         questions
@@ -163,81 +181,68 @@ def _judge(sets: Sequence[_Questions], alone: Mapping[str, Mapping[str, Run]]) -
     def score(run: Run) -> float:
         return evaluate(run, qrels, [MEASURE]).mean(MEASURE) if qrels else 0.0
 
-    weights: dict[Reader, float] = {}
-    readers: tuple[Reader, ...] = ("student", "teacher")
-    for reader in readers:
-        if reader not in runs:
-            continue
-        if "lexicon" in runs:
-            chosen = (
-                choose_weight(
-                    lambda weight, reader=reader: score_fusion(  # type: ignore[misc]
-                        runs[reader], runs["lexicon"], weight=weight, depth=_DEPTH
-                    ),
-                    score,
-                )
-                if enough
-                else None
-            )
-            weights[reader] = 0.5 if chosen is None else chosen.weight
-            fused = score_fusion(runs[reader], runs["lexicon"], weight=weights[reader], depth=_DEPTH)
-            candidates[Way("fusion", reader, weights[reader])] = score(fused)
-        candidates[Way("late-interaction", reader)] = score(runs[reader])
-    if "lexicon" in runs:
-        candidates[Way("lexicon-bm25")] = score(runs["lexicon"])
-    # Among equals the first: what was trained, fused.
+    fusions: dict[Way, Way] = {}
+    for way, run in runs.items():
+        if way.reader is not None and _LEXICON in runs:
+            weight = _weight(run, runs[_LEXICON], score) if choosing.of_documents and enough else WEIGHT
+            fusions[way] = replace(way, method="fusion", weight=weight)
+            candidates[fusions[way]] = score(score_fusion(run, runs[_LEXICON], weight=weight, depth=_DEPTH))
+        candidates[way] = score(run)
+    # Among equals the first: what was trained, with all that helps it.
     way = max(candidates, key=lambda each: candidates[each]) if enough else next(iter(candidates))
     rows = []
     for questions in sets:
         qrels_left = questions.half(False) or questions.half(True)
-        for name, run in _systems(alone[questions.name], weights).items():
+        for name, run in _systems(alone[questions.name], fusions).items():
             summary = evaluate(run, qrels_left, [MEASURE]).summary(MEASURE)
             rows.append(Row(questions.name, name, summary))
     return Quality(way, tuple(rows), tuple(_warnings(sets, alone, way, bool(enough))))
 
 
+def _weight(model: Run, lexicon: Run, score: Callable[[Run], float]) -> float:
+    return choose_weight(
+        lambda weight: score_fusion(model, lexicon, weight=weight, depth=_DEPTH), score
+    ).weight
+
+
 def _system(way: Way) -> str:
     """What a way of searching is called among the rows."""
     if way.reader is None:
-        return NAMES["lexicon"]
-    name = NAMES[way.reader]
-    return f"{name.split(',')[0]} and lexicon, fused" if way.method == "fusion" else name
+        return "lexicon, BM25"
+    name = {"student": "student", "teacher": "document encoder"}[way.reader]
+    if way.method == "fusion":
+        return f"{name}, gloss and lexicon, fused" if way.gloss else f"{name} and lexicon, fused"
+    if way.gloss:
+        return f"{name} with gloss"
+    return f"{name}, untrained in the language" if way.reader == "teacher" else name
 
 
-NAMES = {
-    "student": "student",
-    "teacher": "document encoder, untrained in the language",
-    "lexicon": "lexicon, BM25",
-}
-
-
-def _systems(runs: Mapping[str, Run], weights: Mapping[Reader, float]) -> dict[str, Run]:
-    found = {NAMES[name]: run for name, run in runs.items()}
-    for reader, weight in weights.items():
-        fused = score_fusion(runs[reader], runs["lexicon"], weight=weight, depth=_DEPTH)
-        found[_system(Way("fusion", reader, weight))] = fused
+def _systems(runs: Mapping[Way, Run], fusions: Mapping[Way, Way]) -> dict[str, Run]:
+    found = {_system(way): run for way, run in runs.items()}
+    for way, fusion in fusions.items():
+        found[_system(fusion)] = score_fusion(runs[way], runs[_LEXICON], weight=fusion.weight, depth=_DEPTH)
     return found
 
 
 def _warnings(
-    sets: Sequence[_Questions], alone: Mapping[str, Mapping[str, Run]], way: Way, chose: bool
+    sets: Sequence[_Questions], alone: Mapping[str, Mapping[Way, Run]], way: Way, chose: bool
 ) -> list[str]:
     """Where the student is worse than what needs no training; and where there was too little to tell."""
     found = []
     for questions in sets:
         runs = alone[questions.name]
-        if "student" not in runs:
+        if _STUDENT not in runs:
             continue
-        for rival in ("teacher", "lexicon"):
+        for rival in (_TEACHER, _LEXICON):
             if rival not in runs:
                 continue
-            ours, theirs = (evaluate(runs[name], questions.qrels, [MEASURE]) for name in ("student", rival))
+            ours, theirs = (evaluate(runs[each], questions.qrels, [MEASURE]) for each in (_STUDENT, rival))
             result = compare(theirs.per_query[MEASURE], ours.per_query[MEASURE], seed=0)
             if result.difference > 0:
                 sure = "" if result.p < 0.05 else f", which may be chance (p {result.p:.2f})"
                 found.append(
                     f"on {questions.name} the student ({ours.mean(MEASURE):.3f}) is worse than the "
-                    f"{NAMES[rival]} ({theirs.mean(MEASURE):.3f}){sure}"
+                    f"{_system(rival)} ({theirs.mean(MEASURE):.3f}){sure}"
                 )
     if found:
         found.append(f"searches therefore use what did best: {way}")
@@ -271,7 +276,7 @@ def _titles(engine: Engine, pairs: Sequence[Pair]) -> _Questions:
         if comparison_key(pair.english) in owners
     }
     return _Questions(
-        "titles",
+        TITLES,
         engine.index,
         {query: text for query, (text, _) in asked.items()},
         {query: dict.fromkeys(documents, 1) for query, (_, documents) in asked.items()},

@@ -27,6 +27,9 @@ INDEX, TEACHER, LANGUAGES = "index", "teacher", "languages"
 STUDENT, LEXICON, HELD_OUT = "student", "lexicon", "held-out.jsonl"
 
 Reader = Literal["student", "teacher"]
+#: The model's share in a fusion where nothing could be measured; it does no harm in other domains than the lexicon's
+#: (docs/results/domains).
+WEIGHT = 0.6
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,18 @@ class Way:
         method: see :class:`kivuko.retrieval.search.Searcher`.
         reader: which model reads the queries; None where words alone are searched.
         weight: the model's share in a fusion.
+        gloss: how much the model heeds the query's words translated one by one, see
+            :mod:`kivuko.retrieval.gloss`.
     """
 
     method: str
     reader: Reader | None = None
-    weight: float = 0.5
+    weight: float = WEIGHT
+    gloss: float = 0.0
 
     def __str__(self) -> str:
         model = {"student": "student", "teacher": "document encoder", None: ""}[self.reader]
+        model += " with gloss" if self.gloss else ""
         if self.method == "fusion":
             return f"{model} ({self.weight:.2f}) and words ({1 - self.weight:.2f})"
         return {"late-interaction": model, "lexicon-bm25": "lexicon, BM25", "bm25": "BM25"}[self.method]

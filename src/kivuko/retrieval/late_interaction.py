@@ -13,6 +13,7 @@ from kivuko.models.reading import ReadToken, word_around
 from kivuko.models.token_vectors import Task
 from kivuko.ranking import Run, best
 from kivuko.retrieval.filters import Among, Filter
+from kivuko.retrieval.gloss import Gloss
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.scan import prepare_for_many
 from kivuko.retrieval.search import Match
@@ -134,6 +135,7 @@ def explanations(
     document_ids: Sequence[str],
     *,
     vectors: npt.NDArray[np.float32] | None = None,
+    gloss: Gloss | None = None,
 ) -> Iterator[list[Match]]:
     """What :func:`explain` says of each of several documents, in order.
 
@@ -142,23 +144,31 @@ def explanations(
         model: encoded the query.
         query: its text.
         document_ids: of what was found.
-        vectors: [tokens, dim], what the model made of the query; encoded here, once, by default.
+        vectors: [tokens, dim], what the model made of the query, those of its gloss last; encoded here, once, by
+            default.
+        gloss: what was read beside the query; what one of its words met, the word met that it stands for.
     """
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
-    query_tokens = _tokens(encoder, query, "query", asked)
+    glossed = [] if gloss is None or not gloss.text else encoder.tokens(gloss.text, task="query")
+    own = len(asked) - len(glossed)
+    words = [(token.word, _seen(query, token)) for token in _tokens(encoder, query, "query", asked[:own])]
+    words += [
+        (token.word, (0, 0)) if gloss is None or token.span is None else gloss.word_at(token.span[1] - 1)
+        for token in glossed
+    ]
     for name in document_ids:
-        yield _matches(index, encoder, (query, query_tokens, asked), name) if len(asked) else []
+        yield _matches(index, encoder, (words, asked), name) if len(asked) else []
 
 
 def _matches(
     index: Index,
     encoder: Encoder,
-    asked: tuple[str, Sequence[ReadToken], npt.NDArray[np.float32]],
+    asked: tuple[Sequence[tuple[str, tuple[int, int]]], npt.NDArray[np.float32]],
     document_id: str,
 ) -> list[Match]:
-    query, query_tokens, asked_vectors = asked
+    words, asked_vectors = asked
     span, vectors = max(
         index.vectors_of(document_id),
         key=lambda passage: float((asked_vectors @ passage[1].T).max(axis=1).sum()),
@@ -172,13 +182,14 @@ def _matches(
         length=int(meta["max_length"]),
         of_others=meta["pooling"] != 1 or encoder.has_own_tokenizer,
     )
-    similarity = asked_vectors @ vectors.T
+    # Tokens of a gloss are shorter than others: they count less, and are as similar.
+    similarity = (asked_vectors / np.linalg.norm(asked_vectors, axis=1, keepdims=True)) @ vectors.T
     matches = []
     for i, j in enumerate(similarity.argmax(axis=1)):
-        asking, met = query_tokens[i], document_tokens[j]
+        (word, place), met = words[i], document_tokens[j]
         begin, end = _seen(text, met)
         places = ((span[0] + begin, span[0] + end),) if met.span else ()
-        matches.append(Match(asking.word, met.word, float(similarity[i, j]), _seen(query, asking), places))
+        matches.append(Match(word, met.word, float(similarity[i, j]), place, places))
     return matches
 
 

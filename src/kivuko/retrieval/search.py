@@ -21,6 +21,7 @@ from kivuko.languages import Language
 from kivuko.ranking import Run, ranked
 from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.fusion import SCALE_DEPTH, score_fusion
+from kivuko.retrieval.gloss import Gloss, gloss
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.text import words
@@ -116,12 +117,14 @@ class Searcher:
             a lexicon), or ``"fusion"`` of a model with words, translated where there is a lexicon. By default what
             model and lexicon allow.
         weight: the model's share in the fusion, 0 to 1.
+        gloss: how much the model heeds the query's words translated one by one, beside the query: the weight of a
+            token of :mod:`kivuko.retrieval.gloss`, 0 to 1; above 0 it needs a lexicon, and twice the time.
         language: of the documents, if it is known: words that none of them has are looked up as people of this
             language type them (:func:`kivuko.text.fold`).
 
     Raises:
         UnknownNameError: no such method, or no such model.
-        InputError: the method lacks its model or lexicon.
+        InputError: the method, or the gloss, lacks its model or lexicon.
         ArtifactError: index, model or lexicon are incomplete, or the model does not share the index's space.
     """
 
@@ -133,9 +136,11 @@ class Searcher:
         lexicon: Lexicon | Path | str | None = None,
         method: Method | str | None = None,
         weight: float = 0.5,
+        gloss: float = 0.0,
         language: Language | None = None,
     ) -> None:
         self.method = check_method(method, model is not None, lexicon is not None)
+        self.gloss = check_gloss(gloss, lexicon is not None)
         self.index = index if isinstance(index, Index) else Index.open(Path(index))
         self.weight = weight
         self.language = language
@@ -274,9 +279,10 @@ class Searcher:
     @property
     def described(self) -> str:
         """How it searches, in words."""
+        model = "model with gloss" if self.gloss else "model"
         if self.method == "fusion":
-            return f"model ({self.weight:.2f}) and words ({1 - self.weight:.2f})"
-        return {"late-interaction": "model", "lexicon-bm25": "lexicon and BM25", "bm25": "BM25"}[self.method]
+            return f"{model} ({self.weight:.2f}) and words ({1 - self.weight:.2f})"
+        return {"late-interaction": model, "lexicon-bm25": "lexicon and BM25", "bm25": "BM25"}[self.method]
 
     @functools.cached_property
     def encoder(self) -> Encoder:
@@ -325,6 +331,10 @@ class Searcher:
         from kivuko.retrieval.late_interaction import hits_by_vectors, query_vectors
 
         vectors = query_vectors(self.encoder, queries)
+        if self.gloss:
+            glosses = {query: found for query, text in queries.items() if (found := self._gloss(text).text)}
+            for query, read in query_vectors(self.encoder, glosses).items():
+                vectors[query] = np.concatenate([vectors[query], np.float32(self.gloss) * read])
         hits = hits_by_vectors(self.index, vectors, depth=depth, where=where, progress=progress)
         return Found(
             {query: {hit.id: hit.score for hit in found} for query, found in hits.items()},
@@ -332,6 +342,9 @@ class Searcher:
             vectors,
             tuple(query for query, text in queries.items() if self.encoder.truncated([text], task="query")),
         )
+
+    def _gloss(self, query: str) -> Gloss:
+        return gloss(self._asked(query))
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | Among | None) -> Run:
         structured = [[asked.senses for asked in self._asked(text)] for text in queries.values()]
@@ -347,7 +360,8 @@ class Searcher:
             from kivuko.retrieval.late_interaction import explanations
 
             names = [document.id for document in documents]
-            return explanations(self.index, self.encoder, query, names, vectors=vectors)
+            read_beside = self._gloss(query) if self.gloss else None
+            return explanations(self.index, self.encoder, query, names, vectors=vectors, gloss=read_beside)
         return [list(self._word_matches(query, document)) for document in documents]
 
     def _word_matches(self, query: str, document: Document) -> Iterator[Match]:
@@ -432,6 +446,19 @@ def check_method(method: str | None, has_model: bool, has_lexicon: bool) -> Meth
     if method == "lexicon-bm25" and not has_lexicon:
         raise _lacks(method, "lexicon")
     return method  # type: ignore[return-value]
+
+
+def check_gloss(weight: float, has_lexicon: bool) -> float:
+    """The weight itself.
+
+    Raises:
+        InputError: it is out of range, or there is nothing to translate with.
+    """
+    if not 0 <= weight <= 1:
+        raise InputError("the weight of the gloss is out of range", expected="0 to 1", got=weight)
+    if weight and not has_lexicon:
+        raise _lacks("a gloss", "lexicon")
+    return weight
 
 
 def _lacks(method: str, what: str) -> InputError:
