@@ -16,13 +16,15 @@ from kivuko.languages import resolve
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.gloss import GLOSS_WEIGHT, gloss
 from kivuko.retrieval.index import Index
+from kivuko.retrieval.lexical import LexicalIndex
+from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.retrieval.search import Searcher
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 LEXICON = Lexicon(resolve("om"), {"bani": {"open": 0.7, "opened": 0.3}, "kuusa ol": {"save file": 1.0}})
 DOCUMENTS = [
     Document("open", "", "open the window"),
-    Document("save", "", "save file names"),
+    Document("save", "", "save a file"),
     Document("print", "", "print a page"),
 ]
 
@@ -33,17 +35,12 @@ def index(tmp_path: Path, tiny_teacher: Path) -> Index:
 
 
 def test_a_gloss_has_the_likeliest_translations_and_says_what_each_stands_for() -> None:
-    found = gloss(
-        [
-            ("bani", {"open": 0.7, "opened": 0.3}, (0, 4)),
-            ("xyz", {}, (5, 8)),
-            ("kuusa ol", {"save file": 1.0}, (9, 17)),
-        ]
-    )
-    assert found.text == "open save file"
-    assert [found.word_at(place)[0] for place in (0, 3, 5, 13)] == ["bani", "bani", "kuusa ol", "kuusa ol"]
-    assert found.word_at(6) == ("kuusa ol", (9, 17))
-    assert gloss([("xyz", {}, (0, 3))]).text == ""
+    translator = QueryTranslator(LEXICON, LexicalIndex(DOCUMENTS))
+    found = gloss("Bani Xyz kuusa ol!", translator)
+    assert found.text == "open Xyz save file"
+    assert [found.word_at(place)[0] for place in (0, 3, 5, 9)] == ["bani", "bani", "xyz", "kuusa ol"]
+    assert found.word_at(9) == ("kuusa ol", (9, 17))
+    assert gloss("Xyz", translator).text == ""
 
 
 def test_a_gloss_adds_its_share_of_what_it_finds(index: Index, tiny_teacher: Path) -> None:
@@ -53,7 +50,7 @@ def test_a_gloss_adds_its_share_of_what_it_finds(index: Index, tiny_teacher: Pat
         )
         return searcher.rank({"q": query})["q"]
 
-    alone, glossed, read = scores("Bani xyz", 0), scores("Bani xyz", 0.5), scores("open", 0)
+    alone, glossed, read = scores("Bani xyz", 0), scores("Bani xyz", 0.5), scores("open xyz", 0)
     assert glossed == pytest.approx({name: alone[name] + 0.5 * read[name] for name in alone}, abs=2e-3)
     assert scores("xyz", 0.5) == scores("xyz", 0)  # nothing to translate
 

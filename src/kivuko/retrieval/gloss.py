@@ -8,8 +8,11 @@ where that is understood (docs/results/domains).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.text.terms import piece_spans
 
 #: How much a token of the gloss counts beside one of the query; chosen on development queries of other domains.
 GLOSS_WEIGHT = 0.5
@@ -18,11 +21,12 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Gloss:
-    """A gloss, and which word of the query each of its words stands for.
+    """A gloss, and what each of its parts stands for.
 
     Attributes:
-        text: the likeliest translation of each word or phrase, in the query's order; empty where none is known.
-        words: of each of these translations, what it stands for: the query's word or phrase, and its span there.
+        text: the likeliest translation of each word or phrase, in the query's order; a word that has none as it is.
+            Empty where none has any.
+        words: of each of these, the query's word or phrase, and its span there.
         ends: of each, where it ends in ``text``.
     """
 
@@ -31,22 +35,23 @@ class Gloss:
     ends: tuple[int, ...]
 
     def word_at(self, place: int) -> tuple[str, Span]:
-        """What the translation stands for that has a character of ``text``."""
+        """What the part stands for that has a character of ``text``."""
         return self.words[next(number for number, end in enumerate(self.ends) if place < end)]
 
 
-def gloss(asked: Sequence[tuple[str, Mapping[str, float], Span]]) -> Gloss:
-    """The gloss of a query.
-
-    Args:
-        asked: its words and phrases in order: the word, its translations with their weights, its span in the query.
-    """
-    known = [(word, _likeliest(senses), span) for word, senses, span in asked if senses]
-    text, ends = "", []
-    for _, translation, _ in known:
+def gloss(query: str, translator: QueryTranslator) -> Gloss:
+    """The gloss of a query."""
+    places = piece_spans(query)
+    words: list[tuple[str, Span]] = []
+    text, ends, known = "", [], False
+    for asked in translator.read(query):
+        span = places[asked.begin][0], places[asked.end - 1][1]
+        known = known or bool(asked.senses)
+        translation = _likeliest(asked.senses) if asked.senses else query[slice(*span)]
         text += f" {translation}" if text else translation
+        words.append((asked.text, span))
         ends.append(len(text))
-    return Gloss(text, tuple((word, span) for word, _, span in known), tuple(ends))
+    return Gloss(text if known else "", tuple(words), tuple(ends))
 
 
 def _likeliest(senses: Mapping[str, float]) -> str:

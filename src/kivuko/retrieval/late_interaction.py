@@ -151,7 +151,7 @@ def explanations(
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
-    glossed = [] if gloss is None or not gloss.text else encoder.tokens(gloss.text, task="query")
+    glossed = [] if gloss is None else encoder.tokens(gloss.text, task="query")
     own = len(asked) - len(glossed)
     words = [(token.word, _seen(query, token)) for token in _tokens(encoder, query, "query", asked[:own])]
     words += [

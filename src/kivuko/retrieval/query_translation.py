@@ -67,6 +67,10 @@ class QueryTranslator:
                     found.append(replace(asked, senses=searched))
         return found
 
+    def read(self, query: str) -> list[Found]:
+        """All words and phrases of a query with what they stand for, whether or not the index knows it, in order."""
+        return [replace(asked, senses=self.senses(asked)) for asked in self._lexicon.look_up(query)]
+
     def senses(self, asked: Found) -> Mapping[str, float]:
         """What a word or phrase that was looked up stands for: English → weight; empty where that is not known."""
         if asked.own:

@@ -332,7 +332,7 @@ class Searcher:
 
         vectors = query_vectors(self.encoder, queries)
         if self.gloss:
-            glosses = {query: found for query, text in queries.items() if (found := self._gloss(text).text)}
+            glosses = {query: found.text for query, text in queries.items() if (found := self._gloss(text))}
             for query, read in query_vectors(self.encoder, glosses).items():
                 vectors[query] = np.concatenate([vectors[query], np.float32(self.gloss) * read])
         hits = hits_by_vectors(self.index, vectors, depth=depth, where=where, progress=progress)
@@ -343,8 +343,12 @@ class Searcher:
             tuple(query for query, text in queries.items() if self.encoder.truncated([text], task="query")),
         )
 
-    def _gloss(self, query: str) -> Gloss:
-        return gloss(self._asked(query))
+    def _gloss(self, query: str) -> Gloss | None:
+        """What the model reads beside a query; None where that is nothing."""
+        if not self.gloss or self._translator is None:
+            return None
+        found = gloss(query, self._translator)
+        return found if found.text else None
 
     def _by_words(self, queries: Mapping[str, str], depth: int, where: Filter | Among | None) -> Run:
         structured = [[asked.senses for asked in self._asked(text)] for text in queries.values()]
@@ -360,7 +364,7 @@ class Searcher:
             from kivuko.retrieval.late_interaction import explanations
 
             names = [document.id for document in documents]
-            read_beside = self._gloss(query) if self.gloss else None
+            read_beside = self._gloss(query)
             return explanations(self.index, self.encoder, query, names, vectors=vectors, gloss=read_beside)
         return [list(self._word_matches(query, document)) for document in documents]
 
