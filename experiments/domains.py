@@ -1,30 +1,36 @@
-"""What a student of software bitext is worth on text of other domains, and how near its teacher it should stay.
+"""What translation pairs of one domain are worth on text of others: lexicons, glosses, students, and all together.
 
-    python experiments/domains.py --collections FOLDER … [--languages om sw ha yo] [--full om]
+    python experiments/domains.py experiments/domains.toml --shared FOLDER [--threads 1]
 
-Collections are folders with documents.tsv, qrels.txt and a queries.LANGUAGE.tsv for each language
-(kivuko.experiment.other_domains); a language is asked of those that have it. Students learn from all public bitext of
-their language, within minutes each, or as long as the main job's where --full names the language; they are
-asked as they were trained, and on the way there from the teacher (kivuko.training.interpolation). Writes
-docs/results/domains/.
+FOLDER has ``collections/`` and ``bitext/``. A collection is a folder with documents.tsv, qrels.txt and a
+queries.LANGUAGE.tsv for each language (kivuko.experiment.other_domains); a language is asked of those that
+have it. Pairs are NAME.LANGUAGE.tsv, and what is public of the language. The configuration says which.
+Writes docs/results/domains/ after every language.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
-from kivuko.codeswitch import induce
+from kivuko.codeswitch import Lexicon, induce
+from kivuko.collections.bitext import Pair
+from kivuko.engine.state import WEIGHT
 from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
@@ -34,172 +40,308 @@ from kivuko.languages import Language, resolve
 from kivuko.models.encoder import Encoder
 from kivuko.models.identity import model_hash
 from kivuko.ranking import Run
+from kivuko.readers.bitext import read_pairs
 from kivuko.readers.documents import read_documents
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import score_fusion
+from kivuko.retrieval.gloss import GLOSS_WEIGHT
 from kivuko.retrieval.index import Index
-from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.retrieval.lexical import LexicalIndex
-from kivuko.retrieval.query_translation import QueryTranslator
+from kivuko.retrieval.search import Searcher
+from kivuko.text import words
 from kivuko.training.interpolation import interpolated
 from kivuko.training.optical import QUICK_SETTINGS, OpticalSettings, train_optical
 from kivuko.training.teacher import default_teacher
 
 MEASURE = "nDCG@10"
-SHARES = (0.5, 0.75, 1.0)
 OUTPUT = Path("docs/results/domains")
-NOTES = """Queries of published collections of other domains. A student's pairs are all public bitext of its language,
-almost all of it software interface and help text, which was not compared with these collections for overlap.
-`teacher` is the model that encoded the documents, asked in the language without any bitext; `student α` is its
-student at α of the way to where training took its weights; α 1 is the student as trained. Fusions join a ranking with
-`lexicon-bm25` by scores, half and half, which nobody chose; the lexicon is induced from the same pairs. `english` is
-the teacher, asked the human translation: the ceiling. One seed. Collections are halved by article: what is chosen (α)
-is chosen on development rows.
+#: Words of a query, from which on it is in the next group.
+LENGTHS = (1, 4, 7, 11, 1000)
+NOTES = """**What carries over.** A lexicon and a gloss: BM25 by translated words, and the query's words translated
+one by one and read by the model beside the query (kivuko.retrieval.gloss). They need pairs or a
+dictionary, no training. **What does not.** A student as training left it, outside its pairs' domain
+(`whole`). Half-way back to its teacher it does little harm and little good there; its worth is in its
+pairs' own domain (docs/results/main-job). **What to bring.** Pairs of the documents' domain, else pairs
+or a dictionary of general text: compare `both` with `software`.
 
-Students of {steps} steps whose words start from English (kivuko.training.words), but of {full} 2,000 steps of
-the layers alone, as the main job has."""
+Pairs: `software` is public software interface and help text; `other` is news, medicine, talks,
+encyclopaedia and a dictionary, as experiments/domains.toml has them for a language; `both` is all of
+these. `other` was cleared of the collections' texts by whoever gathered it, `software` was not compared
+with them; TICO-19's pairs are of its own subject.
+
+Systems: `teacher` encoded the documents, and read no pair of the language. `student (K)` is trained on
+pairs K and taken half-way back to it; `main-job` is the main job's, of 2,000 steps on software, the
+others' steps are {steps}, of pairs and of phrases cut out of them, with words that start from English.
+`+ gloss (K)` reads the gloss by the lexicon of pairs K at weight {gloss:g}; `+ lexicon (K)` is fused by
+scores with `lexicon-bm25 (K)`, the model's share {weight:g}. Both weights, of the engine's default,
+were chosen on development rows, in scratch runs of om, sw and ha. `english` is the teacher, asked the
+human translation: the ceiling. One seed, {queries} queries of each half at most; halves are of
+articles."""
+
+
+class Plan(BaseModel):
+    """A language: files of bitext of other domains, pairs that students are trained on, of these asked as trained."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    other: tuple[str, ...] = ()
+    students: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+
+
+class Configuration(BaseModel):
+    """See experiments/domains.toml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    queries: int
+    steps: int
+    languages: dict[str, Plan]
+
+
+@dataclass
+class Measured:
+    """What was measured so far: rows, tests by (collection, language, split, system, rival), scores by length."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    tests: dict[tuple[str, ...], dict[str, Any]] = field(default_factory=dict)
+    by_length: dict[tuple[int, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    gaps: list[dict[str, Any]] = field(default_factory=list)
 
 
 def main() -> None:
-    """Train students, ask every collection, write the result."""
+    """Make what each language needs, ask every collection, write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--collections", type=Path, nargs="+", required=True)
-    parser.add_argument("--languages", nargs="+", default=["om", "sw", "ha", "yo"])
-    parser.add_argument("--full", nargs="*", default=[], help="languages whose students are the main job's")
-    parser.add_argument("--steps", type=int, default=QUICK_SETTINGS.steps, help="of the other students")
-    parser.add_argument("--queries", type=int, help="of each half, at most")
+    parser.add_argument("configuration", type=Path)
+    parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    rows: list[dict[str, Any]] = []
-    against: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    chosen = Configuration(**tomllib.loads(arguments.configuration.read_text(encoding="utf-8")))
+    folders = sorted(each for each in (arguments.shared / "collections").iterdir() if each.is_dir())
+    measured = Measured()
+    english: dict[tuple[str, str], Run] = {}
     with bars() as progress:
         teacher = default_teacher(progress)
-        for language in map(resolve, arguments.languages):
-            full = language.short in arguments.full
-            pairs = chosen_pairs(None, language)
-            readers = {"teacher": teacher, **students(language, teacher, arguments.steps, full, progress)}
-            lexicon = induce(pairs, language)
-            for folder in arguments.collections:
-                if not halves(folder, language):
+        for language, plan in ((resolve(name), plan) for name, plan in chosen.languages.items()):
+            pairs = _pairs(language, plan, arguments.shared / "bitext")
+            lexicons = {kind: induce(of_kind, language) for kind, of_kind in pairs.items()}
+            students = _students(language, plan, pairs, teacher, chosen.steps, progress)
+            for folder in folders:
+                asked = halves(folder, language, chosen.queries)
+                if not asked:
                     continue
                 documents = list(read_documents(folder / "documents.tsv"))
                 place = cache_folder() / "domains" / f"{folder.name}-{model_hash(teacher)[:16]}"
                 index = Index.open(build_index(documents, teacher, place, progress=progress))
-                translator = QueryTranslator(lexicon, LexicalIndex(documents))
-                english = {half.split: half for half in halves(folder, ENGLISH)}
-                for half in halves(folder, language, arguments.queries):
-                    runs = ranked(half, english.get(half.split), index, readers, translator, progress)
-                    facts = {"collection": folder.name, "language": language.tag, "split": half.split}
-                    scores = {name: evaluate(run, half.qrels, [MEASURE]) for name, run in runs.items()}
-                    rows += [
-                        {
-                            **facts,
-                            "system": name,
-                            "measure": MEASURE,
-                            **vars(score.summary(MEASURE)),
-                            "seed": 0,
-                        }
-                        for name, score in scores.items()
-                    ]
-                    against.update(_against_teacher((*facts.values(),), scores))
-                print(f"{folder.name} {language.name}: {len(rows)} rows", flush=True)
-    write_results(
-        arguments.output,
-        "Other domains: what a student of software bitext is worth there",
-        rows,
-        command=" ".join(["python experiments/domains.py", *sys.argv[1:]]),
-        notes=NOTES.format(steps=arguments.steps, full=", ".join(arguments.full) or "none"),
-        extra={"Students against their teacher": _tests(against)},
-    )
-
-
-def students(
-    language: Language, teacher: Path, steps: int, full: bool, progress: Progress
-) -> dict[str, Path]:
-    """A language's student, trained once, at each share of the way; by the name of the system."""
-    home = cache_folder() / "domains" / f"{language.tag}-{'full' if full else steps}"
-    settings = OpticalSettings() if full else replace(QUICK_SETTINGS, steps=steps)
-    trained = cache_folder() / "main-job" / language.tag / "student" if full else home / "trained"
-    train_optical(
-        chosen_pairs(None, language), language, teacher, trained, settings=settings, progress=progress
-    )
-    return {
-        f"student {share:g}": interpolated(teacher, trained, home / f"{share:g}", share)
-        if share < 1
-        else trained
-        for share in SHARES
-    }
+                for half in asked:
+                    key = folder.name, half.split
+                    if key not in english:
+                        english[key] = _english(folder, half.split, index, teacher, progress)
+                    runs = ranked(half, index, teacher, students, lexicons, progress)
+                    ceiling = {query: english[key].get(query, {}) for query in half.queries}
+                    _add(
+                        measured,
+                        {"collection": folder.name, "language": language.tag, "split": half.split},
+                        half,
+                        runs,
+                        ceiling,
+                    )
+                print(f"{folder.name} {language.name}: {len(measured.rows)} rows", flush=True)
+            _write(arguments.output, measured, chosen)
 
 
 def ranked(
     half: Half,
-    english: Half | None,
     index: Index,
-    readers: Mapping[str, Path],
-    translator: QueryTranslator,
+    teacher: Path,
+    students: Mapping[str, Path],
+    lexicons: Mapping[str, Lexicon],
     progress: Progress,
 ) -> dict[str, Run]:
-    """System → its ranking of a half's queries."""
-    runs: dict[str, Run] = {
-        "untranslated-bm25": {q: translator.index.search(text, DEPTH) for q, text in half.queries.items()},
-        "lexicon-bm25": translator.run(half.queries, DEPTH),
-    }
-    for name, model in readers.items():
-        encoder = Encoder.open(model)
-        runs[name] = search_late_interaction(index, encoder, half.queries, depth=DEPTH, progress=progress)
-        runs[f"{name} + lexicon"] = score_fusion(runs[name], runs["lexicon-bm25"], depth=DEPTH)
-        if name == "teacher" and english is not None:
-            asked = {query: english.queries[query] for query in half.queries if query in english.queries}
-            if len(asked) == len(half.queries):
-                runs["english"] = search_late_interaction(
-                    index, encoder, asked, depth=DEPTH, progress=progress
-                )
+    """System → its ranking of a half's queries.
+
+    Args:
+        half: queries of one language.
+        index: of the collection.
+        teacher: encoded it.
+        students: name of the system → model.
+        lexicons: kind of pairs → lexicon.
+        progress: a display for the bars.
+    """
+
+    def search(model: Path | None, lexicon: Lexicon | None, gloss: float = 0.0) -> Run:
+        method = None if model is None else "late-interaction"
+        searcher = Searcher(
+            index, model=None if model is None else _open(model), lexicon=lexicon, method=method, gloss=gloss
+        )
+        return searcher.rank(half.queries, depth=DEPTH, progress=progress)
+
+    def fused(run: Run, kind: str) -> Run:
+        return score_fusion(run, runs[f"lexicon-bm25 ({kind})"], weight=WEIGHT, depth=DEPTH)
+
+    runs = {"untranslated-bm25": search(None, None)}
+    runs |= {f"lexicon-bm25 ({kind})": search(None, lexicon) for kind, lexicon in lexicons.items()}
+    runs["teacher"] = search(teacher, None)
+    runs |= {name: search(model, None) for name, model in students.items()}
+    for kind in (kind for kind in ("software", "both") if kind in lexicons):
+        readers = {"teacher": teacher} | {
+            name: model
+            for name, model in students.items()
+            if kind == ("both" if "both" in name else "software") and "whole" not in name
+        }
+        for name, model in readers.items():
+            glossed = f"{name} + gloss ({kind})"
+            runs[glossed] = search(model, lexicons[kind], GLOSS_WEIGHT)
+            runs[f"{name} + gloss + lexicon ({kind})"] = fused(runs[glossed], kind)
+        runs[f"teacher + lexicon ({kind})"] = fused(runs["teacher"], kind)
     return runs
 
 
-def _against_teacher(
-    facts: tuple[str, ...], scores: Mapping[str, Scores]
-) -> dict[tuple[str, ...], dict[str, Any]]:
-    """Each student against the teacher, and with the lexicon against the better of the two: a paired test."""
+def _pairs(language: Language, plan: Plan, folder: Path) -> dict[str, list[Pair]]:
+    """Kind → pairs: ``software``, and where there are others ``other`` and ``both``."""
+    software = chosen_pairs(None, language)
+    other = [
+        pair
+        for name in plan.other
+        for pair in read_pairs(folder / f"{name}.{language.short}.tsv", language)[0]
+    ]
+    return {"software": software} | ({"other": other, "both": [*software, *other]} if other else {})
+
+
+def _students(
+    language: Language,
+    plan: Plan,
+    pairs: Mapping[str, Sequence[Pair]],
+    teacher: Path,
+    steps: int,
+    progress: Progress,
+) -> dict[str, Path]:
+    """Name of the system → its model."""
     found = {}
-    for name, score in scores.items():
-        if not name.startswith("student"):
-            continue
-        rivals = ["teacher"]
-        if name.endswith("lexicon"):
-            rivals = [name.removesuffix(" + lexicon"), "lexicon-bm25"]
-        rival = max(rivals, key=lambda each: scores[each].mean(MEASURE))
-        result = compare(score.per_query[MEASURE], scores[rival].per_query[MEASURE], seed=0)
-        found[(*facts, name)] = {
-            "rival": rival,
-            "difference": result.difference,
-            "low": result.low,
-            "high": result.high,
-            "p": result.p,
-        }
+    for kind in plan.students:
+        home = cache_folder() / "domains" / f"{language.tag}-{kind}-{steps}-phrases"
+        if kind == "main-job":
+            trained, settings = cache_folder() / "main-job" / language.tag / "student", OpticalSettings()
+        else:
+            trained, settings = home / "trained", replace(QUICK_SETTINGS, steps=steps, phrases=True)
+        train_optical(
+            pairs["software" if kind == "main-job" else kind],
+            language,
+            teacher,
+            trained,
+            settings=settings,
+            progress=progress,
+        )
+        found[f"student ({kind})"] = interpolated(teacher, trained, home / "0.5", 0.5)
+        if kind in plan.whole:
+            found[f"student ({kind}), whole"] = trained
     return found
 
 
-def _tests(against: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
+_ENCODERS: dict[Path, Encoder] = {}
+
+
+def _open(model: Path) -> Encoder:
+    return _ENCODERS.setdefault(model, Encoder.open(model))
+
+
+def _english(folder: Path, split: str, index: Index, teacher: Path, progress: Progress) -> Run:
+    """The teacher's ranking of the human translations of a half's queries."""
+    asked = next((half.queries for half in halves(folder, ENGLISH) if half.split == split), {})
+    searcher = Searcher(index, model=_open(teacher))
+    return searcher.rank(asked, depth=DEPTH, progress=progress)
+
+
+def _add(
+    measured: Measured, facts: Mapping[str, str], half: Half, runs: Mapping[str, Run], english: Run
+) -> None:
+    """Take down what one language's systems did on a half of a collection."""
+    scores = {name: evaluate(run, half.qrels, [MEASURE]) for name, run in runs.items()}
+    scores["english"] = evaluate(english, half.qrels, [MEASURE])
+    for name, score in scores.items():
+        summary = vars(score.summary(MEASURE))
+        measured.rows.append({**facts, "system": name, "measure": MEASURE, **summary, "seed": 0})
+        if half.split == "test":
+            for query, value in score.per_query[MEASURE].items():
+                length = len(words(half.queries[query]))
+                group = max(begin for begin in LENGTHS if begin <= length) if length else LENGTHS[0]
+                measured.by_length[group, _family(name)].append(value)
+    for name, rival in _rivals(scores):
+        result = compare(scores[name].per_query[MEASURE], scores[rival].per_query[MEASURE], seed=0)
+        measured.tests[(*facts.values(), name, rival)] = {
+            "difference": result.difference, "low": result.low, "high": result.high, "p": result.p
+        }  # fmt: skip
+    teacher, ceiling = scores["teacher"].mean(MEASURE), scores["english"].mean(MEASURE)
+    for name in runs:
+        if "+" in name:
+            gained = scores[name].mean(MEASURE) - teacher
+            share = {"share": round(gained / (ceiling - teacher), 2)} if ceiling > teacher else {}
+            measured.gaps.append({**facts, "system": name, "gained": round(gained, 3), **share})
+
+
+def _family(system: str) -> str:
+    """A system's name for tables over languages that had different students."""
+    return system.replace("main-job", "software")
+
+
+def _rivals(scores: Mapping[str, Scores]) -> Iterable[tuple[str, str]]:
+    """What is tested against what: students and what has a gloss or a lexicon against the teacher, and fusions also
+    against the better of their two."""
+    for name in scores:
+        if name.startswith("student") or "+" in name:
+            yield name, "teacher"
+        if "+ lexicon" in name:
+            kind = name[name.rindex("(") :]
+            model = name.replace(" + lexicon", "") if "gloss" in name else name.partition(" + ")[0]
+            yield name, max((model, f"lexicon-bm25 {kind}"), key=lambda each: scores[each].mean(MEASURE))
+
+
+def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
+    systems = sorted({name for _, name in measured.by_length})
+    lengths = [
+        {
+            "words": f"{begin} to {end - 1}" if end < LENGTHS[-1] else f"{begin} and more",
+            **{
+                name: round(mean(values), 3)
+                for name in systems
+                if (values := measured.by_length.get((begin, name)))
+            },
+            "queries": len(measured.by_length[begin, "teacher"]),
+        }
+        for begin, end in pairwise(LENGTHS)
+    ]
+    write_results(
+        output,
+        "Other domains: what pairs, glosses and students are worth there",
+        measured.rows,
+        command=" ".join(["python experiments/domains.py", *sys.argv[1:]]),
+        notes=NOTES.format(
+            gloss=GLOSS_WEIGHT,
+            weight=WEIGHT,
+            queries=chosen.queries,
+            steps=chosen.steps,
+        ),
+        extra={
+            "How much of the way to the English question": [
+                row for row in measured.gaps if row["split"] == "test"
+            ],
+            "By the words of a query, over all languages and collections (test)": lengths,
+            "Tests": _tests(measured.tests),
+        },
+    )
+
+
+def _tests(tests: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the tests, their p corrected over all tests of a split."""
     rows = []
     for split in ("development", "test"):
-        own = {" ".join(key): (key, facts) for key, facts in against.items() if key[2] == split}
+        own = {"|".join(key): (key, facts) for key, facts in tests.items() if key[2] == split}
         corrected = holm({name: facts["p"] for name, (_, facts) in own.items()}) if own else {}
         for name, (key, facts) in own.items():
-            collection, language, _, system = key
-            rows.append(
-                {
-                    "collection": collection,
-                    "language": language,
-                    "split": split,
-                    "system": system,
-                    **{k: round(v, 3) if isinstance(v, float) else v for k, v in facts.items()},
-                    "p (Holm)": round(corrected[name], 3),
-                }
-            )
+            row = dict(zip(("collection", "language", "split", "system", "rival"), key, strict=True))
+            row |= {each: round(value, 3) for each, value in facts.items()}
+            rows.append(row | {"p (Holm)": round(corrected[name], 3)})
     return rows
 
 

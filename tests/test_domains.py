@@ -55,27 +55,47 @@ def test_it_runs_through(
     from kivuko.evaluation import results
     from kivuko.training import teacher
 
+    shared = tmp_path / "shared"
+    (shared / "bitext").mkdir(parents=True)
+    (shared / "collections").mkdir()
+    elsewhere.rename(shared / "collections" / "elsewhere")
+    others = [f"{pair.english}\t{pair.foreign}\n" for pair in made_up_pairs(96)[64:]]
+    (shared / "bitext" / "news.om.tsv").write_text("".join(others), encoding="utf-8")
+    configuration = tmp_path / "domains.toml"
+    configuration.write_text(
+        "queries = 5\nsteps = 2\n[languages.sw]\n"
+        '[languages.om]\nother = ["news"]\nstudents = ["software", "both"]\nwhole = ["both"]\n'
+    )
     written: dict[str, Any] = {}
     monkeypatch.setattr(teacher, "default_teacher", lambda _: tiny_teacher)
     monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
     monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
-    monkeypatch.setattr(
-        sys,
-        "argv",
-        ["domains.py", "--collections", str(elsewhere), "--languages", "om", "sw", "--steps", "2"],
-    )
+    monkeypatch.setattr(sys, "argv", ["domains.py", str(configuration), "--shared", str(shared)])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     rows = written["rows"]
-    assert {row["language"] for row in rows} == {"orm-Latn"}
-    systems = {row["system"] for row in rows}
-    assert {"english", "teacher", "lexicon-bm25", "student 0.5", "student 1 + lexicon"} <= systems
-    assert len(rows) == 2 * len(systems)
-    tests = written["extra"]["Students against their teacher"]
-    assert {row["rival"] for row in tests} <= {
-        "teacher",
-        "lexicon-bm25",
-        "student 0.5",
-        "student 0.75",
-        "student 1",
-    }
+    assert {row["language"] for row in rows} == {"orm-Latn"}  # nobody asks in Swahili
+    means = {row["system"]: row["mean"] for row in rows if row["split"] == "test"}
+    assert set(means) == {
+        "untranslated-bm25", "teacher", "english",
+        *(f"lexicon-bm25 ({kind})" for kind in ("software", "other", "both")),
+        "student (software)", "student (both)", "student (both), whole",
+        *(
+            f"{reader} + {more} ({kind})"
+            for kind in ("software", "both")
+            for reader in ("teacher", f"student ({kind})")
+            for more in ("gloss", "gloss + lexicon")
+        ),
+        "teacher + lexicon (software)", "teacher + lexicon (both)",
+    }  # fmt: skip
+    assert len(rows) == 2 * len(means)
+    # The teacher was never taught the language, and the lexicons have its words.
+    assert means["teacher"] < means["teacher + gloss (both)"]
+    tests = written["extra"]["Tests"]
+    fused = [row["rival"] for row in tests if row["system"] == "student (both) + gloss + lexicon (both)"]
+    assert set(fused) <= {"teacher", "student (both) + gloss (both)", "lexicon-bm25 (both)"}
+    assert len(fused) == 4  # two halves, against the teacher and against the better of its parts
     assert all(row["p"] <= row["p (Holm)"] <= 1 for row in tests)
+    lengths = written["extra"]["By the words of a query, over all languages and collections (test)"]
+    queries = sum(row["queries"] for row in lengths)
+    assert queries == next(row["n"] for row in rows if row["split"] == "test")
+    assert all(0 <= row["teacher"] <= 1 for row in lengths if row["queries"])

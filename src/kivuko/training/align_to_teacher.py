@@ -19,6 +19,7 @@ from datasets import Dataset
 from torch import Tensor, nn
 
 from kivuko.artifact import hash_file
+from kivuko.codeswitch.phrase_pairs import phrase_pairs
 from kivuko.collections.bitext import Pair
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import late_interaction
@@ -197,6 +198,8 @@ class AlignSettings(FitSettings):
         word_learning_rate: peak learning rate of the word embeddings of pieces that the texts have; 0 keeps all.
         lexical_start: how far a piece's embedding starts towards those of the English pieces that it translates, 0
             to 1; see :func:`kivuko.training.words.start_from_english`.
+        phrases: whether short pairs that are cut out of the texts by word alignment are trained on beside them, see
+            :func:`kivuko.codeswitch.phrase_pairs.phrase_pairs`: bitext is sentences, and people ask with few words.
         interpolation: how far the weights end from the start towards the trained ones, above 0 to 1; see
             :mod:`kivuko.training.interpolation`.
     """
@@ -209,6 +212,7 @@ class AlignSettings(FitSettings):
     teacher_side: Task = "document"
     word_learning_rate: float = 0.0
     lexical_start: float = 0.0
+    phrases: bool = False
     interpolation: float = 1.0
 
     def __post_init__(self) -> None:
@@ -259,7 +263,11 @@ def train_aligned(
     """
     student = late_interaction.load(start.student)
     _check_dimensions(student, start)
-    drawn = draw(resources.bitext, settings.steps * settings.batch_size, settings.seed)
+    bitext = {
+        language: [*pairs, *_phrases(pairs)] if settings.phrases else pairs
+        for language, pairs in resources.bitext.items()
+    }
+    drawn = draw(bitext, settings.steps * settings.batch_size, settings.seed)
     pairs = [example.item for example in drawn]
     texts = student_texts(drawn, settings.english_share)
     cache = teacher_vectors(
@@ -281,7 +289,7 @@ def train_aligned(
     )
     moved = 0
     if settings.lexical_start:
-        known = [pair for pairs_of_one in resources.bitext.values() for pair in pairs_of_one]
+        known = [pair for pairs_of_one in bitext.values() for pair in pairs_of_one]
         moved = start_from_english(
             student,
             [pair.english for pair in known],
@@ -294,7 +302,7 @@ def train_aligned(
         make_loss(student, cache, shared),
         [min(pieces[i], settings.max_length) for i in usable],
         settings,
-        distinct=distinct(resources.bitext),
+        distinct=distinct(bitext),
         words=Words({piece for row in ids for piece in row}, settings.word_learning_rate)
         if settings.word_learning_rate
         else None,
@@ -308,15 +316,24 @@ def train_aligned(
         "examples_truncated": sum(pieces[i] > settings.max_length for i in usable),
         "epochs": {
             language.tag: 1 + max((d.epoch for d in drawn if d.language == language), default=-1)
-            for language, found in resources.bitext.items()
+            for language, found in bitext.items()
             if found
         },
     }
+    if settings.phrases:
+        facts["phrases"] = {
+            language.tag: len(bitext[language]) - len(found) for language, found in resources.bitext.items()
+        }
     if settings.lexical_start:
         facts["pieces_started_from_english"] = moved
     if _tokenizer_hash(start.student) != _tokenizer_hash(start.teacher):
         facts["tokenizer"] = "own"
     return Trained(student, facts)
+
+
+def _phrases(pairs: Sequence[Pair]) -> list[Pair]:
+    found = enumerate(phrase_pairs(pairs))
+    return [Pair(f"phrase {number}", *sides, "phrases") for number, sides in found]
 
 
 def _check_dimensions(student: MultiVectorEncoder, start: Models) -> None:

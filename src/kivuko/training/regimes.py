@@ -99,6 +99,7 @@ _LATER: dict[str, Any] = {
     "teacher_side": "document",
     "word_learning_rate": 0.0,
     "lexical_start": 0.0,
+    "phrases": False,
     "interpolation": 1.0,
 }
 
