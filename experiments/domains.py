@@ -135,11 +135,10 @@ def main() -> None:
                 place = cache_folder() / "domains" / f"{folder.name}-{model_hash(teacher)[:16]}"
                 index = Index.open(build_index(documents, teacher, place, progress=progress))
                 for half in asked:
-                    key = folder.name, half.split
-                    if key not in english:
-                        english[key] = _english(folder, half.split, index, teacher, progress)
+                    original = english.setdefault((folder.name, half.split), {})
+                    original |= _english(folder, half, original, index, teacher, progress)
                     runs = ranked(half, index, teacher, students, lexicons, progress)
-                    ceiling = {query: english[key].get(query, {}) for query in half.queries}
+                    ceiling = {query: original.get(query, {}) for query in half.queries}
                     _add(
                         measured,
                         {"collection": folder.name, "language": language.tag, "split": half.split},
@@ -246,11 +245,13 @@ def _open(model: Path) -> Encoder:
     return _ENCODERS.setdefault(model, Encoder.open(model))
 
 
-def _english(folder: Path, split: str, index: Index, teacher: Path, progress: Progress) -> Run:
-    """The teacher's ranking of the human translations of a half's queries."""
-    asked = next((half.queries for half in halves(folder, ENGLISH) if half.split == split), {})
-    searcher = Searcher(index, model=_open(teacher))
-    return searcher.rank(asked, depth=DEPTH, progress=progress)
+def _english(folder: Path, half: Half, known: Run, index: Index, teacher: Path, progress: Progress) -> Run:
+    """The teacher's ranking of the human translations of a half's queries, but for those that are known."""
+    texts = next((each.queries for each in halves(folder, ENGLISH) if each.split == half.split), {})
+    asked = {query: texts[query] for query in half.queries if query in texts and query not in known}
+    if not asked:
+        return {}
+    return Searcher(index, model=_open(teacher)).rank(asked, depth=DEPTH, progress=progress)
 
 
 def _add(
