@@ -42,8 +42,10 @@ def test_it_runs_through(
     monkeypatch.setattr(
         sys,
         "argv",
-        ["unknown_language.py", str(pairs), "--language", "om", "--documents", str(tmp_path)]
-        + ["--held-out", "16", "--steps", "1"],
+        [
+            *("unknown_language.py", str(pairs), "--language", "om", "--documents", str(tmp_path)),
+            *("--held-out", "16", "--steps", "1"),
+        ],
     )
     runpy.run_path(str(SCRIPT), run_name="__main__")
     rows = written["rows"]
