@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,15 @@ def test_an_article_is_on_one_side_and_what_nobody_judged_on_none(elsewhere: Pat
         assert {half_of(document) for judged in half.qrels.values() for document in judged} == {half.split}
     assert [len(half.queries) for half in halves(elsewhere, OROMO, 1)] == [1, 1]
     assert halves(elsewhere, resolve("sw")) == []
+
+
+def test_the_committed_configuration_makes_sense() -> None:
+    configuration = runpy.run_path(str(SCRIPT), run_name="read")["Configuration"]
+    chosen = configuration(**tomllib.loads(SCRIPT.with_suffix(".toml").read_text(encoding="utf-8")))
+    for name, plan in chosen.languages.items():
+        assert resolve(name).short == name
+        kinds = {"main-job", "software", *(("both", "other") if plan.other else ())}
+        assert set(plan.whole) <= set(plan.students) <= kinds
 
 
 def test_it_runs_through(

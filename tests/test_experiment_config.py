@@ -12,7 +12,9 @@ from kivuko.experiment.config import Experiment, GivenCollection, read_experimen
 from kivuko.experiment.grid import cells_of
 from kivuko.languages import resolve
 
-COMMITTED = sorted((Path(__file__).parents[1] / "experiments").glob("*.toml"))
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+#: Those of ``kivuko experiment run``; domains.toml is read by the program beside it.
+COMMITTED = sorted(set(EXPERIMENTS.glob("*.toml")) - {EXPERIMENTS / "domains.toml"})
 HEAD = 'name = "small"\ntitle = "Small"\nseeds = [0]\nlanguages = ["om", "eu"]\n'
 LINE = '[[regime]]\nname = "line"\nbudgets = ["none"]\n'
 
