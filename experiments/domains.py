@@ -30,6 +30,7 @@ from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.codeswitch import Lexicon, induce
 from kivuko.collections.bitext import Pair
+from kivuko.collections.split import HELD_OUT
 from kivuko.engine.state import WEIGHT
 from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
@@ -268,7 +269,7 @@ def _add(
             for query, value in score.per_query[MEASURE].items():
                 length = len(words(half.queries[query]))
                 group = max(begin for begin in LENGTHS if begin <= length) if length else LENGTHS[0]
-                measured.by_length[group, _family(name)].append(value)
+                measured.by_length[group, name].append(value)
     for name, rival in _rivals(scores):
         result = compare(scores[name].per_query[MEASURE], scores[rival].per_query[MEASURE], seed=0)
         measured.tests[(*facts.values(), name, rival)] = {
@@ -280,11 +281,6 @@ def _add(
             gained = scores[name].mean(MEASURE) - teacher
             share = {"share": round(gained / (ceiling - teacher), 2)} if ceiling > teacher else {}
             measured.gaps.append({**facts, "system": name, "gained": round(gained, 3), **share})
-
-
-def _family(system: str) -> str:
-    """A system's name for tables over languages that had different students."""
-    return system.replace("main-job", "software")
 
 
 def _rivals(scores: Mapping[str, Scores]) -> Iterable[tuple[str, str]]:
@@ -300,7 +296,14 @@ def _rivals(scores: Mapping[str, Scores]) -> Iterable[tuple[str, str]]:
 
 
 def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
-    systems = sorted({name for _, name in measured.by_length})
+    # Only what all queries were asked of: the others' means would be of other queries.
+    everywhere = {row["system"] for row in measured.rows}
+    everywhere = {
+        name
+        for name in everywhere
+        if all(len(measured.by_length[n, name]) == len(measured.by_length[n, "teacher"]) for n in LENGTHS)
+    }
+    systems = sorted(everywhere)
     lengths = [
         {
             "words": f"{begin} to {end - 1}" if end < LENGTHS[-1] else f"{begin} and more",
@@ -325,6 +328,7 @@ def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
             steps=chosen.steps,
         ),
         extra={
+            "Means over the languages and collections that have pairs of both kinds": _means(measured.rows),
             "How much of the way to the English question": [
                 row for row in measured.gaps if row["split"] == "test"
             ],
@@ -332,6 +336,28 @@ def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
             "Tests": _tests(measured.tests),
         },
     )
+
+
+def _means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Of each system that all of these cells have, its mean over them."""
+    found = []
+    for split in HELD_OUT:
+        cells: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+        for row in rows:
+            if row["split"] == split:
+                cells[row["collection"], row["language"]][row["system"]] = row["mean"]
+        both = [systems for systems in cells.values() if "lexicon-bm25 (both)" in systems]
+        found += [
+            {
+                "split": split,
+                "system": name,
+                "cells": len(both),
+                "mean": round(mean(s[name] for s in both), 3),
+            }
+            for name in (both[0] if both else ())
+            if all(name in systems for systems in both)
+        ]
+    return found
 
 
 def _tests(tests: Mapping[tuple[str, ...], Mapping[str, Any]]) -> list[dict[str, Any]]:

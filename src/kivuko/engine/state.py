@@ -27,8 +27,8 @@ INDEX, TEACHER, LANGUAGES = "index", "teacher", "languages"
 STUDENT, LEXICON, HELD_OUT = "student", "lexicon", "held-out.jsonl"
 
 Reader = Literal["student", "teacher"]
-#: The model's share in a fusion where nothing could be measured; it does no harm in other domains than the lexicon's
-#: (docs/results/domains).
+#: The model's share in a fusion where titles cannot choose it: from development queries of other domains than the
+#: lexicon's. A lexicon of software still costs some there where the encoder knows the language (results/domains).
 WEIGHT = 0.6
 
 

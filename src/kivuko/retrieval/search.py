@@ -461,7 +461,9 @@ def check_gloss(weight: float, has_lexicon: bool) -> float:
     if not 0 <= weight <= 1:
         raise InputError("the weight of the gloss is out of range", expected="0 to 1", got=weight)
     if weight and not has_lexicon:
-        raise _lacks("a gloss", "lexicon")
+        raise InputError(
+            "a gloss needs a lexicon", where="gloss", got=weight, remedy="give --lexicon FOLDER, or --gloss 0"
+        )
     return weight
 
 
