@@ -21,7 +21,7 @@ from kivuko.errors import ArtifactError, InputError, names_missing_extra
 from kivuko.languages import Language
 from kivuko.ranking import ranked
 from kivuko.retrieval.build import build_index
-from kivuko.retrieval.search import Searcher, check_method
+from kivuko.retrieval.search import Searcher, check_gloss, check_method
 from kivuko.text import normalise
 
 with names_missing_extra():
@@ -53,12 +53,13 @@ class SearchModel:
         method: ``bm25``, ``lexicon-bm25``, ``late-interaction`` or ``fusion``; by default what model and lexicon
             allow.
         weight: the model's share in a fusion, 0 to 1.
+        gloss: see :class:`kivuko.retrieval.search.Searcher`.
         name: under which mteb keeps results.
         languages: of the documents, and of the queries, where they are known.
 
     Attributes:
-        mteb_model_meta: what is known of it; the rest is None. Its revision names models, lexicon, method and weight,
-            so that mteb never takes results of others for its own.
+        mteb_model_meta: what is known of it; the rest is None. Its revision names models, lexicon, method, weight
+            and gloss, so that mteb never takes results of others for its own.
 
     Raises:
         UnknownNameError: no such method or model.
@@ -74,10 +75,12 @@ class SearchModel:
         lexicon: Lexicon | Path | str | None = None,
         method: str | None = None,
         weight: float = 0.5,
+        gloss: float = 0.0,
         name: str | None = None,
         languages: Sequence[Language] = (),
     ) -> None:
         self.method = check_method(method, model is not None, lexicon is not None)
+        self.gloss = check_gloss(gloss, lexicon is not None)
         self.weight, self.languages = weight, tuple(languages)
         self.lexicon = Lexicon.open(Path(lexicon)) if isinstance(lexicon, Path | str) else lexicon
         self.model = self.document_model = None
@@ -125,6 +128,7 @@ class SearchModel:
             lexicon=opened.lexicon(spoken),
             method=way.method,
             weight=way.weight,
+            gloss=way.gloss,
             name=name or f"kivuko/{opened.path.absolute().name}-{spoken.tag}-{way.method}",
             languages=(own, spoken),
         )
@@ -155,6 +159,7 @@ class SearchModel:
             lexicon=self.lexicon,
             method=self.method,
             weight=self.weight,
+            gloss=self.gloss,
             language=self.languages[0] if self.languages else None,
         )
 
@@ -198,7 +203,7 @@ class SearchModel:
         made_of = [
             *(read_manifest(each.path, "model").hash for each in models),
             None if self.lexicon is None else {word: dict(of) for word, of in self.lexicon.entries.items()},
-            [self.method, self.weight],
+            [self.method, self.weight, *([self.gloss] if self.gloss else [])],
         ]
         known: dict[str, Any] = {
             "name": name
