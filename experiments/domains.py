@@ -75,7 +75,8 @@ pairs K and taken half-way back to it; `main-job` is the main job's, of 2,000 st
 others' steps are {steps}, of pairs and of phrases cut out of them, with words that start from English.
 `+ gloss (K)` reads the gloss by the lexicon of pairs K at weight {gloss:g}; `+ lexicon (K)` is fused by
 scores with `lexicon-bm25 (K)`, the model's share {weight:g}. Both weights, of the engine's default,
-were chosen on development rows, in scratch runs of om, sw and ha. `english` is the teacher, asked the
+were chosen on development rows, in scratch runs: the gloss's of om, sw and ha, the model's share of these
+and of hi tr th ur ne am. `english` is the teacher, asked the
 human translation: the ceiling. One seed, {queries} queries of each half at most; halves are of
 articles."""
 

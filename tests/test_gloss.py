@@ -83,7 +83,7 @@ def test_an_engine_with_a_model_and_a_dictionary_reads_the_gloss(tmp_path: Path,
     found = engine.search("bani", language="om", explain=True)
     assert found.way == Way("fusion", "teacher", WEIGHT, GLOSS_WEIGHT)
     assert found[0].id == "open"
-    assert str(found.way) == "document encoder with gloss (0.60) and words (0.40)"
+    assert str(found.way) == "document encoder with gloss (0.70) and words (0.30)"
     # Another method that somebody names is that method and no more.
     assert engine.way("om", "late-interaction").gloss == 0
     assert engine.way("om", "late-interaction", gloss=1).gloss == 1
