@@ -1,7 +1,7 @@
 # Everything a fresh machine needs: `make demo` (the main job on real data) and `make test`.
 PYTHON ?= python3
 BIN := .venv/bin
-# Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli.main).
+# Threads that spin while waiting make a busy machine a hundred times slower (see kivuko.cli).
 export OMP_WAIT_POLICY = PASSIVE
 
 .PHONY: demo test test-training test-browser lint docs bench results

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any, NoReturn
 
@@ -110,9 +109,6 @@ def _say_machine() -> None:
 
 def run() -> None:
     """Run the command line; an error of ours is a message and exit code 2, not a traceback."""
-    # Read by OpenMP when torch is loaded: threads that spin while they wait for one that a busy machine does not
-    # schedule make two threads a hundred times slower than one.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with names_missing_extra():
             app()
