@@ -1,4 +1,4 @@
-"""A language that the encoder hardly knows: what pairs of other domains make of it, with and without new subwords.
+"""A language that the encoder cuts into little pieces: what pairs make of it, with and without new subwords.
 
     python experiments/unknown_language.py PAIRS.tsv --language ti --documents FOLDER [--steps 250]
 
@@ -128,7 +128,7 @@ def main() -> None:
         tests += [{"split": split} | _test(scores, *both) for both in _COMPARED if both[0] in scores]
     write_results(
         given.output,
-        f"{language.name}: a language that the encoder hardly knows",
+        f"{language.name}: what pairs and new subwords add to an encoder",
         rows,
         command=" ".join(["python experiments/unknown_language.py", *sys.argv[1:]]),
         notes=NOTES.format(
