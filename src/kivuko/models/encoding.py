@@ -7,8 +7,7 @@ threads each encodes batches of its own: the products are too small to be shared
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from kivuko.models import late_interaction
 from kivuko.models.layout import EXPORTED, check_folder, is_exported
 from kivuko.models.precision import uses_bfloat16
 from kivuko.models.reading import TOKENS_A_BATCH, ReadText, ReadToken, batches, check_pooling, read_token
+from kivuko.models.threads import by_threads
 from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors
 
 if TYPE_CHECKING:
@@ -117,29 +117,14 @@ def encode(
 
     together = list(batches(lengths, tokens_a_batch))
     on_cpu = isinstance(encoder, torch.nn.Module) and encoder.device.type == "cpu"
-    encoded = _by_threads(vectors_of, together) if on_cpu else map(vectors_of, together)
+    shared = on_cpu and 1 < torch.get_num_threads() <= len(together)
+    encoded = by_threads(vectors_of, together) if shared else map(vectors_of, together)
     for chosen, vectors in zip(together, encoded, strict=True):
         for text, own in zip(chosen, vectors, strict=True):
             found[text] = own
         if progress and bar is not None:
             progress.advance(bar, len(chosen))
     return TokenVectors.stack(found, late_interaction.dimension(encoder))
-
-
-def _by_threads(
-    vectors_of: Callable[[list[int]], _Vectors], together: Sequence[list[int]]
-) -> Iterator[_Vectors]:
-    """Vectors of each batch, in order, by as many threads as torch has; by it alone where batches are fewer."""
-    threads = torch.get_num_threads()
-    if threads == 1 or len(together) < threads:
-        yield from map(vectors_of, together)
-        return
-    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield from pool.map(vectors_of, together)
-    finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads)  # theirs became what further threads begin with
 
 
 def batch_vectors(

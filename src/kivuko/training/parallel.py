@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-T = TypeVar("T")
+from kivuko.models.threads import by_threads
+
 #: Texts that are worth a thread.
 _FEWEST = 4
 
@@ -70,7 +70,7 @@ class _InParts(torch.autograd.Function):
             )
             return found
 
-        found = _by_threads(back, range(len(shares)))
+        found = list(by_threads(back, range(len(shares))))
         context.vectors = None
         return None, None, *(_sum(list(of_one)) for of_one in zip(*found, strict=True))
 
@@ -85,19 +85,10 @@ def _read(
             output: dict[str, Any] = model(dict(part), task=task)
             return output | {"token_embeddings": output["token_embeddings"].float()}
 
-    outputs = _by_threads(forward, parts)
+    outputs = list(by_threads(forward, parts))
     vectors = [output.pop("token_embeddings") for output in outputs]
     others += outputs
     return vectors
-
-
-def _by_threads(work: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(len(parts), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            return list(pool.map(work, parts))
-        finally:
-            torch.set_num_threads(threads)  # theirs became what further threads begin with
 
 
 def _rows(value: Any, begin: int, end: int, texts: int) -> Any:
