@@ -14,7 +14,7 @@ import argparse
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -25,7 +25,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from rich.progress import Progress
 
-from kivuko.artifact import cache_folder
+from kivuko.artifact import cache_folder, hash_json
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.codeswitch import Lexicon, induce
@@ -34,6 +34,7 @@ from kivuko.collections.split import HELD_OUT
 from kivuko.engine.state import WEIGHT
 from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
+from kivuko.evaluation.run import read_run, write_run
 from kivuko.evaluation.significance import compare, holm
 from kivuko.experiment.other_domains import Half, halves
 from kivuko.experiment.scoring import DEPTH, ENGLISH
@@ -47,6 +48,7 @@ from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import score_fusion
 from kivuko.retrieval.gloss import GLOSS_WEIGHT
 from kivuko.retrieval.index import Index
+from kivuko.retrieval.query_translation import WAY
 from kivuko.retrieval.search import Searcher
 from kivuko.text import words
 from kivuko.training.interpolation import interpolated
@@ -173,11 +175,22 @@ def ranked(
     """
 
     def search(model: Path | None, lexicon: Lexicon | None, gloss: float = 0.0) -> Run:
-        method = None if model is None else "late-interaction"
-        searcher = Searcher(
-            index, model=None if model is None else _open(model), lexicon=lexicon, method=method, gloss=gloss
-        )
-        return searcher.rank(half.queries, depth=DEPTH, progress=progress)
+        asked = [
+            index.manifest.hash,
+            None if model is None else model_hash(model),
+            None if lexicon is None else lexicon.entries,
+            gloss,
+            WAY,
+            half.queries,
+        ]
+
+        def ask() -> Run:
+            method = None if model is None else "late-interaction"
+            opened = None if model is None else _open(model)
+            searcher = Searcher(index, model=opened, lexicon=lexicon, method=method, gloss=gloss)
+            return searcher.rank(half.queries, depth=DEPTH, progress=progress)
+
+        return _kept(asked, ask)
 
     def fused(run: Run, kind: str) -> Run:
         return score_fusion(run, runs[f"lexicon-bm25 ({kind})"], weight=WEIGHT, depth=DEPTH)
@@ -198,6 +211,15 @@ def ranked(
             runs[f"{name} + gloss + lexicon ({kind})"] = fused(runs[glossed], kind)
         runs[f"teacher + lexicon ({kind})"] = fused(runs["teacher"], kind)
     return runs
+
+
+def _kept(asked: Sequence[object], ask: Callable[[], Run]) -> Run:
+    """A run from the cache: a program that was stopped goes on, and another weight of the fusion searches nothing."""
+    file = cache_folder() / "domains" / "runs" / f"{hash_json(asked)[:16]}.run"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_run(file, ask(), tag="domains")
+    return read_run(file)
 
 
 def _pairs(language: Language, plan: Plan, folder: Path) -> dict[str, list[Pair]]:
@@ -254,7 +276,10 @@ def _english(folder: Path, half: Half, known: Run, index: Index, teacher: Path, 
     asked = {query: texts[query] for query in half.queries if query in texts and query not in known}
     if not asked:
         return {}
-    return Searcher(index, model=_open(teacher)).rank(asked, depth=DEPTH, progress=progress)
+    searched = [index.manifest.hash, model_hash(teacher), asked]
+    return _kept(
+        searched, lambda: Searcher(index, model=_open(teacher)).rank(asked, depth=DEPTH, progress=progress)
+    )
 
 
 def _add(
