@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--language", required=True)
     parser.add_argument("--documents", type=Path, required=True)
     parser.add_argument("--held-out", type=int, default=300, help="pairs that ask")
-    parser.add_argument("--steps", type=int, default=QUICK_SETTINGS.steps)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
     torch.set_num_threads(1)

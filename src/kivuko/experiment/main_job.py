@@ -83,7 +83,7 @@ QUICK = Effort(
     quick_teacher,
     QUICK_SETTINGS,
     tuple(system for system in SYSTEMS if system not in ("zero-shot", "zero-shot-centred")),
-    7.8e13,
+    6.5e13,
 )
 
 

@@ -126,7 +126,7 @@ class OpticalSettings(AlignSettings):
 
 
 #: A student within minutes (docs/results/demo): its words start from the lexicon of the bitext.
-QUICK_SETTINGS = OpticalSettings(steps=250, word_learning_rate=1e-3, lexical_start=0.95)
+QUICK_SETTINGS = OpticalSettings(steps=150, word_learning_rate=1e-3, lexical_start=0.95)
 
 
 def train(start: Models, resources: Resources, settings: OpticalSettings, job: Job) -> Trained:
