@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from kivuko.artifact import MANIFEST, check_replaceable, exclusive, is_complete, read_manifest
+from kivuko.artifact import check_replaceable, exclusive, is_complete, read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.engine import queries
 from kivuko.engine import state as layout
-from kivuko.engine.guess import guess
 from kivuko.engine.languages import LanguageParts, add_language, place, place_model
+from kivuko.engine.opened import Encoders, Opened
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
@@ -65,33 +65,6 @@ class Results(Sequence[Hit]):
         return self.hits[number]
 
 
-#: What tells one manifest file from another without reading it: time of change, number, size.
-_Stamp = tuple[int, int, int]
-
-
-@dataclass(frozen=True)
-class _Opened:
-    """One state of an engine, and what was opened of it; no other state ever answers from it.
-
-    Attributes:
-        stamps: of the engine's manifest and the index's, as they were before they were read.
-        state: languages and how they are searched.
-        index: documents.
-        searchers: tag and way → what searches so.
-        lexicons: of languages; None for one without.
-    """
-
-    stamps: tuple[_Stamp | None, _Stamp | None]
-    state: EngineState
-    index: Index
-    searchers: dict[tuple[str, Way], Searcher] = field(default_factory=dict)
-    lexicons: dict[Language, Lexicon | None] = field(default_factory=dict)
-
-    @property
-    def generation(self) -> str:
-        return f"{self.state.hash[:8]}-{self.index.manifest.hash[:8]}"
-
-
 class Engine:
     """A search engine in one folder. Use :meth:`open` or :meth:`create`.
 
@@ -101,9 +74,9 @@ class Engine:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._opened: _Opened | None = None
-        self._encoders: dict[Path, Encoder] = {}
-        self._renewing, self._opening_encoder = threading.Lock(), threading.Lock()
+        self._opened: Opened | None = None
+        self._encoders = Encoders()
+        self._renewing = threading.Lock()
 
     def __reduce__(self) -> tuple[type[Engine], tuple[Path]]:
         # A copy, in this process or another, opens the folder anew.
@@ -276,8 +249,8 @@ class Engine:
         while True:
             now = self._now()
             try:
-                spoken = self._guess(now, query) if language is None else self._language(now, language)
-                searcher = self._searcher(now, spoken, way)
+                spoken = now.guess(query) if language is None else now.language(language)
+                searcher = now.searcher(spoken, way)
                 found = searcher.find({"query": query}, depth=top, where=as_filter(where or {}))
                 hits = searcher.hits(query, found, top=top, explain=explain)
             except (ArtifactError, OSError):
@@ -291,18 +264,7 @@ class Engine:
 
     def guess(self, query: str) -> Language:
         """Which of the engine's languages a query is in, by its script, the lexicons' words and CLD2."""
-        return self._guess(self._now(), query)
-
-    def _guess(self, now: _Opened, query: str) -> Language:
-        lexicons = {resolve(tag): self._lexicon(now, resolve(tag)) for tag in now.state.languages}
-        language, words = now.state.document_language, now.index.lexical
-        return guess(
-            query,
-            lexicons,
-            language,
-            words.vocabulary,
-            is_typed_for_one=lambda word: bool(words.as_spelled({word: 1.0}, language)),
-        )
+        return self._now().guess(query)
 
     def searcher(self, language: Language | str, way: Way | None = None) -> Searcher:
         """What searches one language, held open: for many queries at once, or with another way of searching.
@@ -312,22 +274,7 @@ class Engine:
             InputError: the way needs a student or a lexicon that the language does not have.
         """
         now = self._now()
-        return self._searcher(now, self._language(now, language), way)
-
-    def _searcher(self, now: _Opened, spoken: Language, way: Way | None) -> Searcher:
-        chosen = way or now.state.languages[spoken.tag].way
-        key = spoken.tag, chosen
-        if key not in now.searchers:
-            now.searchers[key] = Searcher(
-                now.index,
-                model=None if chosen.reader is None else self._encoder(now, spoken, chosen.reader),
-                lexicon=None if chosen.method == "bm25" else self._lexicon(now, spoken),
-                method=chosen.method,
-                weight=chosen.weight,
-                gloss=chosen.gloss,
-                language=now.state.document_language,
-            )
-        return now.searchers[key]
+        return now.searcher(now.language(language), way)
 
     def way(
         self,
@@ -351,40 +298,12 @@ class Engine:
             ArtifactError: the engine does not have the language.
         """
         now = self._now()
-        return self._way(now, self._language(now, language), method, reader, weight, gloss)
+        return now.way(now.language(language), method, reader, weight, gloss)
 
     def ways(self, language: Language | str) -> list[Way]:
         """All ways in which a language can be searched with what the engine has, that which was found best first."""
         now = self._now()
-        spoken = self._language(now, language)
-        found = [now.state.languages[spoken.tag].way]
-        if now.index.space is not None:
-            if self._part(now, spoken, layout.STUDENT) is not None:
-                found.append(self._way(now, spoken, "late-interaction", "student"))
-            found.append(self._way(now, spoken, "late-interaction", "teacher"))
-            found.append(self._way(now, spoken, "fusion", self._reader(now, spoken)))
-        if self._lexicon(now, spoken) is not None:
-            found.append(self._way(now, spoken, "lexicon-bm25"))
-        found.append(self._way(now, spoken, "bm25"))
-        return list(dict.fromkeys(found))
-
-    def _way(
-        self,
-        now: _Opened,
-        spoken: Language,
-        method: str | None,
-        reader: Reader | None = None,
-        weight: float | None = None,
-        gloss: float | None = None,
-    ) -> Way:
-        own = now.state.languages[spoken.tag].way
-        chosen = method or own.method
-        weight = own.weight if weight is None else weight
-        if chosen in ("bm25", "lexicon-bm25"):
-            return Way(chosen, None, weight)
-        if gloss is None:
-            gloss = own.gloss if chosen == own.method else 0.0
-        return Way(chosen, reader or own.reader or self._reader(now, spoken), weight, gloss)
+        return now.ways(now.language(language))
 
     def add_language(
         self,
@@ -450,21 +369,11 @@ class Engine:
             UnknownNameError: there is no such language.
             ArtifactError: the engine does not have it.
         """
-        return self._language(self._now(), name)
-
-    def _language(self, now: _Opened, name: Language | str) -> Language:
-        spoken = resolve(name) if isinstance(name, str) else name
-        now.state.language(spoken, self.path)
-        return spoken
+        return self._now().language(name)
 
     def reader(self, language: Language) -> Reader | None:
         """Which model reads queries in a language, if one does: its student, else the documents' encoder."""
-        return self._reader(self._now(), language)
-
-    def _reader(self, now: _Opened, language: Language) -> Reader | None:
-        if now.index.space is None:
-            return None
-        return "student" if self._part(now, language, layout.STUDENT) is not None else "teacher"
+        return self._now().reader(language)
 
     def encoder(self, language: Language, reader: Reader) -> Encoder:
         """A model that the engine holds open.
@@ -472,22 +381,7 @@ class Engine:
         Raises:
             InputError: the language has no student.
         """
-        return self._encoder(self._now(), language, reader)
-
-    def _encoder(self, now: _Opened, language: Language, reader: Reader) -> Encoder:
-        path = self._model_folder(now, language, reader)
-        with self._opening_encoder:
-            if path not in self._encoders:
-                self._encoders[path] = queries.open_reader(path)
-            return self._encoders[path]
-
-    def _model_folder(self, now: _Opened, language: Language, reader: Reader) -> Path:
-        if reader == "teacher":
-            return self.path / layout.TEACHER
-        path = self._part(now, language, layout.STUDENT)
-        if path is None:
-            raise InputError(f"there is no student of {language.name} in this engine", where=self.path)
-        return path
+        return self._now().encoder(language, reader)
 
     def optimize(self, *, progress: Progress | None = None) -> dict[str, str | None]:
         """Make the query encoders that are not there, or are of another model or version.
@@ -506,10 +400,9 @@ class Engine:
         """
         found = {
             model.relative_to(self.path).as_posix(): queries.write(model, progress)
-            for model in self._models()
+            for model in self._now().models()
         }
-        with self._opening_encoder:
-            self._encoders.clear()
+        self._encoders.clear()
         with self._renewing:
             self._opened = None
         return found
@@ -518,29 +411,11 @@ class Engine:
         """How searching so would begin in a fraction of the time; None where nothing would help."""
         if way.reader is None:
             return None
-        return queries.advice(self._model_folder(self._now(), language, way.reader), self.path)
-
-    def _models(self) -> list[Path]:
-        """Folders of its models: the documents' encoder, then the students."""
-        now = self._now()
-        students = (self._part(now, resolve(tag), layout.STUDENT) for tag in now.state.languages)
-        candidates = [self.path / layout.TEACHER, *(path for path in students if path is not None)]
-        return [path for path in candidates if path.is_dir()]
+        return queries.advice(self._now().model_folder(language, way.reader), self.path)
 
     def lexicon(self, language: Language) -> Lexicon | None:
         """The lexicon of a language, held open; None where it has none."""
-        return self._lexicon(self._now(), language)
-
-    def _lexicon(self, now: _Opened, language: Language) -> Lexicon | None:
-        if language not in now.lexicons:
-            path = self._part(now, language, layout.LEXICON)
-            now.lexicons[language] = None if path is None else Lexicon.open(path)
-        return now.lexicons[language]
-
-    def _part(self, now: _Opened, language: Language, name: str) -> Path | None:
-        folder = now.state.languages[language.tag].folder
-        path = None if folder is None else self.path / folder / name
-        return path if path is not None and path.is_dir() else None
+        return self._now().lexicon(language)
 
     def document(self, document_id: str) -> Document:
         """One document.
@@ -598,7 +473,7 @@ class Engine:
             if facts.folder is not None:
                 folder = self.path / facts.folder
                 read_manifest(folder, layout.LANGUAGE_KIND, verify=True)
-        for model in self._models():
+        for model in self._now().models():
             queries.verify(model)
 
     def info(self) -> dict[str, Any]:
@@ -609,7 +484,7 @@ class Engine:
         languages = {}
         now = self._now()
         for tag, facts in now.state.languages.items():
-            reader = self._reader(now, resolve(tag))
+            reader = now.reader(resolve(tag))
             folder = None if facts.folder is None else self.path / facts.folder
             languages[tag] = {
                 "way": str(facts.way),
@@ -617,7 +492,7 @@ class Engine:
                 "lexicon": folder is not None and (folder / layout.LEXICON).is_dir(),
                 "query_encoder": None
                 if reader is None
-                else queries.facts(self._model_folder(now, resolve(tag), reader)),
+                else queries.facts(now.model_folder(resolve(tag), reader)),
                 "quality": facts.quality,
                 "made_from": None
                 if folder is None
@@ -629,41 +504,14 @@ class Engine:
             "index": self.index.info(),
         }
 
-    def _now(self) -> _Opened:
-        """The engine as it stands: what another process, or a change of our own, has replaced is opened again."""
+    def _now(self) -> Opened:
         with self._renewing:
-            former = self._opened
-            stamps = _stamp(self.path), _stamp(self.path / layout.INDEX)
-            if former is not None and former.stamps == stamps and None not in stamps:
-                return former
-            if former is None or former.stamps[0] != stamps[0] or stamps[0] is None:
-                state, lexicons = EngineState.read(self.path), {}
-                kept = {
-                    self.path,
-                    *(self.path / each.folder for each in state.languages.values() if each.folder),
-                }
-                held = list(self._encoders.items())  # at once, for another thread may be opening one
-                self._encoders = {path: encoder for path, encoder in held if path.parent in kept}
-            else:
-                state, lexicons = former.state, former.lexicons
-            if former is None or former.stamps[1] != stamps[1] or stamps[1] is None:
-                index = Index.open(self.path / layout.INDEX)
-            else:
-                index = former.index
-            self._opened = _Opened(stamps, state, index, {}, lexicons)
+            self._opened = Opened.now(self.path, self._encoders, self._opened)
             return self._opened
 
 
 #: Whatever takes an engine takes these: its folder, or an open one.
 EngineLike = Path | str | Engine
-
-
-def _stamp(folder: Path) -> _Stamp | None:
-    try:
-        found = (folder / MANIFEST).stat()
-    except FileNotFoundError:
-        return None  # read_manifest says what is wrong
-    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _document_model(model: ModelLike | None, progress: Progress | None) -> ModelLike:
