@@ -1,6 +1,8 @@
 """What `kivuko demo` finds and how long each of its steps takes, from an empty cache.
 
-    python experiments/demo.py [--language om] [--full] [--cache FOLDER]
+    OMP_WAIT_POLICY=PASSIVE OPENBLAS_NUM_THREADS=1 python experiments/demo.py [--language om] [--full] [--cache DIR]
+
+The two variables are what ``kivuko`` sets by itself (kivuko.cli).
 
 Packages are downloaded first, so that their time does not count. Results: docs/results/demo/, a section for each kind
 of processor in the order of measuring.
@@ -115,7 +117,8 @@ def main() -> None:
         OUTPUT / effort.name if arguments.full else OUTPUT,
         f"The demo, {'full' if arguments.full else 'quick'}",
         rows,
-        command="python experiments/demo.py" + " --full" * arguments.full,
+        command="OMP_WAIT_POLICY=PASSIVE OPENBLAS_NUM_THREADS=1 python experiments/demo.py"
+        + " --full" * arguments.full,
         notes="""Titles of test pages against all English pages, as `kivuko demo` shows them. The bitext is software
 help and interface text, and so are the pages: expect less elsewhere. Downloads, the building of collection and
 bitext and the unpacking of the encoder came before and are not counted; the engine that the demo leaves behind comes
