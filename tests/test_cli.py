@@ -70,6 +70,19 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("own", [None, "2"])
+def test_libraries_find_their_threads_settings_when_they_are_loaded(
+    own: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    if own:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", own)
+    told = "os.environ['OPENBLAS_NUM_THREADS'], os.environ['OMP_WAIT_POLICY']"
+    done = python(f"import os, sys, kivuko.cli; print({told}, {{'numpy', 'torch'}} & set(sys.modules))")
+    assert done.stdout.split() == [own or "1", "PASSIVE", "set()"]
+
+
 @pytest.mark.parametrize("module", ["kivuko", "kivuko.cli.main"])
 def test_import_loads_no_heavy_library(module: str) -> None:
     code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"

@@ -135,6 +135,13 @@ def test_integer_and_float_products_give_the_same_scores(
     assert "torch" not in sys.modules
 
 
+def test_integer_products_are_not_tried_where_the_processor_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch, "_int_mm", pytest.fail)
+    monkeypatch.setattr(scan, "_has_integer_products", lambda: False)
+    assert not scan._is_integer_faster.__wrapped__()
+
+
 @pytest.mark.parametrize("kind", ["exact", "exact-int8", "compressed"])
 def test_every_kind_that_keeps_vectors_agrees_with_exact_on_a_small_index(kind: Kind, tmp_path: Path) -> None:
     shard = encoded([f"d{number}" for number in range(60)], passages=2)

@@ -1,4 +1,4 @@
-"""The experiment on a language that the encoder cuts into little pieces runs through, with a tiny model and made-up pairs."""
+"""The experiment on new subwords for a language runs through, with a tiny model and made-up pairs."""
 
 from __future__ import annotations
 
