@@ -70,6 +70,12 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_python_runs_the_package() -> None:
+    command = [sys.executable, "-m", "kivuko", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout.split()[-1]) == (0, __version__)
+
+
 @pytest.mark.parametrize("own", [None, "2"])
 def test_libraries_find_their_threads_settings_when_they_are_loaded(
     own: str | None, monkeypatch: pytest.MonkeyPatch
