@@ -223,8 +223,8 @@ def _by_torch(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[np.int
 def _is_integer_faster() -> bool:
     """Whether torch's integer product takes less time here than float32's, by a trial of some milliseconds.
 
-    Where there are no instructions for it (VNNI) it takes thirty times as long, which a trial on a busy machine has
-    been seen to miss: there none is made.
+    Where there are no instructions for it (VNNI) it is far slower, which a trial on a busy machine has been seen to
+    miss: there none is made.
     """
     import torch
 
