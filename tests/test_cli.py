@@ -355,7 +355,9 @@ def test_teacher_is_trained_on_own_documents(
     rows = [f"{i}\ttitle {pair.english}\t{pair.english} and more" for i, pair in enumerate(made_up_pairs(20))]
     documents = tmp_path / "documents.tsv"
     documents.write_text("\n".join([*rows, "last\t\ttoo short"]) + "\n", encoding="utf-8")
-    monkeypatch.setattr("kivuko.training.teacher.centred_encoder", lambda progress=None: tiny_teacher)
+    monkeypatch.setattr(
+        "kivuko.training.teacher.centred_encoder", lambda progress=None, dimension=None: tiny_teacher
+    )
     done = kivuko("train", "teacher", documents, "--output", tmp_path / "teacher", "--steps", "2")
     assert done.code == 0
     assert "40 titles and sentences of 20 documents; 1 without" in " ".join(done.out.split())

@@ -15,7 +15,7 @@ from kivuko.languages import resolve
 from kivuko.models import centring, encoding, late_interaction
 from kivuko.training import teacher_vectors as module
 from kivuko.training.optical import OpticalSettings, train_optical
-from kivuko.training.teacher import untrained_teacher
+from kivuko.training.teacher import projected_teacher, untrained_teacher
 from kivuko.training.teacher_vectors import teacher_vectors
 from tiny import made_up_pairs
 
@@ -146,3 +146,37 @@ def test_nothing_to_centre_on_is_refused(own_cache: Path, tiny_encoder: Path) ->
     with pytest.raises(InputError, match="mean token vector"):
         untrained_teacher(str(tiny_encoder), ["", " "])
     assert not (own_cache / "teachers").exists()
+
+
+def test_a_projected_teacher_keeps_the_directions_that_differ_most(
+    own_cache: Path, tiny_teacher: Path, tmp_path: Path
+) -> None:
+    from sentence_transformers import MultiVectorEncoder
+
+    small = projected_teacher(tiny_teacher, TEXTS, 8)
+    whole = encoding.encode(late_interaction.load(tiny_teacher), TEXTS, task="document").vectors
+    found = encoding.encode(late_interaction.load(small), TEXTS, task="document").vectors.astype(np.float32)
+    assert found.shape == (len(whole), 8)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-3)
+    # The eight principal components, at unit length: their products are those of the vectors' best eight numbers.
+    left, values, _ = np.linalg.svd(whole.astype(np.float64), full_matrices=False)
+    best = left[:, :8] * values[:8]
+    best /= np.linalg.norm(best, axis=1, keepdims=True)
+    np.testing.assert_allclose(found @ found.T, best @ best.T, atol=0.02)
+    theirs = MultiVectorEncoder(str(small), local_files_only=True).encode_document(TEXTS[:1])[0]
+    np.testing.assert_allclose(np.asarray(theirs), found[: len(theirs)], atol=0.01)
+    assert late_interaction.space_of(small) != late_interaction.space_of(tiny_teacher)
+    student = train_optical(
+        made_up_pairs(20),
+        resolve("om"),
+        small,
+        tmp_path / "om",
+        settings=OpticalSettings(steps=2, batch_size=4),
+    )
+    assert late_interaction.dimension(late_interaction.load(student)) == 8
+
+
+@pytest.mark.parametrize("dimension", [0, 32, 384])
+def test_token_vectors_get_shorter_or_not_at_all(own_cache: Path, tiny_teacher: Path, dimension: int) -> None:
+    with pytest.raises(InputError, match="1 to 31 numbers"):
+        projected_teacher(tiny_teacher, TEXTS, dimension)

@@ -47,16 +47,17 @@ _OUR_SOURCES = tuple(
     for name in (
         *(
             "bounds",
-            "candidates",
-            "coded_vectors",
-            "codec",
-            "compressed_search",
-            "exact_search",
+            "cells",
+            "changes",
+            "clusters",
+            "compressed",
+            "exact",
+            "halves",
             "index",
-            "int8_scan",
             "kinds",
+            "scan",
         ),
-        *("passage_arrays", "segment", "state", "store", "writing"),
+        *("segment", "state"),
     )
 )
 

@@ -50,6 +50,7 @@ FAST_PLAID = Environment(
     ),
 )  # fmt: skip
 QDRANT_EDGE = Environment("qdrant-edge", ("qdrant-edge-py==0.9.0", "numpy==2.4.6"))
+USEARCH = Environment("usearch", ("usearch==2.26.6", "numpy==2.4.6"))
 LANCEDB = Environment("lancedb", ("lancedb==0.40.0", "pyarrow==26.0.1", "numpy==2.4.6"))
 
 

@@ -150,7 +150,7 @@ def large(original: VectorSet) -> VectorSet:
                 end = min(copy + count, LARGE)
                 for first in range(copy, end, CHUNK):
                     last = min(first + CHUNK, end)
-                    out[offsets[first] : offsets[last]] = _copied(source, first, last)
+                    out[offsets[first] : offsets[last]] = copied(source, first, last)
             del out
             np.save(folder / "offsets.npy", offsets)
     note = (
@@ -173,7 +173,7 @@ def _check_disk(needed: int) -> None:
         )
 
 
-def _copied(source: TokenVectors, first: int, last: int) -> np.ndarray:
+def copied(source: TokenVectors, first: int, last: int) -> np.ndarray:
     """Rows of documents ``first`` to ``last`` of the large set, which lie in one copy of the source."""
     copy, begin = divmod(first, len(source))
     rows = source.vectors[source.offsets[begin] : source.offsets[begin + last - first]]

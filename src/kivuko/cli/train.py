@@ -150,6 +150,13 @@ def teacher(
     documents: Annotated[Path, typer.Argument(help="English documents: TSV (id, title, text) or JSONL.")],
     output: Annotated[Path, typer.Option(help="Model folder to write.")],
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps; 160 by default.")] = None,
+    dimension: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Numbers in a token vector, all 384 by default: with 128, indexes are a third as large.",
+        ),
+    ] = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Train an English teacher to find your documents by titles and sentences of theirs, for students with --teacher.
@@ -174,7 +181,8 @@ def teacher(
     triples = with_hard_negatives(pairs)
     settings = replace(SETTINGS, steps=steps) if steps else SETTINGS
     with bars() as progress:
-        train_teacher(centred_encoder(progress), triples, output, settings=settings, progress=progress)
+        start = centred_encoder(progress, dimension=dimension)
+        train_teacher(start, triples, output, settings=settings, progress=progress)
     unused = len(read) - len({document for _, document in pairs})
     say(
         f"{output}: teacher trained on {len(pairs):,} titles and sentences of {len(read) - unused:,} documents; "

@@ -1,4 +1,4 @@
-"""The mean token vector that a late-interaction encoder subtracts, and estimating it anew."""
+"""The layer after the encoder: the mean token vector that it subtracts, and how many numbers it keeps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from kivuko.errors import InputError
-from kivuko.models import encoding
+from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors
 
 if TYPE_CHECKING:
@@ -41,6 +41,36 @@ def recentre(encoder: MultiVectorEncoder, texts: Sequence[str]) -> None:
         layer.weight.copy_(torch.eye(len(layer.bias)))
         layer.bias.zero_()
         layer.bias.copy_(-mean_token_vector(encoding.encode(encoder, texts, task="document")))
+
+
+def project(encoder: MultiVectorEncoder, dimension: int, texts: Sequence[str]) -> None:
+    """Make an encoder's token vectors shorter: their principal components, of unit length again.
+
+    Training goes on from there, as any late-interaction projection is trained; untrained they lose
+    (docs/results/projection).
+
+    Args:
+        encoder: one of :func:`kivuko.models.late_interaction.assemble` with a centring layer, in place.
+        dimension: numbers in a token vector from now on, fewer than it has.
+        texts: English texts to find the components on.
+
+    Raises:
+        InputError: the encoder has no centring layer, ``dimension`` is out of range, or the texts no content.
+    """
+    layer = centring_layer(encoder)
+    if not 0 < dimension < layer.out_features:
+        raise InputError(
+            "token vectors cannot get this long",
+            expected=f"1 to {layer.out_features - 1} numbers",
+            got=dimension,
+        )
+    vectors = encoding.encode(encoder, texts, task="document").vectors.astype(np.float32)
+    if not len(vectors):
+        raise InputError("cannot find components", expected="at least one text with content", got="no token")
+    _, directions = np.linalg.eigh((vectors.T @ vectors).astype(np.float64))
+    kept = torch.from_numpy(directions[:, ::-1][:, :dimension].T.astype(np.float32))
+    with torch.no_grad():
+        encoder[2] = late_interaction.linear_layer(kept @ layer.weight, kept @ layer.bias)
 
 
 def centring_layer(encoder: MultiVectorEncoder) -> torch.nn.Linear:

@@ -32,6 +32,7 @@ from kivuko.artifact import (
     write_manifest,
 )
 from kivuko.errors import ArtifactError, InputError, LockedError
+from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
 from kivuko.retrieval.segment import Content, EncodedDocuments, write_segment
@@ -42,6 +43,8 @@ LARGEST_MERGED = 100_000
 _CODEC, _DELETED = "codec", "deleted.json"
 #: Token vectors that a codec is trained on at most, drawn from all shards alike.
 _TRAINING_TOKENS = 1 << 19
+#: Passages that cells are learnt on at most, likewise.
+_TRAINING_PASSAGES = 1 << 17
 _FOLDER = re.compile(r"change-(\d{6,})")
 _TEMPORARY = f".{MANIFEST}."
 _LOCK = "change"  # the lock itself is a file .change.lock below the index folder
@@ -66,7 +69,7 @@ def build(
         space: the vector space they lie in; None for kind ``"lexical"``.
         parents: label → content hash of what the index is made from.
         facts: what else is worth keeping (lengths, what was cut or left out).
-        seed: of the sample that a codec is trained on.
+        seed: of what cells and a codec are learnt from.
 
     Raises:
         InputError: no document, a repeated id, a passage without a token, vectors of different length.
@@ -81,17 +84,14 @@ def build(
     if not seen:
         raise InputError("there is nothing to index", expected="at least one document", got="none")
     with change(path, KIND, anew=True) as now:
-        codec = now.folder / _CODEC if kind == "codes" else None
-        if codec is not None:
-            codec.mkdir()
-            _train_codec(shards, seed, codec)
-        kept_as = storage(kind, codec)
+        learnt = _learn(shards, kind, seed, now.folder / _CODEC)
+        kept_as = storage(kind, learnt)
         meta: dict[str, Any] = {
             "format": FORMAT,
             "kind": kind,
             "space": space,
             "dimension": dimension,
-            "codec": now.name(codec) if codec else None,
+            "codec": now.name(learnt) if learnt else None,
             "segments": _write(now, (_content(shard, kept_as) for shard in shards)),
             "deleted": None,
             **facts,
@@ -238,14 +238,30 @@ def _without(state: State, ids: Sequence[str]) -> list[NDArray[np.bool_]]:
     return alive
 
 
-def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path) -> None:
+def _learn(shards: Sequence[EncodedDocuments], kind: Kind, seed: int, folder: Path) -> Path | None:
+    """Write into a folder what an index of a kind learns from all its vectors; None where that is nothing."""
+    if kind not in ("compressed", "codes"):
+        return None
+    from kivuko.retrieval.cells import FEWEST_PASSAGES, Cells
     from kivuko.retrieval.compressed import Codec
+    from kivuko.retrieval.scan import means_of
 
-    vectors = [shard.vectors.vectors for shard in shards if shard.vectors is not None]
-    tokens = sum(map(len, vectors))
-    step = max(1, -(-tokens // _TRAINING_TOKENS))
-    sample = np.concatenate([part[::step] for part in vectors])
-    Codec.train(sample, tokens=tokens, bits=2, seed=seed).save(folder)
+    vectors = [shard.vectors for shard in shards if shard.vectors is not None]
+    passages = sum(map(len, vectors))
+    if kind == "compressed" and passages < FEWEST_PASSAGES:
+        return None
+    folder.mkdir()
+    if passages >= FEWEST_PASSAGES:
+        every = max(1, -(-passages // _TRAINING_PASSAGES))
+        sample = [part[number] for part in vectors for number in range(0, len(part), every)]
+        means, steps = means_of(TokenVectors.stack(sample, sample[0].shape[1]))
+        Cells.train(means * steps[:, None], passages, np.random.default_rng(seed)).save(folder)
+    if kind == "codes":
+        tokens = sum(len(part.vectors) for part in vectors)
+        every = max(1, -(-tokens // _TRAINING_TOKENS))
+        rows = np.concatenate([part.vectors[::every] for part in vectors])
+        Codec.train(rows, tokens=tokens, bits=4 if rows.shape[1] <= 64 else 2, seed=seed).save(folder)
+    return folder
 
 
 def _check(documents: EncodedDocuments, dimension: int | None, seen: set[str]) -> None:

@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from kivuko.models.encoder import ModelLike
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
-_SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
+_SEARCHED = {
+    "token-code",
+    "token-centroid",
+    "passage-mean",
+    "passage-mean-step",
+    "passage-cell",
+    "lengths",
+    "passages",
+}
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,8 @@ class Index:
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
         passages = [
-            alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
+            None if mask.all() else mask[segment.owners.of]
+            for segment, mask in zip(self._state.segments, allowed, strict=True)
         ]
         found_by = search(self._state.parts, [queries[each] for each in asked], depth, passages, effort)
         for query, results in zip(asked, found_by, strict=True):

@@ -50,53 +50,47 @@ class ExactStorage:
 
 
 class CompressedStorage:
-    """A mean a passage, and vectors at a byte a number."""
+    """A mean a passage, and of tokens vectors at a byte a number, or codes where there is a codec.
 
-    def compress(self, vectors: TokenVectors) -> PassageArrays:
-        """See :class:`Storage`."""
-        from kivuko.retrieval.compressed import compress
+    Args:
+        learnt: the folder of what the index learnt from its vectors when it was built; None where that was nothing.
+        coded: whether a codec is there.
+    """
 
-        return compress(vectors, None)
-
-    def part(self, segment: Segment) -> Part:
-        """See :class:`Storage`."""
-        from kivuko.retrieval.compressed import CompressedPart
-        from kivuko.retrieval.exact import Vectors
-
-        arrays = _arrays(segment)
-        return CompressedPart(arrays, Vectors(arrays), segment.owners)
-
-
-class CodedStorage:
-    """A mean a passage, and codes of a codec that was trained when the index was built."""
-
-    def __init__(self, codec_folder: Path) -> None:
+    def __init__(self, learnt: Path | None, *, coded: bool) -> None:
+        from kivuko.retrieval.cells import Cells
         from kivuko.retrieval.compressed import Codec
 
-        self._codec = Codec.open(codec_folder)
+        self._cells = Cells.open(learnt) if learnt else None
+        self._codec = Codec.open(learnt) if learnt and coded else None
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed import compress
 
-        return compress(vectors, self._codec)
+        return compress(vectors, self._codec, self._cells)
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed import CodedVectors, CompressedPart
+        from kivuko.retrieval.exact import Vectors
 
         arrays = _arrays(segment)
-        return CompressedPart(arrays, CodedVectors(arrays, self._codec), segment.owners)
+        scorer = Vectors(arrays) if self._codec is None else CodedVectors(arrays, self._codec)
+        return CompressedPart(arrays, scorer, segment.owners, self._cells)
 
 
-def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:
-    """How an index of a kind keeps vectors; None for one that keeps none."""
+def storage(kind: Kind, learnt: Path | None) -> Storage | None:
+    """How an index of a kind keeps vectors; None for one that keeps none.
+
+    Args:
+        kind: see :data:`KINDS`.
+        learnt: the folder of what it learnt from its vectors when it was built, if it did.
+    """
     if kind == "lexical":
         return None
-    if codec_folder is not None:
-        return CodedStorage(codec_folder)
-    if kind == "compressed":
-        return CompressedStorage()
+    if kind in ("compressed", "codes"):
+        return CompressedStorage(learnt, coded=kind == "codes")
     return ExactStorage("int8" if kind == "exact-int8" else "float16")
 
 

@@ -46,13 +46,21 @@ SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
 QUICK_SETTINGS = replace(SETTINGS, steps=80, max_length=96, learning_rate=5e-5)
 
 
-def centred_encoder(progress: Progress | None = None) -> Path:
+def centred_encoder(progress: Progress | None = None, *, dimension: int | None = None) -> Path:
     """multilingual-e5-small as it is, centred on English help pages of the training split.
+
+    Args:
+        progress: a rich display for the bar.
+        dimension: numbers that training starts with in a token vector (:func:`kivuko.models.centring.project`);
+            all 384 by default.
 
     Raises:
         FetchError: the model or the pages cannot be brought.
+        InputError: ``dimension`` is out of range.
     """
-    return untrained_teacher(BASE, centring_texts(), progress=progress)
+    texts = centring_texts()
+    whole = untrained_teacher(BASE, texts, progress=progress)
+    return whole if dimension is None else projected_teacher(whole, texts, dimension)
 
 
 def centring_texts() -> list[str]:
@@ -208,6 +216,28 @@ def untrained_teacher(
     encoder = late_interaction.assemble(folder, mean=mean, max_length=DOCUMENT_LENGTH) if centred else raw
     meta = {"regime": "zero-shot", "base": base, "centred": centred, "centred_on_texts": len(texts)}
     return late_interaction.save(encoder, path, space=None, parents={"base": base_hash}, meta=meta)
+
+
+def projected_teacher(model: Path, texts: Sequence[str], dimension: int) -> Path:
+    """A late-interaction model folder in the cache: another one's, with fewer numbers in a token vector.
+
+    Args:
+        model: a folder of :func:`untrained_teacher`.
+        texts: English texts whose token vectors say which directions to keep.
+        dimension: how many.
+
+    Raises:
+        InputError: ``dimension`` is out of range, or the model has no centring layer.
+    """
+    parent = model_hash(model)
+    inputs = {"model": parent, "texts": list(texts), "dimension": dimension}
+    path = cache_folder() / "teachers" / hash_json(inputs)[:16]
+    if is_complete(path):
+        return path
+    encoder = late_interaction.load(model)
+    centring.project(encoder, dimension, texts)
+    meta = {"regime": "zero-shot", "dimension": dimension, "projected_on_texts": len(texts)}
+    return late_interaction.save(encoder, path, space=None, parents={"model": parent}, meta=meta)
 
 
 def train_teacher(
