@@ -142,3 +142,22 @@ def test_members_are_those_of_the_nearest_cells() -> None:
     found = members.near(direction, allowed, 1, int(allowed.sum()))
     assert found.tolist() == np.flatnonzero(allowed).tolist()
     assert members.near(direction, np.zeros(300, dtype=bool), 1, 5).tolist() == []
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("kind", ["compressed", "codes"])
+def test_an_index_that_grew_gets_cells_when_it_is_put_together(kind: Kind, tmp_path: Path) -> None:
+    index = made(tmp_path / "index", kind, count=400)
+    index.add([encoded(range(400, 2000))])
+    assert not has_cells(index)
+    everything = Effort(least=40, factor=2, cells=1 << 16)
+    before = index.search(queries(20), depth=10, effort=everything)
+    index.compact()
+    assert has_cells(index)
+    index.verify()
+    assert index.search(queries(20), depth=10, effort=everything) == before
+    learnt = {name: facts for name, facts in index.manifest.files.items() if "/codec/" in name}
+    index.add([encoded(range(2000, 2100))])
+    assert learnt.items() <= index.manifest.files.items()
+    found = index.search(queries(1), depth=50, where=parse_filter(["number=2050"]))[0]
+    assert [hit.id for hit in found] == ["d2050"]

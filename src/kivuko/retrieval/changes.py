@@ -13,6 +13,7 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,9 @@ def compact(path: Path) -> None:
                 groups.append([])
                 size = len(content.documents)
             groups[-1].append(content)
-        _commit(now, state, 0, [], [Content.join(group) for group in groups], event=None)
+        contents = [Content.join(group) for group in groups]
+        learnt = _learn_cells_again(now, state, contents)
+        _commit(now, state, 0, [], contents, event=None, learnt=learnt)
 
 
 @contextmanager
@@ -173,9 +176,15 @@ def _commit(
     new: Sequence[Content],
     *,
     event: list[str] | None,
+    learnt: Path | None = None,
 ) -> None:
-    """Make a state of the first ``kept`` segments, their documents ``alive``, and new ones."""
+    """Make a state of the first ``kept`` segments, their documents ``alive``, and new ones.
+
+    ``learnt`` takes the place of what the index had learnt, if it is given.
+    """
     meta = dict(state.manifest.meta)
+    if learnt is not None:
+        meta["codec"] = now.name(learnt)
     meta["segments"] = meta["segments"][:kept] + _write(now, new)
     dead = {
         name: np.flatnonzero(~mask).tolist()
@@ -261,6 +270,33 @@ def _learn(shards: Sequence[EncodedDocuments], kind: Kind, seed: int, folder: Pa
         every = max(1, -(-tokens // _TRAINING_TOKENS))
         rows = np.concatenate([part.vectors[::every] for part in vectors])
         Codec.train(rows, tokens=tokens, bits=4 if rows.shape[1] <= 64 else 2, seed=seed).save(folder)
+    return folder
+
+
+def _learn_cells_again(now: Change, state: State, contents: list[Content]) -> Path | None:
+    """Put all passages into cells of their own means, for there may be many more of them than when these were learnt.
+
+    Returns:
+        A folder with all that the index has learnt; None where it needs no cells, and ``contents`` stay as they were.
+    """
+    from kivuko.retrieval.cells import FEWEST_PASSAGES, Cells
+
+    arrays = [content.arrays for content in contents if content.arrays is not None]
+    passages = sum(map(len, arrays))
+    if state.kind not in ("compressed", "codes") or passages < FEWEST_PASSAGES:
+        return None
+    every = max(1, -(-passages // _TRAINING_PASSAGES))
+    means = [own.by_passage["mean"][::every] * own.by_passage["mean-step"][::every, None] for own in arrays]
+    cells = Cells.train(np.concatenate(means), passages, np.random.default_rng(0))
+    folder = now.folder / _CODEC
+    if former := state.manifest.meta["codec"]:
+        shutil.copytree(now.path / former, folder)
+    folder.mkdir(exist_ok=True)
+    cells.save(folder)
+    for number, content in enumerate(contents):
+        if (own := content.arrays) is not None:
+            by_passage = {**own.by_passage, "cell": cells.of(own.by_passage["mean"])}
+            contents[number] = replace(content, arrays=replace(own, by_passage=by_passage))
     return folder
 
 
