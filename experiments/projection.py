@@ -13,9 +13,11 @@ import argparse
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from rich.progress import Progress
 
@@ -28,7 +30,9 @@ from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare, holm
 from kivuko.languages import Language, resolve
+from kivuko.models.encoding import pooled
 from kivuko.models.identity import model_hash, space_of
+from kivuko.models.token_vectors import TokenVectors
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.retrieval import changes
@@ -36,6 +40,7 @@ from kivuko.retrieval.build import documents_hash, encoded
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.late_interaction import search_late_interaction
+from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.training import optical, teacher
 from kivuko.training.regimes import Models
 from kivuko.training.resources import Resources
@@ -105,29 +110,33 @@ def _student(model: Path, language: Language, progress: Progress) -> Path:
 def _indexes(
     collection: Collection, model: Path, dimension: int, progress: Progress
 ) -> Iterator[tuple[str, Index, dict[str, Any]]]:
-    """The documents in each kind of index, with its name and what it takes; they are encoded once a pooling."""
+    """The documents in each kind of index, with its name and what it takes; they are encoded once."""
     key = hash_json([model_hash(model), documents_hash(collection.documents)])
     home, tokens = cache_folder() / "projection" / key[:16], 0
-    for pooling in sorted({pooling for _, pooling in KEPT}):
-        kinds = [kind for kind, of in KEPT if of == pooling]
-        folders = {kind: home / hash_json([kind, pooling])[:16] for kind in kinds}
-        if not all((folder / "manifest.json").is_file() for folder in folders.values()):
-            work = home / "documents"
-            documents = collection.documents
-            with encoded(documents, model, work, passages=True, pooling=pooling, progress=progress) as (
-                shards,
-                facts,
-            ):
-                for kind, folder in folders.items():
-                    shutil.rmtree(folder, ignore_errors=True)
-                    changes.build(folder, shards, kind=kind, space=space_of(model), parents={}, facts=facts)
-        for kind, folder in folders.items():
-            index = Index.open(folder)
-            info = index.info()
-            tokens = tokens or info["tokens"]
-            size = info["bytes"]["searched"] + info["bytes"]["vectors"]
-            name = f"{dimension}, {kind}" + (", pooled" if pooling > 1 else "")
-            yield name, index, {"system": name, "B/token": round(size / tokens, 1)}
+    folders = {kept: home / hash_json(list(kept))[:16] for kept in KEPT}
+    if not all((folder / "manifest.json").is_file() for folder in folders.values()):
+        work, documents = home / "documents", collection.documents
+        with encoded(documents, model, work, passages=True, pooling=1, progress=progress) as (shards, facts):
+            for (kind, pooling), folder in folders.items():
+                shutil.rmtree(folder, ignore_errors=True)
+                own = [_pooled(shard, pooling) for shard in shards]
+                changes.build(folder, own, kind=kind, space=space_of(model), parents={}, facts=facts)
+    for (kind, pooling), folder in folders.items():
+        index = Index.open(folder)
+        info = index.info()
+        tokens = tokens or info["tokens"]
+        size = info["bytes"]["searched"] + info["bytes"]["vectors"]
+        name = f"{dimension}, {kind}" + (", pooled" if pooling > 1 else "")
+        yield name, index, {"system": name, "B/token": round(size / tokens, 1)}
+
+
+def _pooled(shard: EncodedDocuments, pooling: float) -> EncodedDocuments:
+    if pooling == 1 or shard.vectors is None:
+        return shard
+    own = [
+        pooled(torch.from_numpy(rows.astype(np.float32)), pooling).half().numpy() for rows in shard.vectors
+    ]
+    return replace(shard, vectors=TokenVectors.stack(own, shard.vectors.vectors.shape[1]))
 
 
 def _write(
