@@ -133,10 +133,10 @@ def _indexes(
 def _pooled(shard: EncodedDocuments, pooling: float) -> EncodedDocuments:
     if pooling == 1 or shard.vectors is None:
         return shard
-    own = [
-        pooled(torch.from_numpy(rows.astype(np.float32)), pooling).half().numpy() for rows in shard.vectors
-    ]
-    return replace(shard, vectors=TokenVectors.stack(own, shard.vectors.vectors.shape[1]))
+    vectors = shard.vectors
+    rows = (torch.from_numpy(vectors[number].astype(np.float32)) for number in range(len(vectors)))
+    own = [pooled(each, pooling).half().numpy() for each in rows]
+    return replace(shard, vectors=TokenVectors.stack(own, vectors.vectors.shape[1]))
 
 
 def _write(

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -73,6 +74,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", type=Path, help="who encodes; the default teacher without")
+    parser.add_argument("--real", type=int, help="descriptions to encode; all by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
     parser.add_argument("--output", type=Path, default=OUTPUT)
     given = parser.parse_args()
@@ -80,13 +82,13 @@ def main() -> None:
         from kivuko.training.teacher import default_teacher
 
         model = given.model or default_teacher(progress)
-        source = debian(Models(model, model), "test", None, progress)
+        source = debian(Models(model, model), "test", None, progress, most=given.real)
     queries = [query.astype(np.float32) for query in source.query_vectors()[:QUERIES]]
     rows: list[dict[str, Any]] = []
     for size in given.sizes:
         measured = of_size(source, size, queries)
         rows += [{"passages": size} | row for row in ways(measured, queries)]
-        write(given.output, rows, source)
+        write(given.output, rows, source, " ".join(sys.argv[1:]))
 
 
 def of_size(source: VectorSet, size: int, queries: list[np.ndarray]) -> Measured:
@@ -214,7 +216,7 @@ def by_graph(
     }
 
 
-def write(output: Path, rows: list[dict[str, Any]], source: VectorSet) -> None:
+def write(output: Path, rows: list[dict[str, Any]], source: VectorSet, given: str) -> None:
     """The page of what was measured so far."""
     sizes = sorted({row["passages"] for row in rows})
     growth = []
@@ -236,7 +238,7 @@ def write(output: Path, rows: list[dict[str, Any]], source: VectorSet) -> None:
     write_results(
         output,
         title="Proposing passages of a large index",
-        command="OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/engine/first_stage.py",
+        command=f"OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/engine/first_stage.py {given}".strip(),
         rows=rows,
         notes=notes,
         extra=extra,

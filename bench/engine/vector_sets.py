@@ -109,7 +109,9 @@ def help_pages(models: Models, split: str, progress: Progress) -> VectorSet:
     return _with_queries("help", home, models, queries, note)
 
 
-def debian(models: Models, split: str, chunks: Path | None, progress: Progress) -> VectorSet:
+def debian(
+    models: Models, split: str, chunks: Path | None, progress: Progress, *, most: int | None = None
+) -> VectorSet:
     """Debian's descriptions; queries are German and Danish synopses.
 
     Args:
@@ -117,17 +119,18 @@ def debian(models: Models, split: str, chunks: Path | None, progress: Progress) 
         split: ``"development"`` or ``"test"``.
         chunks: a folder with vectors of these texts as :func:`_encode_chunks` leaves them; encoded when None.
         progress: for the bars.
+        most: descriptions to take, the first ones; queries whose own is not among them stay. All by default.
 
     Raises:
         InputError: ``chunks`` is of other texts.
     """
     texts = descriptions()
     documents = read_documents(texts)
-    home = _encoded(models, documents, PIECES, chunks, progress)
+    home = _encoded(models, documents[:most], PIECES, chunks, progress)
     numbers = {document.id: number for number, document in enumerate(documents)}
     queries = [(query.text, numbers[query.document_id]) for query in read_queries(texts, split)]
     note = (
-        f"{len(documents):,} English Debian package descriptions cut at {PIECES} pieces, "
+        f"{len(documents[:most]):,} English Debian package descriptions cut at {PIECES} pieces, "
         "queries are German and Danish synopses of the same packages"
     )
     return _with_queries("debian", home, models, queries, note)
