@@ -60,3 +60,38 @@ def test_exact_scores_do_not_depend_on_the_blocks(long: int) -> None:
         for begin, end in itertools.pairwise(offsets)
     ]
     np.testing.assert_allclose(exact_scores(rows, offsets, [query])[0], one_by_one, rtol=1e-5)
+
+
+def test_ways_of_proposing_are_measured_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import first_stage
+    from vector_sets import KIND, QUERY_KIND, VectorSet
+
+    from kivuko.artifact import write_artifact
+
+    monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(first_stage, "CANDIDATES", 60)
+    monkeypatch.setattr(first_stage, "DEPTH", 10)
+    monkeypatch.setattr(first_stage, "CELLS", (2, 1 << 16))
+    monkeypatch.setattr(first_stage, "by_graph", lambda *_: {})
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((900, 16)).astype(np.float32)
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+    with write_artifact(tmp_path / "documents", KIND) as folder:
+        np.save(folder / "vectors.npy", rows)
+        np.save(folder / "offsets.npy", np.arange(0, 901, 3))
+    with write_artifact(tmp_path / "queries", QUERY_KIND) as folder:
+        np.save(folder / "queries.npy", rows[:40])
+        np.save(folder / "query_offsets.npy", np.arange(0, 41, 4))
+    source = VectorSet("debian", tmp_path / "documents", tmp_path / "queries", "key", "note")
+    queries = [query.astype(np.float32) for query in source.query_vectors()]
+    measured = first_stage.of_size(source, 700, queries)
+    assert len(measured.arrays) == 700
+    assert measured.exact.shape == (10, 700)
+    found = {row["way"]: row for row in first_stage.ways(measured, queries)}
+    assert found["all means"]["recall"] == found[f"cells {1 << 16}"]["recall"]
+    assert found["cells 2"]["recall"] < found["all means"]["recall"] <= 1
+    again = first_stage.of_size(source, 700, queries)
+    np.testing.assert_array_equal(again.exact, measured.exact)
+    page = [{"passages": size} | row for size, row in ((300, found["all means"]), (700, found["all means"]))]
+    first_stage.write(tmp_path / "page", page, source, "--sizes 300 700")
+    assert "exponent" in (tmp_path / "page" / "README.md").read_text(encoding="utf-8")
