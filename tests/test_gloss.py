@@ -65,6 +65,9 @@ def test_what_a_gloss_met_is_what_the_query_s_word_met(index: Index, tiny_teache
     assert [match.query_span for match in own] == [match.query_span for match in without.matches]
     met = {(match.query_word, query[slice(*match.query_span)]) for match in added if match.query_span[1]}
     assert met == {("bani", "Bani"), ("kuusa ol", "kuusa ol")}
+    read_as = {(match.query_word, match.read_as) for match in added}
+    assert read_as == {("bani", "open"), ("kuusa ol", "save"), ("kuusa ol", "file")}
+    assert {match.read_as for match in own} == {""}
     # The same word in another sentence is the most similar there is; its weight is no part of that.
     exact = max(match.similarity for match in added if match.document_word == "save")
     assert 0.5 < exact <= 1.01

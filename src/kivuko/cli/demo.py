@@ -122,8 +122,7 @@ def _show_queries(job: MainJob) -> None:
         for rank, document in enumerate(ranked(run[name])[:3], start=1):
             mark = "✓" if document == name else " "
             say_styled(f" {mark} {rank}. {titles[document]}")
-        matches = explain(index, student, queries[name], ranked(run[name])[0])
-        show_matches([(match.query_word, match.document_word, match.similarity) for match in matches])
+        show_matches(explain(index, student, queries[name], ranked(run[name])[0]))
 
 
 def _show_next(job: MainJob) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, is_dataclass
 from pathlib import PurePath
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
@@ -29,6 +29,9 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from kivuko.retrieval.search import Match
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -242,19 +245,16 @@ def _padded(cell: str, width: int, number: bool) -> str:
     return blank + cell if number else cell + blank
 
 
-def show_matches(matches: Sequence[tuple[str, str, float]]) -> None:
-    """Print which query token matched which document token.
+def show_matches(matches: Sequence[Match]) -> None:
+    """Print which query token matched which document token, in the order of the query.
 
-    Args:
-        matches: (query word, document word, cosine) for each query token, in the order of the query.
+    A word of the gloss stands in brackets behind the query's word that it translates.
     """
-    print_table(
-        ["query token in", "matched", "cosine"],
-        [
-            (query_word, document_word, f"{similarity:.2f}")
-            for query_word, document_word, similarity in matches
-        ],
-    )
+    rows = []
+    for match in matches:
+        asked = f"{match.query_word} ({match.read_as})" if match.read_as else match.query_word
+        rows.append((asked, match.document_word, f"{match.similarity:.2f}"))
+    print_table(["query token in", "matched", "cosine"], rows)
 
 
 class Done(ProgressColumn):

@@ -145,7 +145,7 @@ def search(
         if hit.snippet:
             say_styled("   ", (hit.snippet, "dim"))
         if explain:
-            show_matches([(match.query_word, match.document_word, match.similarity) for match in hit.matches])
+            show_matches(hit.matches)
 
 
 @asks_of_collection

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -146,26 +146,37 @@ def explanations(
         document_ids: of what was found.
         vectors: [tokens, dim], what the model made of the query, those of its gloss last; encoded here, once, by
             default.
-        gloss: what was read beside the query; what one of its words met, the word met that it stands for.
+        gloss: what was read beside the query; a match of one of its words says which, and which it stands for.
     """
     index.require_space(model)
     encoder = Encoder.open(model)
     asked = query_vectors(encoder, {"query": query})["query"] if vectors is None else vectors
     glossed = [] if gloss is None else encoder.tokens(gloss.text, task="query")
     own = len(asked) - len(glossed)
-    words = [(token.word, _seen(query, token)) for token in _tokens(encoder, query, "query", asked[:own])]
-    words += [
-        (token.word, (0, 0)) if gloss is None or token.span is None else gloss.word_at(token.span[1] - 1)
-        for token in glossed
+    words = [
+        _Asked(token.word, _seen(query, token)) for token in _tokens(encoder, query, "query", asked[:own])
     ]
+    for token in glossed:
+        word, place = token.word, (0, 0)
+        if gloss is not None and token.span is not None:
+            word, place = gloss.word_at(token.span[1] - 1)
+        words.append(_Asked(word, place, read_as=token.word))
     for name in document_ids:
         yield _matches(index, encoder, (words, asked), name) if len(asked) else []
+
+
+class _Asked(NamedTuple):
+    """A token that asks: the query's word, where it stands, and the word of the gloss that is read for it, if any."""
+
+    word: str
+    span: tuple[int, int]
+    read_as: str = ""
 
 
 def _matches(
     index: Index,
     encoder: Encoder,
-    asked: tuple[Sequence[tuple[str, tuple[int, int]]], npt.NDArray[np.float32]],
+    asked: tuple[Sequence[_Asked], npt.NDArray[np.float32]],
     document_id: str,
 ) -> list[Match]:
     words, asked_vectors = asked
@@ -186,10 +197,10 @@ def _matches(
     similarity = (asked_vectors / np.linalg.norm(asked_vectors, axis=1, keepdims=True)) @ vectors.T
     matches = []
     for i, j in enumerate(similarity.argmax(axis=1)):
-        (word, place), met = words[i], document_tokens[j]
+        (word, place, read_as), met = words[i], document_tokens[j]
         begin, end = _seen(text, met)
         places = ((span[0] + begin, span[0] + end),) if met.span else ()
-        matches.append(Match(word, met.word, float(similarity[i, j]), place, places))
+        matches.append(Match(word, met.word, float(similarity[i, j]), place, places, read_as))
     return matches
 
 

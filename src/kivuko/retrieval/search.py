@@ -51,6 +51,7 @@ class Match:
             spaces between words.
         document_spans: likewise in the document's full text: the place that counted, or all places of the word where
             words alone were searched.
+        read_as: the word of the query's gloss that met it, where not the query's word itself did; empty else.
     """
 
     query_word: str
@@ -58,6 +59,7 @@ class Match:
     similarity: float
     query_span: tuple[int, int]
     document_spans: tuple[tuple[int, int], ...]
+    read_as: str = ""
 
 
 @dataclass(frozen=True)

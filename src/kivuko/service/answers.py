@@ -95,6 +95,9 @@ class Match(BaseModel):
     document_spans: list[Span] = Field(
         description="Where it stands in the title, a line end and the text; in what the answer shows of them."
     )
+    read_as: str = Field(
+        description="The word of the query's gloss that met it; empty where the query's own did."
+    )
 
 
 class Passage(BaseModel):

@@ -169,6 +169,7 @@ def _hit(hit: Hit) -> dict[str, Any]:
                     for span in match.document_spans
                     if span[1] <= title or begin <= span[0] < span[1] <= end
                 ],
+                "read_as": match.read_as,
             }
             for match in hit.matches
         ],

@@ -445,7 +445,8 @@ function border(points, at) {
 function showTable(hit) {
   const heads = ["queryWord", "documentWord", "similarity"].map((name) => element("th", { scope: "col", dir: "auto" }, say(name)));
   const rows = hit.matches.map((match) => element("tr", {},
-    element("td", { dir: "auto" }, match.query_word), element("td", { dir: "auto" }, match.document_word),
+    element("td", { dir: "auto" }, match.read_as ? `${match.query_word} (${match.read_as})` : match.query_word),
+    element("td", { dir: "auto" }, match.document_word),
     element("td", {}, match.similarity.toFixed(2))));
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...rows));
   const scrolls = element("div", { className: "scrolls" }, table);
