@@ -45,19 +45,7 @@ OUR_SCRIPT = "our_index.py"
 _OUR_SOURCES = tuple(
     ENGINE / f"{name}.py"
     for name in (
-        *(
-            "bounds",
-            "cells",
-            "changes",
-            "clusters",
-            "compressed",
-            "exact",
-            "halves",
-            "index",
-            "kinds",
-            "scan",
-        ),
-        *("segment", "state"),
+        *("bounds", "changes", "compressed", "exact", "halves", "index", "kinds", "scan", "segment", "state"),
     )
 )
 

@@ -1,4 +1,4 @@
-"""What proposes passages when there are many: all means, cells of them, or a graph over them; at three sizes.
+"""What proposes passages when there are many: all means, or a graph over them.
 
     OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python bench/engine/first_stage.py [--model MODEL] [--sizes N …]
 
@@ -31,7 +31,6 @@ from kivuko.artifact import cache_folder, hash_json, is_complete, write_artifact
 from kivuko.evaluation.results import write_results
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.bounds import EFFORT
-from kivuko.retrieval.cells import CellMembers, Cells
 from kivuko.retrieval.exact import Vectors
 from kivuko.retrieval.scan import MeanScan, means_of, quantise
 from kivuko.retrieval.segment import PassageArrays
@@ -40,15 +39,12 @@ OUTPUT = Path("docs/results/first-stage")
 SIZES = (61_486, 250_000, 1_000_000)
 QUERIES = 100
 DEPTH = 100
-CANDIDATES = EFFORT.candidates(DEPTH)
-CELLS = (16, 64, 256)
-EXPANSIONS = (800, 1600)
+CANDIDATES = (EFFORT.candidates(DEPTH), 2 * EFFORT.candidates(DEPTH))
 KIND = "first-stage-vectors"
-NOTES = """**What is measured.** The first step of a compressed search: which {candidates} passages are ranked by
-their token vectors where {depth} documents are asked for. `all means` looks at every passage's mean vector;
-`cells N` at the means in the N cells nearest to the query (kivuko.retrieval.cells; the default is {default});
-`graph N` asks usearch's HNSW over the same means, which looks at N neighbours. `recall` is of the {depth} best by
-exact MaxSim, after ranking. CPU milliseconds are medians over {queries} queries, one thread.
+NOTES = """**What is measured.** The first step of a compressed search: which passages are ranked by their token
+vectors where {depth} documents are asked for. `all means, N` looks at every passage's mean vector and proposes N, of
+which {candidates} is the default; `graph, N` asks usearch's HNSW over the same means for as many. `recall` is of the
+{depth} best by exact MaxSim, after ranking. CPU milliseconds are medians over {queries} queries, one thread.
 
 **The vectors.** {dimension} numbers each; German and Danish synopses are the queries. The documents beyond the
 first {real:,} are copies of these with Gaussian noise: they crowd the neighbourhood of every real document alike,
@@ -133,19 +129,12 @@ def ways(measured: Measured, queries: list[np.ndarray]) -> Iterator[dict[str, An
     means = arrays.by_passage["mean"] * arrays.by_passage["mean-step"][:, None]
     found: dict[str, tuple[float, list[float], list[np.ndarray]]] = {}
 
-    found["all means"] = (0.0, *timed(lambda query: best(scan.scores([query])[0], None), queries))
-    started = time.process_time()
-    cells = Cells.train(means, len(arrays), np.random.default_rng(0))
-    numbers = cells.of(means)
-    built = time.process_time() - started
-    members = CellMembers(cells, numbers)
-    for count in CELLS:
+    for count in CANDIDATES:
 
-        def by_cells(query: np.ndarray, count: int = count) -> np.ndarray:
-            near = members.near(query.sum(axis=0), None, count, 1)
-            return best(scan.scores([query], near)[0], near)
+        def by_means(query: np.ndarray, count: int = count) -> np.ndarray:
+            return best(scan.scores([query])[0], count)
 
-        found[f"cells {count}"] = (built, *timed(by_cells, queries))
+        found[f"all means, {count}"] = (0.0, *timed(by_means, queries))
     found |= by_graph(means, queries)
 
     for way, (build, cost, proposed) in found.items():
@@ -160,11 +149,10 @@ def ways(measured: Measured, queries: list[np.ndarray]) -> Iterator[dict[str, An
         }
 
 
-def best(scores: np.ndarray, passages: np.ndarray | None) -> np.ndarray:
-    """The best ``CANDIDATES`` of some passages, ascending."""
-    count = min(CANDIDATES, len(scores))
-    chosen = np.argpartition(-scores, count - 1)[:count]
-    return np.sort(chosen if passages is None else passages[chosen])
+def best(scores: np.ndarray, count: int) -> np.ndarray:
+    """The numbers of the best, ascending."""
+    count = min(count, len(scores))
+    return np.sort(np.argpartition(-scores, count - 1)[:count])
 
 
 def timed(
@@ -203,11 +191,11 @@ def by_graph(
     work.mkdir(parents=True, exist_ok=True)
     np.save(work / "means.npy", means)
     np.save(work / "directions.npy", np.stack([query.sum(axis=0) for query in queries]))
-    command = [str(python_of(USEARCH)), str(SCRIPTS / "graph_usearch.py"), str(work), str(CANDIDATES)]
-    subprocess.run([*command, *map(str, EXPANSIONS)], check=True)
+    command = [str(python_of(USEARCH)), str(SCRIPTS / "graph_usearch.py"), str(work)]
+    subprocess.run([*command, *map(str, CANDIDATES)], check=True)
     answer = json.loads((work / "answer.json").read_text(encoding="utf-8"))
     return {
-        f"graph {each['expansion']}": (
+        f"graph, {each['count']}": (
             answer["build_s"],
             each["cpu_ms"],
             [np.sort(np.array(ids, dtype=np.int64)) for ids in each["ids"]],
@@ -227,9 +215,8 @@ def write(output: Path, rows: list[dict[str, Any]], source: VectorSet, given: st
             growth.append({"way": way, "from": sizes[0], "to": sizes[-1], "exponent": float(exponent)})
     vectors = source.vectors()
     notes = NOTES.format(
-        candidates=CANDIDATES,
+        candidates=CANDIDATES[0],
         depth=DEPTH,
-        default=EFFORT.cells,
         queries=QUERIES,
         dimension=vectors.vectors.shape[1],
         real=len(vectors),

@@ -25,12 +25,10 @@ class Effort:
     Attributes:
         least: documents scored by their token vectors or codes, at least.
         factor: the same for each document wanted.
-        cells: of a large index, how many are looked into for them at least (:mod:`kivuko.retrieval.cells`).
     """
 
     least: int = 256
     factor: int = 8
-    cells: int = 64
 
     def candidates(self, depth: int) -> int:
         """Documents to score where ``depth`` are wanted."""
@@ -54,45 +52,25 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Rough:
-    """Passages with rough scores.
-
-    Attributes:
-        passages: [scored] numbers of passages within a segment, ascending.
-        low: [scored] what their MaxSim is at least, but for what only orders: there it is the rough score itself.
-        high: [scored] what it is at most, likewise.
-    """
-
-    passages: NDArray[np.int64]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
 class Owners:
     """Which document each passage of a segment belongs to.
 
     Attributes:
         of: [passages], number of the document within the segment.
-        documents: how many there are.
+        single: whether no document has two passages.
     """
 
     of: NDArray[np.int64]
-    documents: int
+    single: bool
 
     @classmethod
     def from_numbers(cls, of: NDArray[np.integer]) -> Owners:
         """Owners by document number."""
         numbers = np.asarray(of, dtype=np.int64)
-        return cls(numbers, int(np.count_nonzero(np.bincount(numbers))))
-
-    @property
-    def single(self) -> bool:
-        """Whether no document has two passages."""
-        return self.documents == len(self.of)
+        return cls(numbers, bool((np.bincount(numbers) <= 1).all()))
 
     def best(self, scores: NDArray[np.float32], passages: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Scores of documents, in no order, each by its best passage (Dai & Callan's MaxP, SIGIR 2019).
+        """Scores of documents, each by its best passage (Dai & Callan's MaxP, SIGIR 2019); −∞ of others may be among.
 
         Args:
             scores: [passages].
@@ -100,19 +78,17 @@ class Owners:
         """
         if self.single:
             return scores
-        best = np.full(int(self.of.max(initial=-1)) + 1, -np.inf, dtype=np.float32)
+        best = np.full(int(self.of.max()) + 1, -np.inf, dtype=np.float32)
         np.maximum.at(best, self.of[passages], scores)
-        return best[best > -np.inf]
+        return best
 
-    def count(self, allowed: NDArray[np.bool_] | None) -> int:
-        """How many documents the passages of a mask belong to; None stands for all."""
-        if allowed is None:
-            return self.documents
-        return int(np.count_nonzero(allowed if self.single else np.bincount(self.of[allowed])))
+    def count(self, passages: NDArray[np.int64]) -> int:
+        """How many documents some passages belong to."""
+        return len(passages) if self.single else int(np.count_nonzero(np.bincount(self.of[passages])))
 
 
 class Part(Protocol):
-    """A segment that is searched in two steps: rough scores of passages, MaxSim for those that they leave."""
+    """A segment that is searched in two steps: rough scores for all passages, MaxSim for those that they leave."""
 
     owners: Owners
 
@@ -120,13 +96,9 @@ class Part(Protocol):
         """How many of the documents that are best by rough scores must be left where ``depth`` are wanted."""
 
     def rough(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        allowed: NDArray[np.bool_] | None,
-        needed: int,
-        effort: Effort,
-    ) -> list[Rough]:
-        """What may be among the ``needed`` best documents of each query, of the passages allowed (None: of all)."""
+        self, queries: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[queries, passages] rough scores, and how wrong each is at most; 0 where they only order."""
 
     def maxsim(self, query: NDArray[np.float32], passages: NDArray[np.int64]) -> NDArray[np.float32]:
         """[passages] MaxSim of a query [query tokens, dim] with some passages, given in ascending order."""
@@ -136,7 +108,7 @@ def search(
     parts: Sequence[Part],
     queries: Sequence[NDArray[np.float32]],
     depth: int,
-    allowed: Sequence[NDArray[np.bool_] | None],
+    allowed: Sequence[NDArray[np.bool_]],
     effort: Effort,
 ) -> Iterator[list[Scored]]:
     """Passages with their MaxSim, the ``depth`` best documents' among them.
@@ -145,31 +117,35 @@ def search(
         parts: segments of one kind of index.
         queries: [query tokens, dim] of each query, at least one token.
         depth: documents wanted a query.
-        allowed: [passages] of each part, which may be found; None for all.
+        allowed: [passages] of each part, which may be found.
         effort: how far to look.
 
     Yields:
         For each query, what was found in each part.
     """
+    among = [np.flatnonzero(mask) for mask in allowed]
     needed = parts[0].needed(depth, effort) if parts else 0
-    if sum(part.owners.count(mask) for part, mask in zip(parts, allowed, strict=True)) <= needed:
-        # All of them are wanted: nothing to rule out.
-        everything = [
-            np.arange(len(part.owners.of)) if mask is None else np.flatnonzero(mask)
-            for part, mask in zip(parts, allowed, strict=True)
-        ]
-        for query in queries:
-            yield _scored(parts, query, everything)
+    if sum(part.owners.count(each) for part, each in zip(parts, among, strict=True)) <= needed:
+        for query in queries:  # all of them are wanted: nothing to rule out
+            yield _scored(parts, query, among)
         return
     for first, last in chunks_of(np.array([len(query) for query in queries]), _QUERY_TOKENS_AT_ONCE):
         group = queries[first:last]
-        by_part = [part.rough(group, mask, needed, effort) for part, mask in zip(parts, allowed, strict=True)]
-        for query, rough in zip(group, zip(*by_part, strict=True), strict=True):
-            best = np.concatenate(
-                [part.owners.best(own.low, own.passages) for part, own in zip(parts, rough, strict=True)]
-            )
-            least = np.partition(best, -needed)[-needed] if len(best) > needed else -np.inf
-            yield _scored(parts, query, [own.passages[own.high >= least] for own in rough])
+        bounds = []
+        for part, each in zip(parts, among, strict=True):
+            scores, errors = part.rough(group)
+            bounds.append((scores[:, each] - errors[:, each], scores[:, each] + errors[:, each]))
+        for number, query in enumerate(group):
+            lowest = [
+                part.owners.best(low[number], each)
+                for part, each, (low, _) in zip(parts, among, bounds, strict=True)
+            ]
+            best = np.concatenate(lowest)
+            threshold = np.partition(best, len(best) - needed)[len(best) - needed]
+            possible = [
+                each[high[number] >= threshold] for each, (_, high) in zip(among, bounds, strict=True)
+            ]
+            yield _scored(parts, query, possible)
 
 
 def _scored(

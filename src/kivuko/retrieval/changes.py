@@ -13,7 +13,6 @@ import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ from kivuko.artifact import (
     write_manifest,
 )
 from kivuko.errors import ArtifactError, InputError, LockedError
-from kivuko.models.token_vectors import TokenVectors
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
 from kivuko.retrieval.segment import Content, EncodedDocuments, write_segment
@@ -44,8 +42,6 @@ LARGEST_MERGED = 100_000
 _CODEC, _DELETED = "codec", "deleted.json"
 #: Token vectors that a codec is trained on at most, drawn from all shards alike.
 _TRAINING_TOKENS = 1 << 19
-#: Passages that cells are learnt on at most, likewise.
-_TRAINING_PASSAGES = 1 << 17
 _FOLDER = re.compile(r"change-(\d{6,})")
 _TEMPORARY = f".{MANIFEST}."
 _LOCK = "change"  # the lock itself is a file .change.lock below the index folder
@@ -70,7 +66,7 @@ def build(
         space: the vector space they lie in; None for kind ``"lexical"``.
         parents: label → content hash of what the index is made from.
         facts: what else is worth keeping (lengths, what was cut or left out).
-        seed: of what cells and a codec are learnt from.
+        seed: of the sample that a codec is trained on.
 
     Raises:
         InputError: no document, a repeated id, a passage without a token, vectors of different length.
@@ -85,14 +81,17 @@ def build(
     if not seen:
         raise InputError("there is nothing to index", expected="at least one document", got="none")
     with change(path, KIND, anew=True) as now:
-        learnt = _learn(shards, kind, seed, now.folder / _CODEC)
-        kept_as = storage(kind, learnt)
+        codec = now.folder / _CODEC if kind == "codes" else None
+        if codec is not None:
+            codec.mkdir()
+            _train_codec(shards, seed, codec)
+        kept_as = storage(kind, codec)
         meta: dict[str, Any] = {
             "format": FORMAT,
             "kind": kind,
             "space": space,
             "dimension": dimension,
-            "codec": now.name(learnt) if learnt else None,
+            "codec": now.name(codec) if codec else None,
             "segments": _write(now, (_content(shard, kept_as) for shard in shards)),
             "deleted": None,
             **facts,
@@ -154,9 +153,7 @@ def compact(path: Path) -> None:
                 groups.append([])
                 size = len(content.documents)
             groups[-1].append(content)
-        contents = [Content.join(group) for group in groups]
-        learnt = _learn_cells_again(now, state, contents)
-        _commit(now, state, 0, [], contents, event=None, learnt=learnt)
+        _commit(now, state, 0, [], [Content.join(group) for group in groups], event=None)
 
 
 @contextmanager
@@ -176,15 +173,9 @@ def _commit(
     new: Sequence[Content],
     *,
     event: list[str] | None,
-    learnt: Path | None = None,
 ) -> None:
-    """Make a state of the first ``kept`` segments, their documents ``alive``, and new ones.
-
-    ``learnt`` takes the place of what the index had learnt, if it is given.
-    """
+    """Make a state of the first ``kept`` segments, their documents ``alive``, and new ones."""
     meta = dict(state.manifest.meta)
-    if learnt is not None:
-        meta["codec"] = now.name(learnt)
     meta["segments"] = meta["segments"][:kept] + _write(now, new)
     dead = {
         name: np.flatnonzero(~mask).tolist()
@@ -247,57 +238,14 @@ def _without(state: State, ids: Sequence[str]) -> list[NDArray[np.bool_]]:
     return alive
 
 
-def _learn(shards: Sequence[EncodedDocuments], kind: Kind, seed: int, folder: Path) -> Path | None:
-    """Write into a folder what an index of a kind learns from all its vectors; None where that is nothing."""
-    if kind not in ("compressed", "codes"):
-        return None
-    from kivuko.retrieval.cells import FEWEST_PASSAGES, Cells
+def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path) -> None:
     from kivuko.retrieval.compressed import Codec
-    from kivuko.retrieval.scan import means_of
 
-    vectors = [shard.vectors for shard in shards if shard.vectors is not None]
-    passages = sum(map(len, vectors))
-    if kind == "compressed" and passages < FEWEST_PASSAGES:
-        return None
-    folder.mkdir()
-    if passages >= FEWEST_PASSAGES:
-        every = max(1, -(-passages // _TRAINING_PASSAGES))
-        sample = [part[number] for part in vectors for number in range(0, len(part), every)]
-        means, steps = means_of(TokenVectors.stack(sample, sample[0].shape[1]))
-        Cells.train(means * steps[:, None], passages, np.random.default_rng(seed)).save(folder)
-    if kind == "codes":
-        tokens = sum(len(part.vectors) for part in vectors)
-        every = max(1, -(-tokens // _TRAINING_TOKENS))
-        rows = np.concatenate([part.vectors[::every] for part in vectors])
-        Codec.train(rows, tokens=tokens, bits=4 if rows.shape[1] <= 64 else 2, seed=seed).save(folder)
-    return folder
-
-
-def _learn_cells_again(now: Change, state: State, contents: list[Content]) -> Path | None:
-    """Put all passages into cells of their own means, for there may be many more of them than when these were learnt.
-
-    Returns:
-        A folder with all that the index has learnt; None where it needs no cells, and ``contents`` stay as they were.
-    """
-    from kivuko.retrieval.cells import FEWEST_PASSAGES, Cells
-
-    arrays = [content.arrays for content in contents if content.arrays is not None]
-    passages = sum(map(len, arrays))
-    if state.kind not in ("compressed", "codes") or passages < FEWEST_PASSAGES:
-        return None
-    every = max(1, -(-passages // _TRAINING_PASSAGES))
-    means = [own.by_passage["mean"][::every] * own.by_passage["mean-step"][::every, None] for own in arrays]
-    cells = Cells.train(np.concatenate(means), passages, np.random.default_rng(0))
-    folder = now.folder / _CODEC
-    if former := state.manifest.meta["codec"]:
-        shutil.copytree(now.path / former, folder)
-    folder.mkdir(exist_ok=True)
-    cells.save(folder)
-    for number, content in enumerate(contents):
-        if (own := content.arrays) is not None:
-            by_passage = {**own.by_passage, "cell": cells.of(own.by_passage["mean"])}
-            contents[number] = replace(content, arrays=replace(own, by_passage=by_passage))
-    return folder
+    vectors = [shard.vectors.vectors for shard in shards if shard.vectors is not None]
+    tokens = sum(map(len, vectors))
+    step = max(1, -(-tokens // _TRAINING_TOKENS))
+    sample = np.concatenate([part[::step] for part in vectors])
+    Codec.train(sample, tokens=tokens, bits=4 if sample.shape[1] <= 64 else 2, seed=seed).save(folder)
 
 
 def _check(documents: EncodedDocuments, dimension: int | None, seen: set[str]) -> None:

@@ -11,9 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.bounds import Effort, Owners, Rough, chunks_of, rows_of, runs_of
-from kivuko.retrieval.cells import CellMembers, Cells
-from kivuko.retrieval.clusters import nearest, train_centroids
+from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of, runs_of
 from kivuko.retrieval.scan import MeanScan, int_product, means_of, quantise
 from kivuko.retrieval.segment import PassageArrays
 
@@ -22,9 +20,9 @@ CODE_BYTES = 32
 #: Distance between levels, in spreads, that loses least of a normal variable (Max, "Quantizing for Minimum
 #: Distortion", IRE Transactions on Information Theory 1960).
 _LEVEL_DISTANCE = {2: 0.9957, 4: 0.3352}
+_ITERATIONS = 6
+_SAMPLES_PER_CENTROID = 32
 _TOKENS_CODED_AT_ONCE = 4096
-#: Means that are looked at for each document that is to be scored by its tokens, at least.
-_PASSAGES_A_CANDIDATE = 4
 _TOKENS_SCORED_AT_ONCE = 8192
 
 
@@ -54,8 +52,17 @@ class Codec:
             bits: 2 or 4; a code always has 32 bytes, so 2 bits code twice as many directions.
             seed: of what the centroids start from.
         """
+        random = np.random.default_rng(seed)
         count = min(centroid_count(tokens), len(vectors))
-        centroids, sample = train_centroids(vectors, count, np.random.default_rng(seed))
+        chosen = np.sort(
+            random.choice(len(vectors), min(len(vectors), _SAMPLES_PER_CENTROID * count), replace=False)
+        )
+        sample = np.asarray(vectors[chosen], dtype=np.float32)
+        centroids = sample[np.sort(random.choice(len(sample), count, replace=False))].copy()
+        for _ in range(_ITERATIONS):
+            centroids = _means(sample, nearest(sample, centroids), centroids)
+        # What readers of the saved centroids will subtract.
+        centroids = centroids.astype(np.float16).astype(np.float32)
         residuals = sample - centroids[nearest(sample, centroids)]
         variances, directions = np.linalg.eigh(residuals.T.astype(np.float64) @ residuals / len(residuals))
         coded = CODE_BYTES * 8 // bits
@@ -105,6 +112,36 @@ def centroid_count(tokens: int) -> int:
     """K: the power of two nearest to 2 √tokens, at most one for 8 tokens and 65,536 in all."""
     wanted = 2 ** round(np.log2(2 * np.sqrt(max(1, tokens))))
     return int(max(1, min(wanted, tokens // 8, 1 << 16)))
+
+
+def nearest(vectors: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
+    """[rows] number of the centroid with the largest inner product, the first of equals."""
+    import torch  # here alone: only who builds an index needs it
+
+    from kivuko.models.precision import uses_bfloat16
+
+    kind = torch.bfloat16 if uses_bfloat16("encoding") else torch.float32
+    columns = torch.from_numpy(centroids).to(kind).T
+    found = np.empty(len(vectors), dtype=np.int64)
+    for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):
+        rows = torch.from_numpy(vectors[begin : begin + _TOKENS_CODED_AT_ONCE]).to(kind)
+        # numpy finds maxima of float32 rows 15 times as fast as torch.
+        found[begin : begin + _TOKENS_CODED_AT_ONCE] = (rows @ columns).float().numpy().argmax(axis=1)
+    return found
+
+
+def _means(
+    sample: NDArray[np.float32], numbers: NDArray[np.int64], former: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """[K, dim] each centroid's rows averaged, of unit length; one without rows stays as it was."""
+    order = np.argsort(numbers, kind="stable")
+    begins = np.searchsorted(numbers[order], np.arange(len(former)))
+    used = np.flatnonzero(np.bincount(numbers, minlength=len(former)))
+    sums = np.add.reduceat(sample[order], begins[used], axis=0)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    means = former.copy()
+    means[used] = np.divide(sums, lengths, out=former[used].copy(), where=lengths > 0)
+    return means
 
 
 class CodedVectors:
@@ -166,13 +203,11 @@ class Scorer(Protocol):
         """[passages] MaxSim of a query [query tokens, dim] with some passages, given in ascending order."""
 
 
-def compress(vectors: TokenVectors, codec: Codec | None, cells: Cells | None) -> PassageArrays:
+def compress(vectors: TokenVectors, codec: Codec | None) -> PassageArrays:
     """What is kept of passages: their means, and of tokens the codes, or without a codec vectors in whole numbers."""
     by_token: dict[str, NDArray[Any]] = {}
     by_passage: dict[str, NDArray[Any]] = {}
     by_passage["mean"], by_passage["mean-step"] = means_of(vectors)
-    if cells is not None:
-        by_passage["cell"] = cells.of(by_passage["mean"])
     if codec is None:
         by_token["int8"], by_passage["step"], _ = quantise(vectors.vectors, vectors.offsets)
     else:
@@ -187,35 +222,20 @@ class CompressedPart:
         arrays: of :func:`compress`, passages in ascending order of length.
         scorer: MaxSim with these passages.
         owners: which document each passage belongs to.
-        cells: of the index; None where it is small enough to look at every mean.
     """
 
-    def __init__(self, arrays: PassageArrays, scorer: Scorer, owners: Owners, cells: Cells | None) -> None:
+    def __init__(self, arrays: PassageArrays, scorer: Scorer, owners: Owners) -> None:
         self.owners = owners
         self.maxsim = scorer.maxsim
         self._scan = MeanScan(arrays.by_passage["mean"], arrays.by_passage["mean-step"])
-        self._members = None if cells is None else CellMembers(cells, arrays.by_passage["cell"])
 
     def needed(self, depth: int, effort: Effort) -> int:
         """Several for each one that is wanted, for means are no bounds."""
         return effort.candidates(depth)
 
     def rough(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        allowed: NDArray[np.bool_] | None,
-        needed: int,
-        effort: Effort,
-    ) -> list[Rough]:
-        """Passages with their means' similarity, which only orders them: all that are allowed, or those near."""
-        if self._members is None:
-            passages = np.arange(len(self.owners.of)) if allowed is None else np.flatnonzero(allowed)
-            scores = self._scan.scores(queries)[:, passages]
-            return [Rough(passages, own, own) for own in scores]
-        found = []
-        for query in queries:
-            fewest = _PASSAGES_A_CANDIDATE * needed
-            near = self._members.near(query.sum(axis=0), allowed, effort.cells, fewest)
-            scores = self._scan.scores([query], near)[0]
-            found.append(Rough(near, scores, scores))
-        return found
+        self, queries: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Similarity with passages' means, which only orders them."""
+        scores = self._scan.scores(queries)
+        return scores, np.broadcast_to(np.float32(0), scores.shape)

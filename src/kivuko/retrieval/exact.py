@@ -7,14 +7,13 @@ cannot rule out are scored again from their own vectors in float32. The ranking 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.retrieval.bounds import Effort, Owners, Rough, chunks_of, rows_of
+from kivuko.retrieval.bounds import Effort, Owners, chunks_of, rows_of
 from kivuko.retrieval.halves import as_float32
 from kivuko.retrieval.scan import Int8Scan, int_product, quantise
 from kivuko.retrieval.segment import PassageArrays
@@ -91,24 +90,10 @@ class ExactPart:
     def __init__(self, arrays: PassageArrays, owners: Owners) -> None:
         self.owners = owners
         self.maxsim = Vectors(arrays).maxsim
-        self._scan = Int8Scan(
+        self.rough = Int8Scan(
             arrays.by_token["int8"], arrays.by_passage["step"], arrays.by_passage["error"], arrays.lengths
-        )
+        ).scores
 
     def needed(self, depth: int, effort: Effort) -> int:
         """As many as are wanted: the bounds leave everything that may be among them."""
         return depth
-
-    def rough(
-        self,
-        queries: Sequence[NDArray[np.float32]],
-        allowed: NDArray[np.bool_] | None,
-        needed: int,
-        effort: Effort,
-    ) -> list[Rough]:
-        """All that is allowed, with bounds on its MaxSim."""
-        among = np.arange(len(self.owners.of)) if allowed is None else np.flatnonzero(allowed)
-        scores, errors = (each[:, among] for each in self._scan.scores(queries))
-        return [
-            Rough(among, score - error, score + error) for score, error in zip(scores, errors, strict=True)
-        ]

@@ -32,15 +32,7 @@ if TYPE_CHECKING:
     from kivuko.models.encoder import ModelLike
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
-_SEARCHED = {
-    "token-code",
-    "token-centroid",
-    "passage-mean",
-    "passage-mean-step",
-    "passage-cell",
-    "lengths",
-    "passages",
-}
+_SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
 
 
 @dataclass(frozen=True)
@@ -178,8 +170,7 @@ class Index:
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
         passages = [
-            None if mask.all() else mask[segment.owners.of]
-            for segment, mask in zip(self._state.segments, allowed, strict=True)
+            alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
         ]
         found_by = search(self._state.parts, [queries[each] for each in asked], depth, passages, effort)
         for query, results in zip(asked, found_by, strict=True):

@@ -50,47 +50,53 @@ class ExactStorage:
 
 
 class CompressedStorage:
-    """A mean a passage, and of tokens vectors at a byte a number, or codes where there is a codec.
-
-    Args:
-        learnt: the folder of what the index learnt from its vectors when it was built; None where that was nothing.
-        coded: whether a codec is there.
-    """
-
-    def __init__(self, learnt: Path | None, *, coded: bool) -> None:
-        from kivuko.retrieval.cells import Cells
-        from kivuko.retrieval.compressed import Codec
-
-        self._cells = Cells.open(learnt) if learnt else None
-        self._codec = Codec.open(learnt) if learnt and coded else None
+    """A mean a passage, and vectors at a byte a number."""
 
     def compress(self, vectors: TokenVectors) -> PassageArrays:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed import compress
 
-        return compress(vectors, self._codec, self._cells)
+        return compress(vectors, None)
+
+    def part(self, segment: Segment) -> Part:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.compressed import CompressedPart
+        from kivuko.retrieval.exact import Vectors
+
+        arrays = _arrays(segment)
+        return CompressedPart(arrays, Vectors(arrays), segment.owners)
+
+
+class CodedStorage:
+    """A mean a passage, and codes of a codec that was trained when the index was built."""
+
+    def __init__(self, codec_folder: Path) -> None:
+        from kivuko.retrieval.compressed import Codec
+
+        self._codec = Codec.open(codec_folder)
+
+    def compress(self, vectors: TokenVectors) -> PassageArrays:
+        """See :class:`Storage`."""
+        from kivuko.retrieval.compressed import compress
+
+        return compress(vectors, self._codec)
 
     def part(self, segment: Segment) -> Part:
         """See :class:`Storage`."""
         from kivuko.retrieval.compressed import CodedVectors, CompressedPart
-        from kivuko.retrieval.exact import Vectors
 
         arrays = _arrays(segment)
-        scorer = Vectors(arrays) if self._codec is None else CodedVectors(arrays, self._codec)
-        return CompressedPart(arrays, scorer, segment.owners, self._cells)
+        return CompressedPart(arrays, CodedVectors(arrays, self._codec), segment.owners)
 
 
-def storage(kind: Kind, learnt: Path | None) -> Storage | None:
-    """How an index of a kind keeps vectors; None for one that keeps none.
-
-    Args:
-        kind: see :data:`KINDS`.
-        learnt: the folder of what it learnt from its vectors when it was built, if it did.
-    """
+def storage(kind: Kind, codec_folder: Path | None) -> Storage | None:
+    """How an index of a kind keeps vectors; None for one that keeps none."""
     if kind == "lexical":
         return None
-    if kind in ("compressed", "codes"):
-        return CompressedStorage(learnt, coded=kind == "codes")
+    if codec_folder is not None:
+        return CodedStorage(codec_folder)
+    if kind == "compressed":
+        return CompressedStorage()
     return ExactStorage("int8" if kind == "exact-int8" else "float16")
 
 

@@ -171,22 +171,16 @@ class MeanScan:
     def __init__(self, means: NDArray[np.int8], steps: NDArray[np.float32]) -> None:
         self._means, self._steps = means, np.asarray(steps)
 
-    def scores(
-        self, queries: Sequence[NDArray[np.float32]], passages: NDArray[np.int64] | None = None
-    ) -> NDArray[np.float32]:
+    def scores(self, queries: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """[queries, passages], in units that differ from query to query.
 
         Args:
             queries: [query tokens, dim] of each query.
-            passages: which ones; None for all.
         """
-        means, steps = self._means, self._steps
-        if passages is not None:
-            means, steps = means.take(passages, axis=0), steps.take(passages)
         sums = np.stack([query.sum(axis=0) for query in queries])
         largest = np.maximum(np.abs(sums).max(axis=1, keepdims=True), 1e-12)
         columns = np.rint(sums / largest * 127).T.astype(np.int8)
-        return np.asarray(int_product(means, columns).T.astype(np.float32) * steps)
+        return np.asarray(int_product(self._means, columns).T.astype(np.float32) * self._steps)
 
 
 def int_product(left: NDArray[np.int8], right: NDArray[np.int8]) -> NDArray[Any]:
