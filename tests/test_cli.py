@@ -355,10 +355,16 @@ def test_teacher_is_trained_on_own_documents(
     rows = [f"{i}\ttitle {pair.english}\t{pair.english} and more" for i, pair in enumerate(made_up_pairs(20))]
     documents = tmp_path / "documents.tsv"
     documents.write_text("\n".join([*rows, "last\t\ttoo short"]) + "\n", encoding="utf-8")
-    monkeypatch.setattr(
-        "kivuko.training.teacher.centred_encoder", lambda progress=None, dimension=None: tiny_teacher
-    )
-    done = kivuko("train", "teacher", documents, "--output", tmp_path / "teacher", "--steps", "2")
+    asked: list[int | None] = []
+
+    def start(_progress: object, *, dimension: int | None) -> Path:
+        asked.append(dimension)
+        return tiny_teacher
+
+    monkeypatch.setattr("kivuko.training.teacher.centred_encoder", start)
+    command = ("train", "teacher", documents, "--output", tmp_path / "teacher", "--steps", "2")
+    done = kivuko(*command, "--dimension", "16")
+    assert asked == [16]
     assert done.code == 0
     assert "40 titles and sentences of 20 documents; 1 without" in " ".join(done.out.split())
     trained, start = (read_manifest(path, "model") for path in (tmp_path / "teacher", tiny_teacher))
