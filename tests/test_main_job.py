@@ -97,7 +97,6 @@ def cache(real: tuple[Collection, Bitext, Path], tmp_path_factory: pytest.TempPa
         patch.setattr(teacher, "BASE", base)
         patch.setattr(teacher, "SETTINGS", replace(teacher.SETTINGS, steps=4))
         patch.setattr(teacher, "QUICK_SETTINGS", replace(teacher.SETTINGS, steps=3))
-        patch.setattr(teacher, "QUICK_DIMENSION", 16)
         every = teacher.help_pairs
         patch.setattr(teacher, "help_pairs", lambda: every()[:200])
         yield root / "cache"

@@ -46,8 +46,7 @@ def recentre(encoder: MultiVectorEncoder, texts: Sequence[str]) -> None:
 def project(encoder: MultiVectorEncoder, dimension: int, texts: Sequence[str]) -> None:
     """Make an encoder's token vectors shorter: their principal components, of unit length again.
 
-    Training goes on from there, as any late-interaction projection is trained; untrained they lose
-    (docs/results/projection).
+    Training goes on from there, as any late-interaction projection is trained (docs/results/projection).
 
     Args:
         encoder: one of :func:`kivuko.models.late_interaction.assemble` with a centring layer, in place.

@@ -37,8 +37,6 @@ from kivuko.training.stages import run_stage
 BASE = "multilingual-e5-small"
 DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
-#: Pages that do for what is trained afterwards: some ten thousand token vectors.
-FEW_PAGES = 100
 #: A hard negative is one of so many documents that BM25 ranks best, the query's own left out.
 CANDIDATES = 8
 _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -46,8 +44,6 @@ _BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
 #: What takes less than half of that, and gives a little of it up (docs/results/demo).
 QUICK_SETTINGS = replace(SETTINGS, steps=80, max_length=96, learning_rate=5e-5)
-#: Numbers in its token vectors: a third of all, so that indexes and searches take a third (docs/results/projection).
-QUICK_DIMENSION = 128
 
 
 def centred_encoder(progress: Progress | None = None, *, dimension: int | None = None) -> Path:
@@ -64,7 +60,7 @@ def centred_encoder(progress: Progress | None = None, *, dimension: int | None =
     """
     texts = centring_texts()
     whole = untrained_teacher(BASE, texts, progress=progress)
-    return whole if dimension is None else projected_teacher(whole, texts[:FEW_PAGES], dimension)
+    return whole if dimension is None else projected_teacher(whole, texts, dimension)
 
 
 def centring_texts() -> list[str]:
@@ -92,15 +88,13 @@ def default_teacher(progress: Progress | None = None) -> Path:
 
 
 def quick_teacher(progress: Progress | None = None) -> Path:
-    """A teacher within minutes: as :func:`default_teacher`, with fewer steps, pieces of a page and numbers a token.
+    """A teacher within minutes: as :func:`default_teacher`, with fewer steps over the beginnings of pages.
 
     Raises:
         FetchError: the model or the pages cannot be brought.
     """
     pairs = with_hard_negatives(help_pairs())
-    texts = centring_texts()[:FEW_PAGES]
-    start = projected_teacher(untrained_teacher(BASE, texts, progress=progress), texts, QUICK_DIMENSION)
-    return train_teacher(start, pairs, settings=QUICK_SETTINGS, progress=progress)
+    return train_teacher(centred_encoder(progress), pairs, settings=QUICK_SETTINGS, progress=progress)
 
 
 def help_pairs(*, paragraphs: bool = True) -> list[tuple[str, str]]:
