@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -286,6 +288,16 @@ train_optical(PAIRS, OROMO, Path(sys.argv[1]), Path(sys.argv[2]), settings=KILLE
 """
 
 
+def complete_checkpoints(folder: Path) -> list[int]:
+    """Steps after which a checkpoint of the run below a folder has its state, written last, as a whole."""
+    found = []
+    for state in folder.glob("*/checkpoint-*/trainer_state.json"):
+        with suppress(ValueError):
+            json.loads(state.read_bytes())
+            found.append(int(state.parent.name.split("-")[1]))
+    return sorted(found)
+
+
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> tuple[Path, Path, bytes]:
     """A cache that a killed training left, the teacher's path in it, and the weights of a whole training."""
@@ -304,9 +316,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> tupl
                 stdout=log,
                 stderr=log,
             )
-            while process.poll() is None and not list(
-                (root / "cache/checkpoints").glob("*/checkpoint-20/trainer_state.json")
-            ):
+            while process.poll() is None and 20 not in complete_checkpoints(root / "cache/checkpoints"):
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL, (root / "log").read_text()
@@ -326,9 +336,7 @@ def test_killed_run_resumes_to_the_same_result(
     shutil.copytree(left, tmp_path / "cache")
     monkeypatch.setenv("KIVUKO_CACHE", str(tmp_path / "cache"))
     (run,) = (tmp_path / "cache/checkpoints").iterdir()
-    complete = sorted(
-        int(state.parent.name.split("-")[1]) for state in run.glob("checkpoint-*/trainer_state.json")
-    )
+    complete = complete_checkpoints(run.parent)
     assert len(complete) >= 2
     if damage != "none":
         for step in complete if damage == "all" else complete[-1:]:
