@@ -357,11 +357,11 @@ def test_teacher_is_trained_on_own_documents(
     documents.write_text("\n".join([*rows, "last\t\ttoo short"]) + "\n", encoding="utf-8")
     asked: list[int | None] = []
 
-    def start(_progress: object, *, dimension: int | None) -> Path:
+    def encoder(_progress: object, *, dimension: int | None) -> Path:
         asked.append(dimension)
         return tiny_teacher
 
-    monkeypatch.setattr("kivuko.training.teacher.centred_encoder", start)
+    monkeypatch.setattr("kivuko.training.teacher.centred_encoder", encoder)
     command = ("train", "teacher", documents, "--output", tmp_path / "teacher", "--steps", "2")
     done = kivuko(*command, "--dimension", "16")
     assert asked == [16]

@@ -45,7 +45,16 @@ OUR_SCRIPT = "our_index.py"
 _OUR_SOURCES = tuple(
     ENGINE / f"{name}.py"
     for name in (
-        *("bounds", "changes", "compressed", "exact", "halves", "index", "kinds", "scan", "segment", "state"),
+        "bounds",
+        "changes",
+        "compressed",
+        "exact",
+        "halves",
+        "index",
+        "kinds",
+        "scan",
+        "segment",
+        "state",
     )
 )
 

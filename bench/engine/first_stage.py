@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from catalogue import SCRIPTS
 from environments import USEARCH, python_of
 from exact_ranking import exact_scores, recall
 from rich.progress import Progress
@@ -36,6 +35,7 @@ from kivuko.retrieval.scan import MeanScan, means_of, quantise
 from kivuko.retrieval.segment import PassageArrays
 
 OUTPUT = Path("docs/results/first-stage")
+GRAPH = Path(__file__).with_name("graph_usearch.py")
 SIZES = (61_486, 250_000, 1_000_000)
 QUERIES = 100
 DEPTH = 100
@@ -191,7 +191,7 @@ def by_graph(
     work.mkdir(parents=True, exist_ok=True)
     np.save(work / "means.npy", means)
     np.save(work / "directions.npy", np.stack([query.sum(axis=0) for query in queries]))
-    command = [str(python_of(USEARCH)), str(SCRIPTS / "graph_usearch.py"), str(work)]
+    command = [str(python_of(USEARCH)), str(GRAPH), str(work)]
     subprocess.run([*command, *map(str, CANDIDATES)], check=True)
     answer = json.loads((work / "answer.json").read_text(encoding="utf-8"))
     return {

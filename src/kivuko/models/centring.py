@@ -60,8 +60,10 @@ def project(encoder: MultiVectorEncoder, dimension: int, texts: Sequence[str]) -
     if not 0 < dimension < layer.out_features:
         raise InputError(
             "token vectors cannot get this long",
+            where="dimension",
             expected=f"1 to {layer.out_features - 1} numbers",
             got=dimension,
+            remedy=f"leave it out to keep all {layer.out_features}",
         )
     vectors = encoding.encode(encoder, texts, task="document").vectors.astype(np.float32)
     if not len(vectors):

@@ -239,13 +239,15 @@ def _without(state: State, ids: Sequence[str]) -> list[NDArray[np.bool_]]:
 
 
 def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path) -> None:
-    from kivuko.retrieval.compressed import Codec
+    from kivuko.retrieval.compressed import CODE_BYTES, Bits, Codec
 
     vectors = [shard.vectors.vectors for shard in shards if shard.vectors is not None]
     tokens = sum(map(len, vectors))
     step = max(1, -(-tokens // _TRAINING_TOKENS))
     sample = np.concatenate([part[::step] for part in vectors])
-    Codec.train(sample, tokens=tokens, bits=4 if sample.shape[1] <= 64 else 2, seed=seed).save(folder)
+    # A code's bytes hold each number in 4 bits where there are so few, else the main directions in 2.
+    bits: Bits = 4 if sample.shape[1] <= 2 * CODE_BYTES else 2
+    Codec.train(sample, tokens=tokens, bits=bits, seed=seed).save(folder)
 
 
 def _check(documents: EncodedDocuments, dimension: int | None, seen: set[str]) -> None:
