@@ -4,8 +4,8 @@
 
 The two variables are what ``kivuko`` sets by itself (kivuko.cli).
 
-Packages are downloaded first, so that their time does not count. Results: docs/results/demo/, a section for each kind
-of processor in the order of measuring.
+Packages are downloaded first, so that their time does not count. Results: docs/results/demo/, of processors without
+AVX-512 docs/results/demo-avx2/, and of the full demo docs/results/demo-full/.
 """
 
 from __future__ import annotations
@@ -29,11 +29,12 @@ from kivuko.experiment.main_job import FULL, QUICK, SYSTEMS, run_main_job
 from kivuko.languages import resolve
 from kivuko.models import get
 from kivuko.models.precision import operations_a_second, precision
+from kivuko.processor import instruction_sets
 from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.training.teacher import BASE
 
-OUTPUT = Path("docs/results/demo")
+OUTPUT = Path("docs/results")
 
 
 class Clock(Progress):
@@ -105,6 +106,7 @@ def main() -> None:
             for measure in MEASURES
         ]
     total = {name: round(sum(step[name] for step in steps), 2) for name in ("minutes", "CPU minutes")}
+    of_processor = "" if "avx512f" in instruction_sets() else "-avx2"
     facts = {
         "threads": torch.get_num_threads(),
         "training in": precision("training"),
@@ -114,7 +116,7 @@ def main() -> None:
         "peak memory, GB": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
     }
     write_results(
-        OUTPUT / effort.name if arguments.full else OUTPUT,
+        OUTPUT / f"demo{'-full' * arguments.full}{of_processor}",
         f"The demo, {'full' if arguments.full else 'quick'}",
         rows,
         command="OMP_WAIT_POLICY=PASSIVE OPENBLAS_NUM_THREADS=1 python experiments/demo.py"
