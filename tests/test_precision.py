@@ -104,3 +104,11 @@ def test_products_are_timed_in_both_kinds(monkeypatch: pytest.MonkeyPatch) -> No
     for purpose in ("training", "encoding"):
         for kind in (torch.float32, torch.bfloat16):
             assert precision.seconds(purpose, kind) > 0  # type: ignore[arg-type]
+
+
+def test_training_is_timed_wherever_the_first_question_comes_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    # An engine that is made of a ready model encodes first, and asks inside of that.
+    monkeypatch.setattr(precision, "_TOKENS", 8)
+    for around in (torch.inference_mode(), torch.no_grad()):
+        with around:
+            assert precision.seconds("training", torch.float32) > 0

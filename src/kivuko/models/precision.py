@@ -91,6 +91,12 @@ def seconds(purpose: Purpose, kind: torch.dtype, *, clock: Callable[[], float] =
         kind: float32 or bfloat16.
         clock: what is read; CPU seconds by default.
     """
+    # Whoever asks first may be encoding, where nothing has a gradient.
+    with torch.inference_mode(False), torch.enable_grad():
+        return _seconds(purpose, kind, clock)
+
+
+def _seconds(purpose: Purpose, kind: torch.dtype, clock: Callable[[], float]) -> float:
     layer = torch.nn.Sequential(
         torch.nn.Linear(_WIDTH, _HIDDEN), torch.nn.GELU(), torch.nn.Linear(_HIDDEN, _WIDTH)
     )
