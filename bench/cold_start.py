@@ -45,10 +45,9 @@ def main() -> None:
         print(json.dumps(divided(given.engine, str(given.queries), given.language)))
         return
 
-    from held_open import instruction_sets
-
     import kivuko
     from kivuko.evaluation.results import write_results
+    from kivuko.processor import instruction_sets
 
     queries = list(kivuko.read_queries(given.queries).values())
     engines = {way: prepared(given, made) for way, made in WAYS.items()}
@@ -96,7 +95,7 @@ def main() -> None:
                 "real ones, and what it finds means nothing.",
                 *held,
             ],
-            "Processor": {"instruction sets": instruction_sets()},
+            "Processor": {"instruction sets": ", ".join(instruction_sets())},
         },
     )
     for row in [*rows, *held]:

@@ -21,6 +21,7 @@ from typing import Any
 
 import kivuko
 from kivuko.evaluation.results import write_results
+from kivuko.processor import instruction_sets
 
 COMMANDS = 5
 
@@ -86,7 +87,7 @@ def main() -> None:
         command=f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', '?')} python bench/held_open.py "
         f"{given.engine.name} {given.queries.name} --language {given.language}",
         notes="Wall-clock times of one run; the machine was shared, so the ratio is what counts.",
-        extra={"What was searched": facts, "Processor": {"instruction sets": instruction_sets()}},
+        extra={"What was searched": facts, "Processor": {"instruction sets": ", ".join(instruction_sets())}},
     )
     for row in rows:
         print(row)
@@ -113,14 +114,6 @@ def bytes_read(work: Callable[[], object]) -> int | None:
     own = count() - before  # reading the counter counts too
     work()
     return count() - before - 2 * own
-
-
-def instruction_sets() -> str:
-    """Those that matter to matrix products, of /proc/cpuinfo."""
-    cpuinfo = Path("/proc/cpuinfo")
-    flags = set(cpuinfo.read_text().split()) if cpuinfo.is_file() else set()
-    wanted = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8")
-    return ", ".join(flag for flag in wanted if flag in flags) or "unknown"
 
 
 if __name__ == "__main__":
