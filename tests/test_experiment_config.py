@@ -228,6 +228,15 @@ def test_what_hypotheses_are_refused(tmp_path: Path, text: str, told: list[str])
         assert words in str(caught.value)
 
 
+ANSWER = """
+[language_sets]
+some = { only = ["om"] }
+[answer]
+question = "Which?"
+arms = [{ name = "a", line = "line", budget = "none" }, { name = "c", line = "line", budget = "all" }]
+"""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -239,6 +248,11 @@ def test_what_hypotheses_are_refused(tmp_path: Path, text: str, told: list[str])
         ('[[comparisons]]\ntitle = "t"\npairs = [{ line = "line", over = ["x"] }]\n', "comparison t: no regime 'x'"),
         ('[[doses]]\ntitle = "d"\nlabel = "l"\naxis = "a"\nlines = { line = 0, x = 1 }\nbeside = "y"\nfact = "f"\n',
          "beside is 'y'"),
+        (ANSWER + 'groups = ["some"]\nbeside = "b"\n', "answer: no arm 'b', expected one of a, c"),
+        (ANSWER + 'groups = ["others"]\nbeside = "a"\n', "answer: no language set 'others'"),
+        (ANSWER.replace('line = "line"', 'line = "x"') + 'groups = ["some"]\nbeside = "a"\n',
+         "answer: no regime 'x'"),
+        (ANSWER.replace('"c"', '"a"') + 'groups = ["some"]\nbeside = "a"\n', "arms of the answer stand twice: a"),
     ],
 )  # fmt: skip
 def test_what_the_report_cannot_be_asked(tmp_path: Path, text: str, told: str) -> None:

@@ -380,6 +380,44 @@ def test_transport_by_language_averages_over_budgets() -> None:
     ]
 
 
+def test_the_question_is_answered_by_groups_and_arms(tmp_path: Path) -> None:
+    arms = {
+        "teacher": ("none", 0.4), "codeswitch": ("lexicon", 0.5), "mlm": ("monolingual", 0.4),
+        "unsupervised": ("monolingual", 0.3),
+    }  # fmt: skip
+    cells = [
+        cell(line, {"fra-Latn": mean, "orm-Latn": mean - 0.2, "eng-Latn": 0.9}, budget=budget)
+        for line, (budget, mean) in arms.items()
+    ]
+    # A lexicon alone in one language of a group has no mean there, and is compared with nothing else.
+    cells.append(cell("lexicon-bm25", {"orm-Latn": 0.6}, budget="all"))
+    text = page(tmp_path, cells)
+    alone = (tmp_path / "answer.md").read_text(encoding="utf-8")
+    assert "mC4 or OSCAR?" in text
+    assert "mC4 or OSCAR?" in alone
+    assert "**Limits.**" in alone
+    (xnli,) = re.findall(r"\*\*XNLI's languages\*\*.*", alone)
+    assert "(French; languages by collections: 1)" in xnli
+    assert "code-switched by dictionaries 0.500, the English teacher 0.400" in xnli
+    assert "Not in all of them: the untouched encoder, centred" in xnli
+    assert "Code-switched by dictionaries is ahead of adapted by crops: +0.200" in xnli
+    french, oromo, english = (
+        next(line for line in alone.splitlines() if name in line and line.startswith("|"))
+        for name in ("French", "Oromo", "English queries")
+    )
+    assert "0.500+" in french
+    assert "0.300−" in french
+    assert french.count("0.400 ") == 2  # the teacher, and masking, which equals it
+    assert "0.600+" in oromo
+    assert "low-resource languages beyond XNLI" in oromo
+    assert english.count("0.900") == 4
+
+
+def test_without_a_question_there_is_no_answer(tmp_path: Path) -> None:
+    page(tmp_path, [cell("teacher", on_five(0.4))], TIERED.model_copy(update={"answer": None}))
+    assert not (tmp_path / "answer.md").exists()
+
+
 def test_leaving_a_language_out() -> None:
     cells = [
         cell(CENTRED, {"orm-Latn": 0.2}),
@@ -574,12 +612,14 @@ def test_sections_stand_in_order_and_rows_are_recorded(tmp_path: Path) -> None:
     shown = page(tmp_path, cells)
     headings = [line[3:] for line in shown.splitlines() if line.startswith("## ")]
     assert headings == [
+        "The question",
         "Summary", "Pictures", "The quality target", "Scores by regime and language", "Which regime wins", "Cost",
         "Learning curves over bitext", "The rate of code-switching", "What transport adds",
         "Leaving one language out", "Languages never trained on", "Other queries and collections", "Hypotheses",
         "Missing", "Where and when the cells were run", "How this was measured",
     ]  # fmt: skip
-    assert [path.name for path in tmp_path.iterdir()] == ["README.md"]  # the cells are the record
+    # The cells are the record.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "answer.md"]
     rows = build_report(read_cells(cells), trials=TRIALS).rows
     assert len(rows) == 4 * 5 + 2 * 5 + 5  # the development row is no result
     (row,) = [row for row in rows if row["regime"] == "optical" and row["language"] == "orm-Latn"]

@@ -138,6 +138,32 @@ class Comparison(_Strict):
     pairs: list[Over] = Field(min_length=1)
 
 
+class Arm(_Strict):
+    """What a line at one budget is called where the experiment's question is answered."""
+
+    name: str
+    line: str
+    budget: Budget
+
+
+class Answer(_Strict):
+    """The question that an experiment was made for, which the report answers first.
+
+    Attributes:
+        question: in words.
+        arms: what is compared, in the order of the table.
+        beside: the arm that the others are marked against.
+        groups: language sets, each with a paragraph of its own.
+        compare: arms, by name, that the paragraphs set against each other.
+    """
+
+    question: str
+    arms: list[Arm] = Field(min_length=2)
+    beside: str
+    groups: list[str] = Field(min_length=1)
+    compare: list[Over] = []
+
+
 class Dose(_Strict):
     """A section of the report on lines that differ in how much of one thing they do.
 
@@ -213,6 +239,7 @@ class Experiment(_Strict):
         defaults: regime → settings that differ from its defaults.
         regimes: the lines of the comparison, in the order of the report's tables.
         hypotheses: what was claimed beforehand.
+        answer: the question that it was made for.
         target: the quality aimed at.
         comparisons: sections of the report that compare lines two by two.
         doses: sections of the report on how much of one thing is best.
@@ -239,6 +266,7 @@ class Experiment(_Strict):
     defaults: dict[str, dict[str, Any]] = {}
     regimes: list[RegimeConfig] = Field(min_length=1, alias="regime")
     hypotheses: list[Hypothesis] = []
+    answer: Answer | None = None
     target: Target | None = None
     comparisons: list[Comparison] = []
     doses: list[Dose] = []
@@ -309,11 +337,21 @@ class Experiment(_Strict):
             *((f"comparison {c.title}", name) for c in self.comparisons for pair in c.pairs
               for name in (pair.line, *pair.over)),
             *((f"dose {dose.title}", name) for dose in self.doses for name in (*dose.lines, dose.beside)),
+            *(("answer", arm.line) for arm in (self.answer.arms if self.answer else [])),
         ]  # fmt: skip
         for place, name in asked:
             if name not in known:
                 near = difflib.get_close_matches(name, sorted(known), n=1)
                 yield f"{place}: no regime {name!r}" + (f", did you mean {near[0]}?" if near else "")
+        if self.answer:
+            arms = {arm.name for arm in self.answer.arms}
+            paired = [name for pair in self.answer.compare for name in (pair.line, *pair.over)]
+            for name in (self.answer.beside, *paired):
+                if name not in arms:
+                    yield f"answer: no arm {name!r}, expected one of {', '.join(sorted(arms))}"
+            for name in self.answer.groups:
+                if name not in self.language_sets:
+                    yield f"answer: no language set {name!r}"
         for dose in self.doses:
             if dose.beside not in dose.lines:
                 yield f"dose {dose.title}: beside is {dose.beside!r}, which is none of its lines"
@@ -325,6 +363,7 @@ class Experiment(_Strict):
                 "titles of comparisons and doses",
                 [*(c.title for c in self.comparisons), *(dose.title for dose in self.doses)],
             ),
+            ("arms of the answer", [arm.name for arm in (self.answer.arms if self.answer else [])]),
         ):
             repeated = sorted({name for name in names if names.count(name) > 1})
             if repeated:

@@ -15,6 +15,7 @@ from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.results import README, described, render_readme
 from kivuko.experiment.cell_files import PACKED
 from kivuko.experiment.report import tables
+from kivuko.experiment.report.answer import answered
 from kivuko.experiment.report.cells import MEASURE, SYSTEMS, Measurements, Row, Variant
 from kivuko.experiment.report.contrasts import compared, dose_table, leave_one_out, never_trained
 from kivuko.experiment.report.evidence import Decision, decide
@@ -25,6 +26,8 @@ from kivuko.experiment.report.winners import Win, winners
 #: The published reports were made with it.
 REPORT_TRIALS = Trials(permutations=20_000, resamples=2_000)
 PICTURES = "Pictures"
+#: The section that answers the question an experiment was made for, and the page that has it alone.
+QUESTION, ANSWER = "The question", "answer.md"
 Expected = Sequence[tuple[str, str, int]]
 Content = str | Sequence[Row | str]
 
@@ -39,6 +42,7 @@ class Report:
         sections: heading → Markdown, or texts and rows of tables in turn.
         decisions: every hypothesis with its evidence.
         rows: every test score with its interval, by regime, budget and seed.
+        question: that the experiment was made for, if any.
     """
 
     title: str
@@ -46,6 +50,7 @@ class Report:
     sections: Mapping[str, Content]
     decisions: Sequence[Decision]
     rows: Sequence[Row]
+    question: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """The same for programs."""
@@ -79,7 +84,13 @@ def build_report(
     experiment = found.experiment
     won = {system: winners(found, system, trials) for system in SYSTEMS}
     decisions = decide(found, experiment.hypotheses, trials)
-    sections: dict[str, Content] = {
+    sections: dict[str, Content] = {}
+    if experiment.answer is not None:
+        sections[QUESTION] = [
+            f"**{experiment.answer.question}**",
+            *answered(found, experiment.answer, trials),
+        ]
+    sections |= {
         "Summary": summary(found, won, decisions, len(expected), trials),
         PICTURES: "\n\n".join(f"![{title}]({path})" for title, path in pictures) or "None were drawn.",
     }
@@ -135,11 +146,12 @@ def build_report(
         },
         decisions,
         _rows(found, trials),
+        experiment.answer.question if experiment.answer else None,
     )
 
 
 def write_report(report: Report, folder: Path, *, command: str) -> None:
-    """Write ``README.md``, for people; the cells are the record.
+    """Write ``README.md``, for people, and ``answer.md`` where there is a question; the cells are the record.
 
     Args:
         report: from :func:`build_report`.
@@ -151,9 +163,14 @@ def write_report(report: Report, folder: Path, *, command: str) -> None:
     """
     body = described(report.title, command, report.notes)
     body |= {"record": PACKED, "rows": [], "extra": report.sections}
-    with write_atomically(folder / README) as temporary:
-        temporary.write_text(render_readme(body), encoding="utf-8")
-        temporary.chmod(0o644)
+    pages = {README: body}
+    if report.question is not None:
+        alone = {"title": report.question, "notes": "", "extra": {"Answer": report.sections[QUESTION]}}
+        pages[ANSWER] = body | alone
+    for name, content in pages.items():
+        with write_atomically(folder / name) as temporary:
+            temporary.write_text(render_readme(content), encoding="utf-8")
+            temporary.chmod(0o644)
 
 
 _NOTES = f"""Unless something else is said, scores are {MEASURE} on the test queries of {{main}}.

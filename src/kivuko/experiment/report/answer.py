@@ -1,0 +1,161 @@
+"""The question that an experiment was made for: a paragraph that can be quoted, and a table of languages by arms.
+
+A *slice* is a language on one collection. Slices count alike, so a language counts by the collections that ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kivuko.evaluation.comparison import ALPHA, Effect, Trials, paired_effect
+from kivuko.evaluation.significance import holm
+from kivuko.experiment.config import Answer, LanguageSet
+from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, Topic, Variant
+from kivuko.languages import resolve
+
+Slice = tuple[str, Topic]
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Two arms over the slices of a group that both have."""
+
+    group: str
+    first: str
+    second: str
+    effect: Effect
+
+
+def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | str]:
+    """The section: a paragraph a group of languages, the table, and what its marks mean.
+
+    Args:
+        cells: the measurements.
+        asked: the question and its arms.
+        trials: how often to sample.
+    """
+    arms = {arm.name: Variant(arm.line, arm.budget) for arm in asked.arms}
+    groups = {name: _slices(cells, arms, cells.experiment.language_sets[name]) for name in asked.groups}
+    groups = {name: slices for name, slices in groups.items() if slices}
+    compared = [
+        _Compared(group, pair.line, other, effect)
+        for group, slices in groups.items()
+        for pair in asked.compare
+        for other in pair.over
+        if (effect := _effect(cells, arms[pair.line], arms[other], slices, trials)) is not None
+    ]
+    adjusted = holm({str(number): each.effect.p for number, each in enumerate(compared)})
+    parts: list[Row | str] = []
+    for group, slices in groups.items():
+        said = [
+            _sentence(each, adjusted[str(number)])
+            for number, each in enumerate(compared)
+            if each.group == group
+        ]
+        parts.append(_paragraph(cells, arms, group, slices, said))
+    parts.append(
+        f"{MEASURE} of students alone, the mean over the collections that ask in a language; + and − after a number: "
+        f"above or below {asked.beside}, by Holm's p < {ALPHA:g} over all marks of this table. The p of the "
+        "paragraphs are by Holm over all of their comparisons. Seeds are averaged first; signs are flipped query by "
+        "query, though queries of one page in several languages are not independent, which makes p too small."
+    )
+    return [*parts, *_table(cells, arms, asked.beside, groups, trials)]
+
+
+def _slices(cells: Measurements, arms: dict[str, Variant], languages: LanguageSet) -> list[Slice]:
+    """Where a group's languages are asked and anything of the arms was measured."""
+    return [
+        (language, topic)
+        for topic in cells.topics()
+        for language in cells.languages(topic)
+        if languages.holds(language)
+        and any(cells.values(variant, language, topic) is not None for variant in arms.values())
+    ]
+
+
+def _mean(cells: Measurements, variant: Variant, slices: Sequence[Slice]) -> float | None:
+    """Of an arm, over slices; None where it lacks one."""
+    values = [cells.values(variant, language, topic) for language, topic in slices]
+    found = [float(value.mean()) for value in values if value is not None]
+    return float(np.mean(found)) if found and len(found) == len(values) else None
+
+
+def _effect(
+    cells: Measurements, first: Variant, second: Variant, slices: Sequence[Slice], trials: Trials
+) -> Effect | None:
+    pairs = {}
+    for language, topic in slices:
+        ours, theirs = cells.values(first, language, topic), cells.values(second, language, topic)
+        if ours is not None and theirs is not None:
+            pairs[f"{language} {topic}"] = (ours, theirs)
+    return paired_effect(pairs, trials) if pairs else None
+
+
+def _paragraph(
+    cells: Measurements, arms: dict[str, Variant], group: str, slices: Sequence[Slice], said: Sequence[str]
+) -> str:
+    names = sorted({resolve(language).name for language, _ in slices})
+    means = {arm: _mean(cells, variant, slices) for arm, variant in arms.items()}
+    known = {arm: mean for arm, mean in means.items() if mean is not None}
+    listed = ", ".join(f"{arm} {mean:.3f}" for arm, mean in sorted(known.items(), key=lambda item: -item[1]))
+    lacking = [arm for arm, mean in means.items() if mean is None]
+    text = f"**{group}** ({', '.join(names)}; languages by collections: {len(slices)}): {listed}."
+    if lacking:
+        text += f" Not in all of them: {', '.join(lacking)}."
+    return " ".join([text, *said])
+
+
+def _sentence(compared: _Compared, p: float) -> str:
+    effect = compared.effect
+    verdict = "is not distinguishable from"
+    if p < ALPHA:
+        verdict = "is ahead of" if effect.difference > 0 else "is behind"
+    return (
+        f"{compared.first[0].upper()}{compared.first[1:]} {verdict} {compared.second}: {effect.difference:+.3f} "
+        f"[{effect.low:+.3f}, {effect.high:+.3f}], p {p:.2g}."
+    )
+
+
+def _table(
+    cells: Measurements,
+    arms: dict[str, Variant],
+    beside: str,
+    groups: dict[str, list[Slice]],
+    trials: Trials,
+) -> list[Row]:
+    by_language: dict[tuple[str, str], list[Slice]] = {}
+    for group, slices in groups.items():
+        for language, topic in slices:
+            by_language.setdefault((group, language), []).append((language, topic))
+    p_values = {
+        f"{language} {arm}": effect.p
+        for (_, language), slices in by_language.items()
+        for arm, variant in arms.items()
+        if arm != beside and (effect := _effect(cells, variant, arms[beside], slices, trials)) is not None
+    }
+    adjusted = holm(p_values)
+    rows: list[Row] = []
+    for (group, language), slices in sorted(
+        by_language.items(), key=lambda item: (list(groups).index(item[0][0]), resolve(item[0][1]).name)
+    ):
+        row: Row = {"": group, "language": resolve(language).name, "collections": len(slices)}
+        floor = _mean(cells, arms[beside], slices)
+        for arm, variant in arms.items():
+            mean = _mean(cells, variant, slices)
+            mark = ""
+            if mean is not None and floor is not None and adjusted.get(f"{language} {arm}", 1.0) < ALPHA:
+                mark = "+" if mean > floor else "−"
+            row[arm] = None if mean is None else f"{mean:.3f}{mark}"
+        rows.append(row)
+    english = [(ENGLISH, topic) for topic in cells.topics()]
+    asked = [place for place in english if cells.values(arms[beside], *place) is not None]
+    if asked:
+        last: Row = {"": "control", "language": "English queries", "collections": len(asked)}
+        for arm, variant in arms.items():
+            mean = _mean(cells, variant, asked)
+            last[arm] = None if mean is None else f"{mean:.3f}"
+        rows.append(last)
+    return rows
