@@ -25,7 +25,7 @@ from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
 from kivuko.public.help_pages import load_pages
 from kivuko.training.fit import freeze
-from kivuko.training.optical import OpticalLoss
+from kivuko.training.optical import OpticalLoss, PlanSettings
 from kivuko.training.teacher import default_teacher
 from kivuko.training.teacher_vectors import TeacherVectors
 
@@ -70,7 +70,7 @@ def main() -> None:
     steps: dict[str, list[tuple[float, float]]] = {solver: [] for solver in SOLVERS}
     for round_number in range(ROUNDS + 1):
         for solver in SOLVERS:
-            loss = OpticalLoss(student, teacher, solver=solver, contrast_weight=0.5)
+            loss = OpticalLoss(student, teacher, plans=PlanSettings(solver), contrast_weight=0.5)
             started = time.process_time()
             with torch.autocast(late_interaction.device(), torch.bfloat16, enabled=uses_bfloat16("training")):
                 parts = loss([features], torch.arange(PAIRS))

@@ -23,10 +23,11 @@ from kivuko.training import score_distillation
 from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss
 from kivuko.training.bitext_contrast import BitextContrastLoss
 from kivuko.training.greedy import GreedyLoss, greedy_alignment
-from kivuko.training.optical import OpticalLoss
+from kivuko.training.optical import OpticalLoss, PlanSettings
 from kivuko.training.score_distillation import ScoreDistillationLoss, best_documents
 from kivuko.training.sentence_mse import SentenceMseLoss
 from kivuko.training.teacher_vectors import TeacherVectors
+from kivuko.training.units import ByWords, Words
 from test_optical_loss import cache_of, unit, whole
 
 PAIRS = 4
@@ -34,10 +35,20 @@ LENGTHS = [(2, 5), (4, 1), (3, 3), (1, 4)]
 ENGLISH = [0, 1, 1, 2]
 POOL = TokenVectors.stack([unit(n, 8, seed=50 + n).numpy().astype(np.float16) for n in (2, 6, 1)], 8)
 
+#: Words of the same pairs: the pieces that belong to each.
+WORDS = ByWords(
+    Words([np.array(x) for x in ([0, 1], [0, 0, 1, 2], [0, 1, 1], [0])], ["ab", "abc", "ad", "c"]),
+    Words([np.array(x) for x in ([0, 0, 1, 2, 2], [0], [0, 1, 2], [0, 1, 1, 2])], ["xyz", "x", "yxw", "vwx"]),
+    links=0.5,
+)
+
 # Every loss takes the student first; parts() alone needs none.
 LOSSES: dict[str, Callable[[torch.nn.Module, TeacherVectors], AlignmentLoss]] = {
-    "optical": lambda model, teacher: OpticalLoss(model, teacher, solver="exact"),  # type: ignore[arg-type]
+    "optical": lambda model, teacher: OpticalLoss(model, teacher),  # type: ignore[arg-type]
+    "optical of words": lambda model, teacher: OpticalLoss(model, teacher, units=WORDS),  # type: ignore[arg-type]
+    "hardened": lambda model, teacher: OpticalLoss(model, teacher, plans=PlanSettings(hard=True)),  # type: ignore[arg-type]
     "greedy": GreedyLoss,  # type: ignore[dict-item]
+    "greedy of words": lambda model, teacher: GreedyLoss(model, teacher, units=WORDS),  # type: ignore[arg-type]
     "sentence": SentenceMseLoss,  # type: ignore[dict-item]
     "contrast": BitextContrastLoss,  # type: ignore[dict-item]
     "single-vector": lambda model, teacher: BitextContrastLoss(model, teacher, similarity="single-vector"),  # type: ignore[arg-type]
@@ -91,7 +102,9 @@ def test_what_stands_on_pads_counts_nothing(name: str) -> None:
     torch.testing.assert_close(value(loss, padded), value(loss, batch))
 
 
-@pytest.mark.parametrize("name", ["optical", "greedy", "sentence"])
+@pytest.mark.parametrize(
+    "name", ["optical", "optical of words", "hardened", "greedy", "greedy of words", "sentence"]
+)
 def test_regression_losses_equal_a_loop_over_unpadded_pairs(name: str) -> None:
     batch, loss = ragged(), loss_of(name)
     alone = [
@@ -146,7 +159,7 @@ def test_batch_without_content_is_refused() -> None:
         replace(batch, target_mask=empty)
 
 
-@every_loss
+@pytest.mark.parametrize("name", [name for name in LOSSES if "words" not in name])
 def test_loss_trains_a_student_beside_any_companion(name: str, tiny_teacher: Path) -> None:
     student = late_interaction.load(tiny_teacher)
     texts = ["open the file", "save", "a big red table", "close"]
@@ -224,7 +237,7 @@ def test_greedy_loss_worked_by_hand() -> None:
     squared = [(student[0, i] - target[0, i]).square().sum().item() for i in range(2)]
     assert loss.parts(batch)["greedy"].item() == pytest.approx(np.mean(squared), abs=1e-6)
     assert loss.parts(batch)["greedy"].item() == pytest.approx((0 + 2 * 0.808) / 2, abs=1e-6)
-    best = OpticalLoss(torch.nn.Identity(), cache_of(target[0]), solver="exact")  # type: ignore[arg-type]
+    best = OpticalLoss(torch.nn.Identity(), cache_of(target[0]))  # type: ignore[arg-type]
     assert best.parts(batch)["transport"].item() == pytest.approx((0.4 + 0.2) / 2, abs=1e-6)
 
 

@@ -1,10 +1,11 @@
-"""The experiment on other domains runs through, with a tiny model and a made-up collection."""
+"""The experiments that ask collections of other domains run through, with a tiny model and a made-up collection."""
 
 from __future__ import annotations
 
 import runpy
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +114,45 @@ def test_it_runs_through(
     queries = sum(row["queries"] for row in lengths)
     assert queries == next(row["n"] for row in rows if row["split"] == "test")
     assert all(0 <= row["teacher"] <= 1 for row in lengths if row["queries"])
+
+
+def test_ways_to_align_are_compared(
+    tiny_teacher: Path, own_cache: Path, elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kivuko.cli import resources
+    from kivuko.evaluation import results
+    from kivuko.public import help_pages
+    from kivuko.training import optical, stages, teacher
+
+    shared = tmp_path / "shared"
+    (shared / "collections").mkdir(parents=True)
+    elsewhere.rename(shared / "collections" / "elsewhere")
+    written: dict[str, Any] = {}
+    monkeypatch.setattr(teacher, "default_teacher", lambda _: tiny_teacher)
+    monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
+    monkeypatch.setattr(help_pages, "covers", lambda _: False)
+    monkeypatch.setattr(optical, "QUICK_SETTINGS", replace(optical.QUICK_SETTINGS, steps=2, batch_size=8))
+    monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
+    arms = ["greedy of words", "partial of words with links", "transport of words", "transport of pieces"]
+    script = SCRIPT.with_name("alignment.py")
+    asked = ["--shared", str(shared), "--languages", "om", "--seeds", "0", "1", "--arms", *arms]
+    monkeypatch.setattr(sys, "argv", ["alignment.py", *asked])
+    runpy.run_path(str(script), run_name="__main__")
+    rows = written["rows"]
+    # What was measured is kept: the same once more trains nothing.
+    monkeypatch.setattr(stages, "run_stage", pytest.fail)
+    runpy.run_path(str(script), run_name="__main__")
+    assert written["rows"] == rows
+    of_development = [row for row in rows if row["split"] == "development"]
+    assert {row["system"] for row in of_development} == set(arms)
+    assert len(of_development) == len(arms) * 2 * 2  # seeds, and trained or half-way
+    # Test queries are asked of the chosen arm, its rival and the default alone.
+    summary, tests = written["extra"].values()
+    best = max(summary, key=lambda row: row["all"])["arm"]
+    assert {row["system"] for row in rows if row["split"] == "test"} <= {
+        best, "greedy of words", "transport of pieces"
+    }  # fmt: skip
+    # A rival that was not measured is compared with nothing.
+    assert {(row["arm"], row["over"]) for row in tests if row["split"] == "development"} == {
+        ("transport of words", "greedy of words")
+    }

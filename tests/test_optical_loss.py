@@ -14,9 +14,11 @@ from kivuko import transport
 from kivuko.errors import UnknownNameError
 from kivuko.models import encoding, late_interaction
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.training.optical import OpticalLoss
+from kivuko.training.align_to_teacher import AlignedBatch
+from kivuko.training.optical import OpticalLoss, PlanSettings
 from kivuko.training.similarity import in_batch_contrast
 from kivuko.training.teacher_vectors import TeacherVectors
+from kivuko.training.units import pieces
 
 
 def cache_of(*texts: Tensor) -> TeacherVectors:
@@ -35,7 +37,17 @@ def unit(*shape: int, seed: int = 0) -> Tensor:
 
 def loss_on(teacher: TeacherVectors, **settings: object) -> OpticalLoss:
     """A loss for calling :meth:`OpticalLoss.transport` alone, which needs no student."""
-    return OpticalLoss(torch.nn.Identity(), teacher, **settings)  # type: ignore[arg-type]
+    return OpticalLoss(torch.nn.Identity(), teacher, plans=PlanSettings(**settings))  # type: ignore[arg-type]
+
+
+def transported(
+    loss: OpticalLoss, student: Tensor, student_mask: Tensor, target: Tensor, target_mask: Tensor
+) -> Tensor:
+    """The loss with pieces as units, every English side its own."""
+    pairs = torch.arange(len(student))
+    return loss.transport(
+        pieces(AlignedBatch(student, student_mask, target, target_mask, pairs, pairs)), pairs
+    )
 
 
 def whole(vectors: Tensor) -> Tensor:
@@ -48,14 +60,14 @@ def test_two_by_two_worked_by_hand() -> None:
     student = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
     target = torch.tensor([[[0.6, 0.8], [1.0, 0.0]]])
     loss = loss_on(cache_of(target[0]), solver="exact")
-    found = loss.transport(student, whole(student), target, whole(target))
+    found = transported(loss, student, whole(student), target, whole(target))
     assert found.item() == pytest.approx(0.1, abs=1e-6)
     assert loss.diagnostics == pytest.approx(
         {"largest_entry": 0.5, "plan_entropy": math.log(2), "transport_cost": 0.1}, abs=1e-6
     )
     # With an ε that blurs everything the plan is uniform: (.4 + 0 + .2 + 1) / 4 = .4.
     blurred = loss_on(cache_of(target[0]), solver="sinkhorn", epsilon=1e4)
-    assert blurred.transport(student, whole(student), target, whole(target)).item() == pytest.approx(
+    assert transported(blurred, student, whole(student), target, whole(target)).item() == pytest.approx(
         0.4, abs=1e-3
     )
 
@@ -64,7 +76,7 @@ def test_gradient_flows_through_the_cost_alone() -> None:
     student = unit(2, 3, 4).requires_grad_()
     target = unit(2, 5, 4, seed=1)
     loss = loss_on(cache_of(*target), solver="sinkhorn", epsilon=0.5)
-    (found,) = torch.autograd.grad(loss.transport(student, whole(student), target, whole(target)), student)
+    (found,) = torch.autograd.grad(transported(loss, student, whole(student), target, whole(target)), student)
     cost = transport.cosine_cost(student.detach(), target, normalised=True)
     plan = transport.solve(
         cost,
@@ -97,7 +109,7 @@ def test_equals_a_loop_over_unpadded_pairs(solver: transport.Solver) -> None:
     # What stands on a pad must not count.
     students[~student_mask] = 7.0
     targets[~target_mask] = -7.0
-    found = loss_on(teacher, solver=solver).transport(students, student_mask, targets, target_mask)
+    found = transported(loss_on(teacher, solver=solver), students, student_mask, targets, target_mask)
     assert found.item() == pytest.approx(np.mean(costs), abs=2e-4)
 
 
@@ -109,8 +121,8 @@ def test_order_of_the_batch_does_not_matter() -> None:
     turned = torch.tensor([2, 0, 3, 1])
     loss = loss_on(cache_of(*target))
     torch.testing.assert_close(
-        loss.transport(student, student_mask, target, target_mask),
-        loss.transport(student[turned], student_mask[turned], target[turned], target_mask[turned]),
+        transported(loss, student, student_mask, target, target_mask),
+        transported(loss, student[turned], student_mask[turned], target[turned], target_mask[turned]),
     )
     torch.testing.assert_close(
         in_batch_contrast(student, student_mask, target, target_mask, english, scale=20),
@@ -125,9 +137,9 @@ def test_perfect_student_costs_almost_nothing() -> None:
     target = unit(3, 4, 64)
     order = torch.tensor([2, 0, 3, 1])
     loss = loss_on(cache_of(*target), solver="exact")
-    assert loss.transport(target[:, order], whole(target), target, whole(target)).item() < 1e-3
+    assert transported(loss, target[:, order], whole(target), target, whole(target)).item() < 1e-3
     stranger = unit(3, 4, 64, seed=5)
-    assert loss.transport(stranger, whole(stranger), target, whole(target)).item() > 0.5
+    assert transported(loss, stranger, whole(stranger), target, whole(target)).item() > 0.5
 
 
 def test_contrast_worked_by_hand() -> None:
@@ -174,18 +186,18 @@ def test_loss_takes_tokenised_texts_and_names_its_parts(tiny_teacher: Path) -> N
     teacher = cache_of(*(torch.from_numpy(vectors[i].astype(np.float32)) for i in range(3)))
     features = student.preprocess(texts, task="query")
     labels = torch.tensor([0, 1, 2])
-    plain = OpticalLoss(student, teacher, solver="exact")([features], labels)
+    plain = OpticalLoss(student, teacher)([features], labels)
     assert list(plain) == ["transport"]
     # A student that gives the teacher's own vectors, up to the rounding to half precision.
     assert plain["transport"].item() < 0.01
-    loss = OpticalLoss(student, teacher, solver="sinkhorn", contrast_weight=0.5)
+    loss = OpticalLoss(student, teacher, plans=PlanSettings("sinkhorn"), contrast_weight=0.5)
     both = loss([features], labels)
     assert list(both) == ["transport", "contrast"]
     whole_weight = OpticalLoss(student, teacher, contrast_weight=1.0)([features], labels)
     assert whole_weight["contrast"].item() == pytest.approx(2 * both["contrast"].item(), rel=1e-5)
     assert set(loss.diagnostics) == {"marginal_error", "largest_entry", "plan_entropy", "transport_cost"}
     # The exact solver leaves no error, and so none is shown, but the cost.
-    exact = OpticalLoss(student, teacher, solver="exact")
+    exact = OpticalLoss(student, teacher)
     exact([features], labels)
     assert set(exact.diagnostics) == {"largest_entry", "plan_entropy", "transport_cost"}
     assert loss.tokens == vectors.lengths.sum()
@@ -194,7 +206,5 @@ def test_loss_takes_tokenised_texts_and_names_its_parts(tiny_teacher: Path) -> N
 
 
 def test_unknown_solver_is_named() -> None:
-    target = unit(1, 2, 4)
-    loss = loss_on(cache_of(*target), solver="sinkhron")
     with pytest.raises(UnknownNameError, match="sinkhorn"):
-        loss.transport(target, whole(target), target, whole(target))
+        PlanSettings("sinkhron")  # type: ignore[arg-type]

@@ -14,11 +14,20 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.transport import TransportPlan, cost_spread, solve, uniform_marginal
+from kivuko.transport import (
+    TransportPlan,
+    cost_spread,
+    solve,
+    solve_partial,
+    solve_unbalanced,
+    uniform_marginal,
+)
 from kivuko.transport.cost import log_kernel
-from kivuko.transport.solvers import PROXIMAL_STEPS, PROXIMAL_WEIGHT, ipot
+from kivuko.transport.solvers import PROXIMAL_STEPS, ipot
 
 SOLVERS = ["sinkhorn", "ipot", "exact"]
+#: And those that may leave mass.
+WAYS = [*SOLVERS, "partial", "unbalanced"]
 TIGHT: dict[str, Any] = {"tolerance": 1e-5, "max_iterations": 2000}
 invariant = settings(max_examples=40, derandomize=True)
 
@@ -27,6 +36,15 @@ class Problem(NamedTuple):
     cost: Tensor
     source: Tensor
     target: Tensor
+
+
+def solve_by(way: Any, cost: Tensor, source: Tensor, target: Tensor) -> TransportPlan:
+    """Any way to a plan, at its defaults; ``partial`` leaves some mass of most problems, and all of some."""
+    if way == "partial":
+        return solve_partial(cost, source, target, 0.6)
+    if way == "unbalanced":
+        return solve_unbalanced(cost, source, target)
+    return solve(cost, source, target, solver=way)
 
 
 def make_problem(
@@ -117,50 +135,117 @@ def test_exact_costs_what_pot_says_and_no_solver_beats_it(problem: Problem) -> N
     assert bool((entropic.cost >= found.cost - 1e-4).all())
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@invariant
+@given(problem=problems, threshold=st.floats(0.05, 1.5))
+def test_partial_plans_are_pots(problem: Problem, threshold: float) -> None:
+    cost, source, target = (x.double() for x in problem)
+    found = solve_partial(cost, source, target, threshold)
+    assert bool(found.converged.all())
+    assert bool((found.plan.sum(2) <= source + 1e-6).all())
+    assert bool((found.plan.sum(1) <= target + 1e-6).all())
+    assert bool((found.plan[cost >= threshold] == 0).all())
+    for pair in range(len(cost)):
+        rows, columns = source[pair] > 0, target[pair] > 0
+        block = cost[pair][rows][:, columns].numpy()
+        a, b = (x / x.sum() for x in (source[pair, rows].numpy(), target[pair, columns].numpy()))
+        theirs = ot.partial.partial_wasserstein_lagrange(a, b, block, reg_m=threshold)
+        # There may be several plans of least cost; what they cost is one number.
+        ours = found.plan[pair][rows][:, columns].numpy()
+        assert ((block - threshold) * ours).sum() == pytest.approx(
+            ((block - threshold) * theirs).sum(), abs=1e-6
+        )
+
+
+@invariant
+@given(problem=problems)
+def test_partial_transport_leads_from_nothing_to_the_balanced_plan(problem: Problem) -> None:
+    whole = solve(*problem, solver="exact")
+    found = solve_partial(*problem, 10.0)
+    torch.testing.assert_close(found.moved, torch.ones(len(found.moved)))
+    torch.testing.assert_close(found.cost, whole.cost, atol=1e-5, rtol=1e-5)
+    none = solve_partial(*problem, 0.0)
+    assert float(none.moved.max()) < 1e-12
+    assert bool(none.converged.all())
+    # A threshold of each pair's own.
+    mixed = solve_partial(*problem, torch.tensor([0.0] + [10.0] * (len(whole.cost) - 1)))
+    assert float(mixed.moved[0]) < 1e-12
+    torch.testing.assert_close(mixed.plan[1:], found.plan[1:])
+
+
+@invariant
+@given(problem=problems, relaxation=st.sampled_from([0.05, 0.3, 2.0]), epsilon=st.sampled_from([0.05, 0.2]))
+def test_unbalanced_plans_are_pots(problem: Problem, relaxation: float, epsilon: float) -> None:
+    cost, source, target = (x.double() for x in problem)
+    found = solve_unbalanced(
+        cost, source, target, relaxation=relaxation, epsilon=epsilon, tolerance=1e-10, max_iterations=20_000
+    )
+    assert bool(found.converged.all())
+    for pair in range(len(cost)):
+        rows, columns = source[pair] > 0, target[pair] > 0
+        a, b = (x / x.sum() for x in (source[pair, rows].numpy(), target[pair, columns].numpy()))
+        block = cost[pair][rows][:, columns].numpy()
+        theirs = ot.unbalanced.sinkhorn_unbalanced(
+            a, b, block, epsilon, relaxation, method="sinkhorn", reg_type="kl", c=np.outer(a, b),
+            numItermax=20_000, stopThr=1e-12,
+        )  # fmt: skip
+        np.testing.assert_allclose(found.plan[pair][rows][:, columns].numpy(), theirs, atol=1e-6)
+
+
+@invariant
+@given(problem=problems)
+def test_relaxation_leads_from_the_kernel_to_the_marginals(problem: Problem) -> None:
+    settings: Any = {"epsilon": 0.1, "max_iterations": 20_000, "tolerance": 1e-7}
+    little, some, much = (
+        solve_unbalanced(*problem, relaxation=tau, **settings) for tau in (1e-6, 0.3, 300.0)
+    )
+    kernel = problem.source[:, :, None] * problem.target[:, None, :] * torch.exp(-problem.cost / 0.1)
+    torch.testing.assert_close(little.plan, kernel, atol=1e-6, rtol=1e-2)
+    assert bool((little.moved <= some.moved + 1e-6).all())
+    assert bool((some.moved <= much.moved + 1e-6).all())
+    assert float(much.marginal_error.max()) < 1e-2
+
+
+@pytest.mark.parametrize("solver", WAYS)
 @invariant
 @given(problem=problems, extra=st.integers(1, 5), junk=st.sampled_from([0.0, -50.0, math.nan, math.inf]))
 def test_padding_changes_nothing_whatever_it_holds(
     solver: Any, problem: Problem, extra: int, junk: float
 ) -> None:
-    plain = solve(*problem, solver=solver)
+    plain = solve_by(solver, *problem)
     batch, m, n = problem.cost.shape
     cost = torch.full((batch, m + extra, n + 2 * extra), junk)
     cost[:, :m, :n] = problem.cost
     source, target = torch.zeros(batch, m + extra), torch.zeros(batch, n + 2 * extra)
     source[:, :m], target[:, :n] = problem.source, problem.target
-    padded = solve(cost, source, target, solver=solver)
+    padded = solve_by(solver, cost, source, target)
     torch.testing.assert_close(padded.plan[:, :m, :n], plain.plan, atol=1e-5, rtol=1e-3)
     torch.testing.assert_close(padded.cost, plain.cost, atol=1e-5, rtol=1e-4)
     assert torch.equal(padded.iterations, plain.iterations)
     assert float(padded.plan[:, m:].abs().sum() + padded.plan[:, :, n:].abs().sum()) == 0
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 @invariant
 @given(problem=problems)
 def test_a_pair_comes_out_the_same_in_any_batch(solver: Any, problem: Problem) -> None:
-    together = solve(*problem, solver=solver, epsilon=0.1)
+    together = solve_by(solver, *problem)
     for pair in range(len(problem.cost)):
-        alone = solve(*(x[pair : pair + 1] for x in problem), solver=solver, epsilon=0.1)
+        alone = solve_by(solver, *(x[pair : pair + 1] for x in problem))
         torch.testing.assert_close(alone.plan[0], together.plan[pair], atol=1e-5, rtol=1e-3)
         assert int(alone.iterations) == int(together.iterations[pair])
         assert bool(alone.converged) == bool(together.converged[pair])
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 @invariant
 @given(problem=problems, seed=st.integers(0, 10**6))
 def test_permuting_tokens_permutes_the_plan(solver: Any, problem: Problem, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(problem.source.shape[1], generator=generator)
     columns = torch.randperm(problem.target.shape[1], generator=generator)
-    plain = solve(*problem, solver=solver)
-    shuffled = solve(
-        problem.cost[:, rows][:, :, columns],
-        problem.source[:, rows],
-        problem.target[:, columns],
-        solver=solver,
+    plain = solve_by(solver, *problem)
+    shuffled = solve_by(
+        solver, problem.cost[:, rows][:, :, columns], problem.source[:, rows], problem.target[:, columns]
     )
     torch.testing.assert_close(shuffled.plan, plain.plan[:, rows][:, :, columns], atol=1e-5, rtol=1e-3)
 
@@ -248,51 +333,52 @@ def reference_ipot(cost: Tensor, a: Tensor, b: Tensor, beta: float, steps: int) 
     return plan
 
 
-def test_ipot_follows_the_published_algorithm() -> None:
+@pytest.mark.parametrize("beta", [0.2, 0.5])
+def test_ipot_follows_the_published_algorithm(beta: float) -> None:
     problem = make_problem(1, 3, 7, 5, ragged=False)
     cost, source, target = (x.double() for x in problem)
-    found = solve(cost, source, target, solver="ipot")
+    found = solve(cost, source, target, solver="ipot", beta=beta)
     for pair in range(3):
-        beta = PROXIMAL_WEIGHT * float(cost_spread(cost, source, target)[pair])
-        expected = reference_ipot(cost[pair], source[pair], target[pair], beta, PROXIMAL_STEPS)
+        absolute = beta * float(cost_spread(cost, source, target)[pair])
+        expected = reference_ipot(cost[pair], source[pair], target[pair], absolute, PROXIMAL_STEPS)
         torch.testing.assert_close(found.plan[pair], expected, atol=1e-10, rtol=1e-6)
     assert found.iterations.tolist() == [PROXIMAL_STEPS] * 3
 
 
 def test_ipot_reaches_the_exact_cost() -> None:
     problem = make_problem(2, 8, 16, 16)
-    plan, _ = ipot(log_kernel(*problem, PROXIMAL_WEIGHT), problem.source, problem.target, steps=500)
+    plan, _ = ipot(log_kernel(*problem, 0.5), problem.source, problem.target, steps=500)
     exact = solve(*problem, solver="exact")
     assert float(((plan * problem.cost).sum((1, 2)) - exact.cost).abs().max()) < 2e-3
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_solved_in_float32(solver: Any, dtype: torch.dtype) -> None:
     problem = make_problem(5, 4, 11, 7)
     half = Problem(*(x.to(dtype) for x in problem))
-    found = solve(*half, solver=solver)
+    found = solve_by(solver, *half)
     assert_same_form(found, half)
-    expected = solve(half.cost.float(), problem.source, problem.target, solver=solver)
+    expected = solve_by(solver, half.cost.float(), problem.source, problem.target)
     torch.testing.assert_close(found.cost, expected.cost, atol=5e-3, rtol=1e-2)
-    exactly = solve(half.cost.float(), half.source.float(), half.target.float(), solver=solver)
+    exactly = solve_by(solver, half.cost.float(), half.source.float(), half.target.float())
     assert torch.equal(found.plan, exactly.plan)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 def test_autocast_changes_nothing(solver: Any) -> None:
     problem = make_problem(6, 4, 11, 7)
-    outside = solve(*problem, solver=solver)
+    outside = solve_by(solver, *problem)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = solve(*problem, solver=solver)
+        inside = solve_by(solver, *problem)
     assert torch.equal(inside.plan, outside.plan)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 def test_gradient_flows_through_the_cost_and_never_through_the_plan(solver: Any) -> None:
     problem = make_problem(7, 2, 6, 5)
     cost = problem.cost.clone().requires_grad_()
-    found = solve(cost, problem.source, problem.target, solver=solver)
+    found = solve_by(solver, cost, problem.source, problem.target)
     assert not found.plan.requires_grad
     assert not found.cost.requires_grad
     (found.plan * cost).sum((1, 2)).mean().backward()
@@ -326,12 +412,12 @@ UNIFORM = uniform_marginal(torch.ones(2, 3))
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", WAYS)
 def test_a_cost_that_is_not_finite_is_refused_by_place(solver: Any, value: float) -> None:
     cost = torch.ones(2, 3, 3)
     cost[1, 2, 0] = value
     with pytest.raises(InputError, match="pair 1, source token 2, target token 0"):
-        solve(cost, UNIFORM, UNIFORM, solver=solver)
+        solve_by(solver, cost, UNIFORM, UNIFORM)
 
 
 def test_pads_alone_on_one_side_are_refused() -> None:
@@ -360,5 +446,11 @@ def test_settings_out_of_range_and_unknown_names_are_refused() -> None:
     for wrong in ({"epsilon": 0.0}, {"epsilon": math.nan}, {"max_iterations": 0}, {"tolerance": -1.0}):
         with pytest.raises(InputError, match=next(iter(wrong))):
             solve(cost, UNIFORM, UNIFORM, **wrong)  # type: ignore[arg-type]
+    for threshold in (-0.1, math.nan, math.inf, torch.tensor([0.5, -1.0])):
+        with pytest.raises(InputError, match="threshold"):
+            solve_partial(cost, UNIFORM, UNIFORM, threshold)
+    for wrong in ({"relaxation": 0.0}, {"epsilon": -1.0}, {"max_iterations": 0}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            solve_unbalanced(cost, UNIFORM, UNIFORM, **wrong)  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="sinkhorn"):
         solve(cost, UNIFORM, UNIFORM, solver="sinkorn")  # type: ignore[arg-type]

@@ -69,7 +69,7 @@ def optical(
     steps: Annotated[int | None, typer.Option(min=1, help="Optimiser steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Pairs a step.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    solver: Annotated[str | None, typer.Option(help="sinkhorn, ipot or exact.")] = None,
+    solver: Annotated[str | None, typer.Option(help="sinkhorn, ipot, exact, partial or unbalanced.")] = None,
     epsilon: Annotated[
         float | None, typer.Option(help="Sinkhorn's ε, relative to the spread of the cost.")
     ] = None,

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Integers = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
+#: A translation's P(foreign | English) · P(English | foreign) is at least this.
+_LIKELY = 0.05
+
 
 @dataclass(frozen=True)
 class Alignment:
@@ -85,6 +88,27 @@ def align(
     back = _posteriors(sides[1], cell, cell_english, len(english_words), prior, iterations, null)
     count = np.bincount(cell, there * back, len(cells)).astype(np.float64)
     return Alignment(english_words, foreign_words, cell_english, cell_foreign, count)
+
+
+def likely_translations(
+    english: Sequence[Sequence[str]], foreign: Sequence[Sequence[str]]
+) -> dict[tuple[str, str], float]:
+    """English word, foreign word → P(foreign | English) · P(English | foreign), where that is at least .05.
+
+    Args:
+        english: words of each text; no text may be empty.
+        foreign: the words of its translation, as many texts.
+    """
+    found = align(english, foreign)
+    of_english = np.bincount(found.english, found.count)
+    of_foreign = np.bincount(found.foreign, found.count)
+    likelihood = found.count**2 / np.maximum(of_english[found.english] * of_foreign[found.foreign], 1e-12)
+    return {
+        (found.english_words[found.english[cell]], found.foreign_words[found.foreign[cell]]): float(
+            likelihood[cell]
+        )
+        for cell in np.flatnonzero(likelihood >= _LIKELY)
+    }
 
 
 def _posteriors(

@@ -12,13 +12,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from kivuko.codeswitch.alignment import align
+from kivuko.codeswitch.alignment import likely_translations
 from kivuko.codeswitch.induce import LONGEST, PairOfTexts
 from kivuko.text import comparison_key
 from kivuko.text.segmentation import words_with_spans
 
-#: A link's P(foreign | English) · P(English | foreign) is at least this.
-_LEAST = 0.05
 _Words = Sequence[tuple[str, tuple[int, int]]]
 
 
@@ -39,7 +37,7 @@ def phrase_pairs(pairs: Sequence[PairOfTexts], *, longest: int = 4, fewest: int 
     if not used:
         return []
     english, foreign = ([[word for word, _ in sides[i][side]] for i in used] for side in (0, 1))
-    likely = _likely(english, foreign)
+    likely = likely_translations(english, foreign)
     seen: Counter[tuple[str, str]] = Counter()
     written: dict[tuple[str, str], tuple[str, str]] = {}
     whole = {(comparison_key(pair.english), comparison_key(pair.foreign)) for pair in pairs}
@@ -53,26 +51,6 @@ def phrase_pairs(pairs: Sequence[PairOfTexts], *, longest: int = 4, fewest: int 
             seen[key] += 1
             written.setdefault(key, phrase)
     return [written[key] for key, count in seen.most_common() if count >= fewest and key not in whole]
-
-
-def _likely(
-    english: Sequence[Sequence[str]], foreign: Sequence[Sequence[str]]
-) -> dict[tuple[str, str], float]:
-    """English word, foreign word → P(either | the other), multiplied."""
-    alignment = align(english, foreign)
-    of_english = np.bincount(alignment.english, alignment.count)
-    of_foreign = np.bincount(alignment.foreign, alignment.count)
-    likelihood = alignment.count**2 / np.maximum(
-        of_english[alignment.english] * of_foreign[alignment.foreign], 1e-12
-    )
-    kept = np.flatnonzero(likelihood >= _LEAST)
-    return {
-        (
-            alignment.english_words[alignment.english[cell]],
-            alignment.foreign_words[alignment.foreign[cell]],
-        ): float(likelihood[cell])
-        for cell in kept
-    }
 
 
 def _links(

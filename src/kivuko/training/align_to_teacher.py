@@ -25,7 +25,7 @@ from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import late_interaction
 from kivuko.models.identity import space_of
 from kivuko.models.layout import transformer_root
-from kivuko.models.token_vectors import Task
+from kivuko.models.token_vectors import Task, TokenEncoder
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
 from kivuko.training.interpolation import interpolate
@@ -33,7 +33,7 @@ from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
 from kivuko.training.similarity import in_batch_contrast
-from kivuko.training.teacher_vectors import TeacherVectors, teacher_vectors
+from kivuko.training.teacher_vectors import TeacherVectors, teacher_vectors, unexpanded
 from kivuko.training.words import start_from_english
 
 if TYPE_CHECKING:
@@ -75,6 +75,27 @@ class AlignedBatch:
                     got="none",
                     remedy="drop pairs without content before batching",
                 )
+
+
+@dataclass(frozen=True, eq=False)
+class ReadPairs:
+    """The texts of a run, by label, and who reads them.
+
+    Attributes:
+        student: reads the foreign sides as queries.
+        teacher_folder: model that reads the English sides.
+        foreign: what the student reads.
+        english: what the teacher reads.
+    """
+
+    student: MultiVectorEncoder
+    teacher_folder: Path
+    foreign: Sequence[str]
+    english: Sequence[str]
+
+    def teacher(self) -> TokenEncoder:
+        """The teacher, which expands no query: mask tokens translate nothing."""
+        return unexpanded(self.teacher_folder)
 
 
 class Shared(TypedDict, total=False):
@@ -246,7 +267,7 @@ def train_aligned(
     resources: Resources,
     settings: AlignSettings,
     job: Job,
-    make_loss: Callable[[MultiVectorEncoder, TeacherVectors, Shared], AlignmentLoss],
+    make_loss: Callable[[ReadPairs, TeacherVectors, Shared], AlignmentLoss],
 ) -> Trained:
     """Train ``start.student`` so that its tokens of a foreign side meet the teacher's of the English side.
 
@@ -255,8 +276,9 @@ def train_aligned(
         resources: their bitext.
         settings: see :class:`AlignSettings`.
         job: where to.
-        make_loss: makes the loss from the student, the teacher's vectors and what all losses of the family take:
-            an id for each example's English side, equal for equal texts, and the contrast beside the loss.
+        make_loss: makes the loss from the student and the texts, the teacher's vectors, and what all losses of the
+            family take: an id for each example's English side, equal for equal texts, and the contrast beside the
+            loss.
 
     Raises:
         InputError: fewer usable pairs than one batch.
@@ -299,7 +321,7 @@ def train_aligned(
     job.fit(
         student,
         Dataset.from_dict({"foreign": [texts[i] for i in usable], "label": usable}),
-        make_loss(student, cache, shared),
+        make_loss(ReadPairs(student, start.teacher, texts, [pair.english for pair in pairs]), cache, shared),
         [min(pieces[i], settings.max_length) for i in usable],
         settings,
         distinct=distinct(bitext),

@@ -104,8 +104,8 @@ def train(start: Models, resources: Resources, settings: BitextContrastSettings,
         resources,
         settings,
         job,
-        lambda student, teacher, shared: BitextContrastLoss(
-            student,
+        lambda read, teacher, shared: BitextContrastLoss(
+            read.student,
             teacher,
             similarity=settings.similarity,
             scale=settings.contrast_scale,

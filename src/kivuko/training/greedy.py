@@ -6,14 +6,20 @@ arXiv 2112.08185 (DR.DECR).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Unpack
+
 import torch
 from torch import Tensor
 
-from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, Shared, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
-from kivuko.transport import cosine_cost
+from kivuko.training.teacher_vectors import TeacherVectors
+from kivuko.training.units import TokenAlignSettings, UnitsOf, pieces
+
+if TYPE_CHECKING:
+    from sentence_transformers import MultiVectorEncoder
 
 
 class GreedyLoss(AlignmentLoss):
@@ -22,9 +28,11 @@ class GreedyLoss(AlignmentLoss):
     Per pair it is the mean over the min(m, n) aligned tokens of ‖S_i − H_j‖² = 2 · (1 − cos(S_i, H_j)); the batch's
     loss is the mean over pairs. That is twice a transport cost's unit: beside a contrastive companion, weight 1 here
     stands for weight 2 of :class:`~kivuko.training.optical.OpticalLoss`, so a companion of weight w there is to be
-    compared with one of weight 2w here.
+    compared with one of weight 2w here. Where units differ in mass, an aligned pair counts by the lesser of its two.
 
-    Its arguments are those of :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
+    Args:
+        model, teacher, shared: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
+        units: what is aligned.
 
     Relations:
         :class:`~kivuko.training.optical.OpticalLoss` aligns all tokens, at the least total cost. The paper follows
@@ -35,11 +43,23 @@ class GreedyLoss(AlignmentLoss):
         Li, Franz, Sultan, Iyer, Lee, Sil, NAACL 2022, arXiv 2112.08185.
     """
 
+    def __init__(
+        self,
+        model: MultiVectorEncoder,
+        teacher: TeacherVectors,
+        *,
+        units: UnitsOf = pieces,
+        **shared: Unpack[Shared],
+    ) -> None:
+        super().__init__(model, teacher, **shared)
+        self.units = units
+
     def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
         """The aligned tokens' squared distance."""
-        cost = cosine_cost(batch.student, batch.target, normalised=True)
-        aligned = greedy_alignment(cost.detach(), batch.student_mask, batch.target_mask)
-        distance = (2 * cost).masked_fill(~aligned, 0.0).sum(dim=(1, 2)) / aligned.sum(dim=(1, 2))
+        units = self.units(batch)
+        aligned = greedy_alignment(units.cost, units.student_mass > 0, units.teacher_mass > 0)
+        mass = torch.minimum(units.student_mass[:, :, None], units.teacher_mass[:, None, :]) * aligned
+        distance = (2 * units.pull * mass).sum(dim=(1, 2)) / mass.sum(dim=(1, 2))
         return {"greedy": distance.mean()}
 
 
@@ -70,14 +90,16 @@ def greedy_alignment(cost: Tensor, source_mask: Tensor, target_mask: Tensor) -> 
     return aligned
 
 
-def train(start: Models, resources: Resources, settings: AlignSettings, job: Job) -> Trained:
+def train(start: Models, resources: Resources, settings: TokenAlignSettings, job: Job) -> Trained:
     """Distil token vectors along a greedy alignment."""
     return train_aligned(
         start,
         resources,
         settings,
         job,
-        lambda student, teacher, shared: GreedyLoss(student, teacher, **shared),
+        lambda read, teacher, shared: GreedyLoss(
+            read.student, teacher, units=settings.units_of(read), **shared
+        ),
     )
 
 
@@ -85,8 +107,8 @@ REGIME = Regime(
     name="greedy",
     slot=Slot.ALIGN,
     needs=frozenset({Need.BITEXT, Need.TEACHER}),
-    settings=AlignSettings,
+    settings=TokenAlignSettings,
     train=train,
-    summary="token distillation with greedy one-to-one alignment (DR.DECR)",
+    summary="token distillation with a greedy, partial one-to-one alignment, after DR.DECR",
     reference="Li et al., NAACL 2022",
 )

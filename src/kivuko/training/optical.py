@@ -12,10 +12,11 @@ Distillation", WSDM 2023, arXiv 2301.12566.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, get_args
+from typing import TYPE_CHECKING, Literal, Unpack, get_args
 
+import torch
 from rich.progress import Progress
 from torch import Tensor
 
@@ -26,28 +27,83 @@ from kivuko.errors import InputError, UnknownNameError
 from kivuko.languages import Language
 from kivuko.models.convert import KIND
 from kivuko.models.encoder import ModelLike, folder_of, late_interaction_folder
-from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, Shared, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import run_stage
 from kivuko.training.students import student_for
 from kivuko.training.teacher_vectors import TeacherVectors
+from kivuko.training.units import TokenAlignSettings, Units, UnitsOf, pieces
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
 
 
+#: How a plan is found: by the solvers of :func:`kivuko.transport.solve`, which move all mass, or by those that may
+#: leave some.
+Way = Literal["sinkhorn", "ipot", "exact", "partial", "unbalanced"]
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """How transport plans are found.
+
+    Attributes:
+        solver: ``"sinkhorn"``, ``"ipot"`` or ``"exact"``, see :func:`kivuko.transport.solve`; ``"partial"`` or
+            ``"unbalanced"``, which leave mass where it is.
+        epsilon: entropy of ``"sinkhorn"``, relative to the spread of each pair's cost.
+        beta: weight of the proximal steps of ``"ipot"``, likewise.
+        chance: of ``"partial"``: mass is moved only where that costs less than this quantile of what it costs to come
+            as near as possible to a text that is no translation, in (0, 1).
+        relaxation: τ of ``"unbalanced"``, see :func:`kivuko.transport.solve_unbalanced`.
+        hard: whether all of a student unit's mass goes where the plan sends most of it.
+    """
+
+    solver: Way = "exact"
+    epsilon: float = 0.3
+    beta: float = 0.5
+    chance: float = 0.2
+    relaxation: float = 0.3
+    hard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.solver not in get_args(Way):
+            raise UnknownNameError("transport solver", self.solver, get_args(Way))
+        for name in ("epsilon", "beta", "relaxation"):
+            if not getattr(self, name) > 0:
+                raise InputError(
+                    f"{name} is out of range", expected="a number above 0", got=getattr(self, name)
+                )
+        if not 0 < self.chance < 1:
+            raise InputError("chance is out of range", expected="above 0 and below 1", got=self.chance)
+
+    def solve(self, units: Units, english: Tensor) -> transport.TransportPlan:
+        """The plans of a batch.
+
+        Args:
+            units: what is aligned.
+            english: [batch], equal for equal English sides.
+        """
+        sides = units.cost, units.student_mass, units.teacher_mass
+        if self.solver == "partial":
+            return transport.solve_partial(*sides, units.chance(english, self.chance))
+        if self.solver == "unbalanced":
+            return transport.solve_unbalanced(*sides, relaxation=self.relaxation)
+        return transport.solve(*sides, solver=self.solver, epsilon=self.epsilon, beta=self.beta)
+
+
 class OpticalLoss(AlignmentLoss):
     """Transport distillation: every token of either side is aligned, softly where that is cheaper.
 
-    Mass is uniform over the tokens of a side: all vectors have unit length, so their norms tell nothing.
+    It is the cost of moving a unit of mass by the plan, averaged over the batch; a pair of which nothing is moved
+    costs nothing.
 
     Args:
         model, teacher, shared: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`; a contrast weight of 0,
-            its default, is the loss as published, and the regime's is 0.5.
-        solver: ``"sinkhorn"``, ``"ipot"`` or ``"exact"``.
-        epsilon: entropic regularisation of Sinkhorn, relative to the spread of each pair's cost.
+            its default, leaves the abstract's loss alone, and the regime's is 0.5.
+        plans: how the plans are found.
+        units: what is aligned.
 
     Relations:
         :class:`~kivuko.training.greedy.GreedyLoss` aligns one to one and leaves the longer side's rest alone.
@@ -63,66 +119,61 @@ class OpticalLoss(AlignmentLoss):
         model: MultiVectorEncoder,
         teacher: TeacherVectors,
         *,
-        solver: transport.Solver = "exact",
-        epsilon: float = 0.3,
+        plans: PlanSettings = PlanSettings(),
+        units: UnitsOf = pieces,
         **shared: Unpack[Shared],
     ) -> None:
         super().__init__(model, teacher, **shared)
-        self.solver: transport.Solver = solver
-        self.epsilon = epsilon
+        self.plans = plans
+        self.units = units
 
     def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
         """The transport cost."""
-        return {
-            "transport": self.transport(batch.student, batch.student_mask, batch.target, batch.target_mask)
-        }
+        return {"transport": self.transport(self.units(batch), batch.english)}
 
-    def transport(self, student: Tensor, student_mask: Tensor, target: Tensor, target_mask: Tensor) -> Tensor:
-        """⟨stopgrad(T*), C⟩, averaged over the batch; leaves the plans' state in ``diagnostics``.
+    def transport(self, units: Units, english: Tensor) -> Tensor:
+        """⟨stopgrad(T*), C⟩ / ΣT*, averaged over the batch; leaves the plans' state in ``diagnostics``.
 
         Args:
-            student: [batch, student_tokens, dim], unit vectors.
-            student_mask: [batch, student_tokens], True = keep.
-            target: [batch, teacher_tokens, dim], unit vectors.
-            target_mask: [batch, teacher_tokens], True = keep.
+            units: what is aligned.
+            english: [batch], equal for equal English sides.
         """
-        cost = transport.cosine_cost(student, target, normalised=True)
-        solved = transport.solve(
-            cost.detach(),
-            transport.uniform_marginal(student_mask),
-            transport.uniform_marginal(target_mask),
-            solver=self.solver,
-            epsilon=self.epsilon,
-        )
+        solved = self.plans.solve(units, english)
+        plan = hardened(solved.plan) if self.plans.hard else solved.plan
+        moved = plan.sum(dim=(1, 2))
+        cost = (plan * units.pull).sum(dim=(1, 2)) / moved.clamp(min=torch.finfo(moved.dtype).tiny)
         self.diagnostics = {
             "largest_entry": float(solved.largest_entry.mean()),
             "plan_entropy": float(solved.entropy.mean()),
-            "transport_cost": float(solved.cost.mean()),
+            "transport_cost": float(cost.detach().mean()),
         }
-        if self.solver != "exact":
+        if self.plans.solver in ("partial", "unbalanced"):
+            self.diagnostics["moved"] = float(moved.mean())
+        elif self.plans.solver != "exact":
             self.diagnostics["marginal_error"] = float(solved.marginal_error.mean())
-        return (solved.plan * cost).sum(dim=(1, 2)).mean()
+        return cost.mean()
+
+
+def hardened(plan: Tensor) -> Tensor:
+    """A plan whose rows send all that they move to where they send most; among equals, to the first."""
+    rows = plan.sum(dim=2, keepdim=True)
+    return torch.zeros_like(plan).scatter_(2, plan.argmax(dim=2, keepdim=True), rows)
 
 
 @dataclass(frozen=True)
-class OpticalSettings(AlignSettings):
-    """What to train with; the defaults were chosen on development pages (docs/results/development).
-
-    Attributes:
-        solver: transport solver, see :class:`OpticalLoss`.
-        epsilon: Sinkhorn's entropy, relative to the spread of each pair's cost.
-    """
+class OpticalSettings(TokenAlignSettings, PlanSettings):
+    """What to train with; the defaults were chosen on development pages (docs/results/development)."""
 
     contrast_weight: float = 0.5
-    solver: transport.Solver = "exact"
-    epsilon: float = 0.3
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.solver not in get_args(transport.Solver):
-            raise UnknownNameError("transport solver", self.solver, get_args(transport.Solver))
-        if self.epsilon <= 0:
-            raise InputError("epsilon is out of range", expected="a number above 0", got=self.epsilon)
+        TokenAlignSettings.__post_init__(self)
+        PlanSettings.__post_init__(self)
+
+    @property
+    def plans(self) -> PlanSettings:
+        """What of this says how plans are found."""
+        return PlanSettings(**{field.name: getattr(self, field.name) for field in fields(PlanSettings)})
 
 
 #: A student within minutes (docs/results/demo): its words start from the lexicon of the bitext.
@@ -130,14 +181,14 @@ QUICK_SETTINGS = OpticalSettings(steps=150, word_learning_rate=1e-3, lexical_sta
 
 
 def train(start: Models, resources: Resources, settings: OpticalSettings, job: Job) -> Trained:
-    """Distil token vectors along optimal transport plans; a ``contrast_weight`` of 0 is OPTICAL as published."""
+    """Distil token vectors along optimal transport plans; a ``contrast_weight`` of 0 leaves OPTICAL's loss alone."""
     return train_aligned(
         start,
         resources,
         settings,
         job,
-        lambda student, teacher, shared: OpticalLoss(
-            student, teacher, solver=settings.solver, epsilon=settings.epsilon, **shared
+        lambda read, teacher, shared: OpticalLoss(
+            read.student, teacher, plans=settings.plans, units=settings.units_of(read), **shared
         ),
     )
 

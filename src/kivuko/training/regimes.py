@@ -101,6 +101,12 @@ _LATER: dict[str, Any] = {
     "lexical_start": 0.0,
     "phrases": False,
     "interpolation": 1.0,
+    "units": "pieces",
+    "links": 0.0,
+    "beta": 0.5,
+    "chance": 0.2,
+    "relaxation": 0.3,
+    "hard": False,
 }
 
 

@@ -22,7 +22,14 @@ from kivuko.models import encoding
 from kivuko.models.late_interaction import device
 from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import TokenVectors
-from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, Shared, train_aligned
+from kivuko.training.align_to_teacher import (
+    AlignedBatch,
+    AlignmentLoss,
+    AlignSettings,
+    ReadPairs,
+    Shared,
+    train_aligned,
+)
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
@@ -229,11 +236,11 @@ def train(start: Models, resources: Resources, settings: ScoreDistillationSettin
         progress=job.progress,
     )
 
-    def make_loss(
-        student: MultiVectorEncoder, teacher: TeacherVectors, shared: Shared
-    ) -> ScoreDistillationLoss:
+    def make_loss(read: ReadPairs, teacher: TeacherVectors, shared: Shared) -> ScoreDistillationLoss:
         best = np.maximum(best_documents(teacher, pool, progress=job.progress), 0)
-        return ScoreDistillationLoss(student, teacher, pool, best, temperature=settings.temperature, **shared)
+        return ScoreDistillationLoss(
+            read.student, teacher, pool, best, temperature=settings.temperature, **shared
+        )
 
     return train_aligned(start, resources, settings, job, make_loss)
 

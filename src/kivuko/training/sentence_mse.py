@@ -58,7 +58,7 @@ def train(start: Models, resources: Resources, settings: MseSettings, job: Job) 
         resources,
         settings,
         job,
-        lambda student, teacher, shared: SentenceMseLoss(student, teacher, **shared),
+        lambda read, teacher, shared: SentenceMseLoss(read.student, teacher, **shared),
     )
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from kivuko.artifact import cache_folder, hash_json, is_complete, read_manifest, write_artifact
 from kivuko.models import encoding
 from kivuko.models.identity import model_hash
-from kivuko.models.token_vectors import Task, TokenVectors, pad
+from kivuko.models.token_vectors import Task, TokenEncoder, TokenVectors, pad
 
 KIND = "teacher-cache"
 TEXTS_PER_SHARD = 4096
@@ -68,7 +68,7 @@ def teacher_vectors(
         teacher: a late-interaction model folder.
         texts: English texts, repeats allowed.
         max_length: pieces read of each text, special ones included.
-        task: the side that the teacher reads them as. Queries are not expanded: mask tokens translate nothing.
+        task: the side that the teacher reads them as. Queries are not expanded.
         progress: a rich display for the bar.
 
     Raises:
@@ -83,8 +83,7 @@ def teacher_vectors(
     held = _held(folder)
     missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in held}
     if missing:
-        encoder = encoding.open_encoder(teacher)
-        encoder[0].query_expansion = None
+        encoder = unexpanded(teacher)
         wanted = sorted(missing.items(), key=lambda item: (len(item[1]), item[0]))
         bar = progress.add_task("teacher vectors", total=len(wanted)) if progress else None
         for start in range(0, len(wanted), TEXTS_PER_SHARD):
@@ -103,6 +102,13 @@ def teacher_vectors(
     place = np.array([[number[held[key][0]], held[key][1]] for key in keys], dtype=np.int64).reshape(-1, 2)
     dim = shards[0].vectors.shape[1] if shards else 0
     return TeacherVectors(shards, place, dim)
+
+
+def unexpanded(teacher: Path) -> TokenEncoder:
+    """A teacher to read English sides with, queries among them: mask tokens translate nothing, so it adds none."""
+    encoder = encoding.open_encoder(teacher)
+    encoder[0].query_expansion = None
+    return encoder
 
 
 def _held(folder: Path) -> dict[str, tuple[Path, int]]:

@@ -52,8 +52,22 @@ def uniform_marginal(mask: Tensor) -> Tensor:
     Raises:
         InputError: a row keeps no token.
     """
-    kept = mask.to(torch.float32)
-    total = kept.sum(dim=1, keepdim=True)
+    return weighted_marginal(mask.to(torch.float32))
+
+
+def weighted_marginal(weights: Tensor) -> Tensor:
+    """Mass in proportion to weights.
+
+    Args:
+        weights: [batch, tokens], ≥ 0, 0 on pads.
+
+    Returns:
+        [batch, tokens]; each row sums to 1.
+
+    Raises:
+        InputError: a row has no weight.
+    """
+    total = weights.sum(dim=1, keepdim=True)
     if not bool((total > 0).all()):
         raise InputError(
             "a row has no token to carry mass",
@@ -62,7 +76,7 @@ def uniform_marginal(mask: Tensor) -> Tensor:
             got="none",
             remedy="drop texts without a content token before batching",
         )
-    return kept / total
+    return weights / total
 
 
 def cost_spread(cost: Tensor, source_marginal: Tensor, target_marginal: Tensor) -> Tensor:
@@ -82,7 +96,7 @@ def cost_spread(cost: Tensor, source_marginal: Tensor, target_marginal: Tensor) 
 def log_kernel(cost: Tensor, source_marginal: Tensor, target_marginal: Tensor, epsilon: float) -> Tensor:
     """−C/ε as a logarithm to base 2, and −∞ on pads: the one place where they are excluded.
 
-    A constant is added to each pair's costs to keep them near 0; no plan depends on it. ε is kept above the
+    A constant is added to each pair's costs to keep them near 0; no balanced plan depends on it. ε is kept above the
     costs' own rounding, so that a pair of constant cost, whose spread is 0, gets the independent plan and not
     one fitted to noise.
 

@@ -1,6 +1,7 @@
-"""The three solvers: entropic (Sinkhorn), proximal (IPOT) and exact (network simplex).
+"""The solvers: of balanced transport entropic (Sinkhorn), proximal (IPOT) and exact (network simplex); of transport
+that may leave mass where it is partial (network simplex) and unbalanced (entropic).
 
-They take what :func:`kivuko.transport.solve` has checked: float32 or float64, masked and finite.
+They take what :mod:`kivuko.transport.plan` has checked: float32 or float64, masked and finite.
 
 Sinkhorn's iteration in the log domain is safe at every ε but pays a logsumexp for each half-step; the plain one pays
 a matrix–vector product, several times less, and over- or underflows. Both are had by keeping the state as log
@@ -13,6 +14,8 @@ times slower than elsewhere, and −∞, the mask, is such a place; ``torch.exp2
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import torch
@@ -32,11 +35,11 @@ NEGLIGIBLE = 2.0**-100
 """Plan entries below this count as 0, so that products within a block stay clear of denormal numbers, which a
 CPU multiplies a hundred times slower."""
 
+_ROUNDING = 1e-14
+"""Of the network simplex in float64, on masses that sum to 1 or 2."""
+
 PROXIMAL_STEPS = 50
 """Proximal steps of IPOT."""
-
-PROXIMAL_WEIGHT = 0.5
-"""β of IPOT in the unit of the cost's spread; smaller takes longer strides, each less exactly."""
 
 
 def sinkhorn(
@@ -147,25 +150,113 @@ def exact(cost: Tensor, source_marginal: Tensor, target_marginal: Tensor) -> tup
         Bonneel, van de Panne, Paris, Heidrich (2011), Displacement interpolation using Lagrangian mass
         transport, ACM TOG 30(6); Flamary et al. (2021), POT: Python Optimal Transport, JMLR 22(78).
     """
+    return _by_simplex(cost, source_marginal, target_marginal, None)
+
+
+def partial(
+    cost: Tensor, source_marginal: Tensor, target_marginal: Tensor, threshold: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Move mass only where that costs less than a threshold, to optimality, on the CPU.
+
+    Each side gets a dustbin that can take all mass of the other at half the threshold, and the two dustbins exchange
+    what is left for nothing: min ⟨T, C⟩ + threshold · (1 − ΣT) over T ≥ 0 with T·1 ≤ a and Tᵀ·1 ≤ b.
+
+    Args:
+        cost, source_marginal, target_marginal: as for :func:`exact`.
+        threshold: [batch], ≥ 0, in the unit of the cost.
+
+    Returns:
+        As :func:`exact`; a pair of which nothing is moved has a plan of zeros.
+
+    Raises:
+        MissingExtraError: POT is not installed.
+
+    Reference:
+        Caffarelli, McCann (2010), Free boundaries in optimal transport and Monge–Ampère obstacle problems, Annals of
+        Mathematics 171(2) (the dustbin).
+    """
+    return _by_simplex(cost, source_marginal, target_marginal, threshold)
+
+
+def _by_simplex(
+    cost: Tensor, source_marginal: Tensor, target_marginal: Tensor, threshold: Tensor | None
+) -> tuple[Tensor, Tensor]:
     try:
         import ot
     except ImportError as error:
         raise MissingExtraError("POT", "train") from error
     costs, sources, targets = (x.cpu().double().numpy() for x in (cost, source_marginal, target_marginal))
+    dustbins = [None] * len(costs) if threshold is None else threshold.cpu().double().tolist()
     plans = np.zeros_like(costs)
     optimal = np.zeros(len(costs), dtype=bool)
-    for pair, (matrix, source, target) in enumerate(zip(costs, sources, targets, strict=True)):
+    for pair, (matrix, source, target, dustbin) in enumerate(
+        zip(costs, sources, targets, dustbins, strict=True)
+    ):
         rows, columns = source.nonzero()[0], target.nonzero()[0]
-        a, b = source[rows], target[columns]
-        plan, log = ot.emd(
-            a / a.sum(), b / b.sum(), matrix[np.ix_(rows, columns)], log=True, check_marginals=False
-        )
-        plans[pair][np.ix_(rows, columns)] = plan
+        block = matrix[np.ix_(rows, columns)]
+        a, b = source[rows] / source.sum(), target[columns] / target.sum()
+        if dustbin is not None:
+            a, b = np.append(a, 1.0), np.append(b, 1.0)
+            block = np.pad(block, (0, 1), constant_values=dustbin / 2)
+            block[-1, -1] = 0.0
+        plan, log = ot.emd(a, b, block, log=True, check_marginals=False)
+        plan = plan[: len(rows), : len(columns)]
+        # What rounding leaves behind where all mass goes into the dustbins is no mass.
+        plans[pair][np.ix_(rows, columns)] = np.where(plan > _ROUNDING, plan, 0.0)
         optimal[pair] = log["warning"] is None
     return (
         torch.from_numpy(plans).to(cost.device, cost.dtype),
         torch.from_numpy(optimal).to(cost.device),
     )
+
+
+def unbalanced(
+    log_kernel: Tensor,
+    source_marginal: Tensor,
+    target_marginal: Tensor,
+    *,
+    yielding: float,
+    max_iterations: int,
+    tolerance: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Scale 2 ** log_kernel towards the marginals, each of which yields where meeting it is dear.
+
+    Every pair stops by itself and is then left as it is, so it comes out the same in any batch.
+
+    Args:
+        log_kernel: [batch, source_tokens, target_tokens], log₂(a bᵀ) − C/ε to base 2, −∞ wherever a token has no
+            mass; no constant may have been added to the cost.
+        source_marginal: [batch, source_tokens], rows sum to 1.
+        target_marginal: [batch, target_tokens], rows sum to 1.
+        yielding: τ / (τ + ε): 1 would be Sinkhorn's iteration, 0 would leave the kernel as it is.
+        max_iterations: iterations after which a pair is given up, ≥ 1.
+        tolerance: the largest relative change of a token's scaling in one iteration at which a pair is done.
+
+    Returns:
+        The plan, shaped as the kernel; iterations spent on each pair, [batch]; whether each is done, [batch]
+        booleans.
+
+    Reference:
+        Chizat, Peyré, Schmitzer, Vialard (2018), Scaling algorithms for unbalanced optimal transport problems,
+        Mathematics of Computation 87, arXiv 1607.05816.
+    """
+    log_a, log_b = source_marginal.log2(), target_marginal.log2()
+    pads, other_pads = source_marginal == 0, target_marginal == 0
+    f, g = torch.zeros_like(log_a), torch.zeros_like(log_b)
+    least = math.log2(1 + tolerance)
+    spent = torch.zeros(len(log_kernel), dtype=torch.int64, device=log_kernel.device)
+    moving = torch.ones(len(log_kernel), dtype=torch.bool, device=log_kernel.device)
+    while bool(moving.any()) and int(spent.max()) < max_iterations:
+        new_f = (yielding * (log_a - _log_sum(log_kernel + g.unsqueeze(1), dim=2))).masked_fill(pads, 0.0)
+        new_g = (yielding * (log_b - _log_sum(log_kernel + new_f.unsqueeze(2), dim=1))).masked_fill(
+            other_pads, 0.0
+        )
+        change = (new_g - g).abs().amax(dim=1)
+        f, g = (torch.where(moving[:, None], new, old) for new, old in ((new_f, f), (new_g, g)))
+        spent += moving
+        moving &= change > least
+    plan = hardshrink((log_kernel + f.unsqueeze(2)).add_(g.unsqueeze(1)).exp2_(), NEGLIGIBLE)
+    return plan, spent, ~moving
 
 
 def marginal_error(plan: Tensor, source_marginal: Tensor, target_marginal: Tensor) -> Tensor:
