@@ -13,6 +13,7 @@ from kivuko.artifact import read_manifest
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import resolve
 from kivuko.models import centring, encoding, late_interaction
+from kivuko.models.precision import VARIABLE
 from kivuko.training import teacher_vectors as module
 from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.teacher import projected_teacher, untrained_teacher
@@ -149,10 +150,11 @@ def test_nothing_to_centre_on_is_refused(own_cache: Path, tiny_encoder: Path) ->
 
 
 def test_a_projected_teacher_keeps_the_directions_that_differ_most(
-    own_cache: Path, tiny_teacher: Path, tmp_path: Path
+    own_cache: Path, tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sentence_transformers import MultiVectorEncoder
 
+    monkeypatch.setenv(VARIABLE, "float32")  # bfloat16, where the processor multiplies that, rounds
     small = projected_teacher(tiny_teacher, TEXTS, 8)
     whole = encoding.encode(late_interaction.load(tiny_teacher), TEXTS, task="document").vectors
     found = encoding.encode(late_interaction.load(small), TEXTS, task="document").vectors.astype(np.float32)
