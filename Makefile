@@ -40,6 +40,7 @@ bench: .venv/installed
 	$(BIN)/python bench/streams.py
 	OMP_NUM_THREADS=1 $(BIN)/python bench/trimming.py
 	$(BIN)/python bench/encoding.py
+	$(BIN)/python bench/two_languages.py
 	$(BIN)/python bench/engine/run.py
 # bench/held_open.py wants an engine of yours, or the one that the demo leaves.
 

@@ -65,7 +65,7 @@ def main() -> None:
         given.folder,
         "Two languages side by side",
         rows,
-        command="python bench/two_languages.py",
+        command=" ".join(["python bench/two_languages.py", *sys.argv[1:]]),
         notes=f"Wall-clock seconds of `kivuko train optical --steps {given.steps} --threads 1`, a process a language,"
         f" the median of {ROUNDS} rounds; the slower of two counts as both. Virtual machines"
         " may count two threads of one core, which share its arithmetic, as two processors.",
@@ -85,7 +85,7 @@ def trained(languages: list[str], steps: int, folder: Path) -> dict[str, float]:
         command = [sys.executable, "-c", _PROGRAM, "train", "optical", "--language", language]
         command += ["--steps", str(steps), "--threads", "1", "--output", str(output)]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-        running[language] = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        running[language] = subprocess.Popen(command, env=environment)
     seconds: dict[str, float] = {}
     while len(seconds) < len(running):
         for language, process in running.items():

@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import torch
 from rich.progress import Progress
 
@@ -147,6 +148,8 @@ def main() -> None:
             {(cell["language"], cell["seed"]) for cell in found if cell["arm"] == arm} for arm in given.arms
         ]
         common = set.intersection(*students)
+        if not common:
+            raise SystemExit("no student that all arms have: run it without --report, or name fewer --arms")
         shared = [cell for cell in found if (cell["language"], cell["seed"]) in common]
         best = max(given.arms, key=lambda arm: _mean(shared, arm))
         chosen = [arm for arm in (best, ARMS[best].rival, DEFAULT) if arm in given.arms]
@@ -155,7 +158,7 @@ def main() -> None:
             for seed, language, arm in itertools.product(given.seeds, bed, dict.fromkeys(chosen))
             for cell in _measured(arm, language, seed, bed[language], "test", teacher, progress, given.report)
         ]
-    _write(given, found, chosen)
+    _write(given, found, shared, chosen)
 
 
 def _asked(language: Language, shared: Path, teacher: Path, progress: Progress) -> Iterator[Asked]:
@@ -259,7 +262,12 @@ def _mean(found: list[dict[str, Any]], arm: str) -> float:
     return mean(map(mean, by_kind.values()))
 
 
-def _write(given: argparse.Namespace, found: list[dict[str, Any]], chosen: list[str]) -> None:
+def _write(
+    given: argparse.Namespace,
+    found: list[dict[str, Any]],
+    shared: list[dict[str, Any]],
+    chosen: list[str],
+) -> None:
     rows = [
         {name: cell[name] for name in ("split", "queries", "weights", "language", "seed")}
         | {"system": cell["arm"], "measure": MEASURE, "mean": _average(cell), "n": len(cell["scores"])}
@@ -282,6 +290,7 @@ def _write(given: argparse.Namespace, found: list[dict[str, Any]], chosen: list[
         }
         facts = {
             "all": round(_mean(found, arm), 4),
+            "all, of the students that every arm has": round(_mean(shared, arm), 4),
             "students": len({(cell["language"], cell["seed"]) for cell in own}),
             "CPU minutes": round(mean(cell["minutes"] for cell in own), 2),
         }
@@ -336,8 +345,7 @@ def _test(found: list[dict[str, Any]], arm: str, rival: str, split: str) -> list
             continue
         pairs = {
             group: tuple(
-                torch.tensor([mean(side[group][query]) for query in sorted(sides[0][group])]).double().numpy()
-                for side in sides
+                np.array([mean(side[group][query]) for query in sorted(sides[0][group])]) for side in sides
             )
             for group in sides[0]
         }
