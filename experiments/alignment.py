@@ -17,7 +17,7 @@ import json
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -25,27 +25,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from questions import QUERIES_AT_MOST, Asked, asked
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, write_atomically
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
-from kivuko.collections.collection import Collection
-from kivuko.collections.document import Document
-from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.comparison import Trials, paired_effect
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import holm
-from kivuko.experiment.other_domains import Half, halves
 from kivuko.experiment.scoring import DEPTH
 from kivuko.languages import Language, resolve
 from kivuko.models.encoder import Encoder
 from kivuko.models.identity import model_hash
-from kivuko.public.collections import build_collection
-from kivuko.public.help_pages import covers
-from kivuko.readers.documents import read_documents
-from kivuko.retrieval.build import build_index
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.search import Searcher
 from kivuko.training.interpolation import interpolated
@@ -58,8 +51,6 @@ from kivuko.training.teacher import default_teacher
 MEASURE = "nDCG@10"
 OUTPUT = Path("docs/results/alignment")
 HALF_WAY = 0.5
-#: Of each collection, kind and half, by id.
-QUERIES_AT_MOST = 100
 DEFAULT = "transport of pieces"
 
 
@@ -107,15 +98,6 @@ to the teacher. At most {most} queries of each collection, kind and half, found 
 mean over seeds of each query's score, and collections as equals; p are by Holm over all tests of this page."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """Queries of one kind on one index."""
-
-    name: str
-    index: Path
-    half: Half
-
-
 def main() -> None:
     """Train and ask the cells, write what there is."""
     parser = argparse.ArgumentParser(
@@ -133,7 +115,7 @@ def main() -> None:
     with bars() as progress:
         teacher = default_teacher(progress)
         bed = {
-            language: list(_asked(language, given.shared, teacher, progress))
+            language: list(asked(language, given.shared, teacher, progress))
             for language in map(resolve, given.languages)
         }
         found: list[dict[str, Any]] = [
@@ -161,28 +143,6 @@ def main() -> None:
     _write(given, found, shared, chosen)
 
 
-def _asked(language: Language, shared: Path, teacher: Path, progress: Progress) -> Iterator[Asked]:
-    """What a language is asked, both halves."""
-    if covers(language):
-        collection = Collection.open(build_collection(language))
-        index = _index("libreoffice-help", collection.documents, teacher, progress)
-        for kind, split in itertools.product(("title", "paragraph"), HELD_OUT):
-            queries = dict(sorted(collection.queries(kind, split).items())[:QUERIES_AT_MOST])
-            qrels = collection.qrels(kind, split)
-            half = Half(split, queries, {query: qrels[query] for query in queries})
-            yield Asked(f"help {kind}s", index, half)
-    for folder in sorted(each for each in (shared / "collections").iterdir() if each.is_dir()):
-        if folder.name != "tico19" and (both := halves(folder, language, QUERIES_AT_MOST)):
-            index = _index(folder.name, list(read_documents(folder / "documents.tsv")), teacher, progress)
-            for half in both:
-                yield Asked(folder.name, index, half)
-
-
-def _index(name: str, documents: list[Document], teacher: Path, progress: Progress) -> Path:
-    place = cache_folder() / "alignment" / f"{name}-{model_hash(teacher)[:16]}"
-    return build_index(documents, teacher, place, kind="compressed", progress=progress)
-
-
 def _measured(
     arm: str,
     language: Language,
@@ -202,13 +162,13 @@ def _measured(
     quick = {name: value for name, value in asdict(QUICK_SETTINGS).items() if name in _names(regime.settings)}
     stage = make_stage(regime, quick | dict(chosen.settings) | {"seed": seed})
     pairs = chosen_pairs(None, language)
-    asked = [each for each in bed if each.half.split == split]
+    own = [each for each in bed if each.half.split == split]
     inputs = [
         stage.regime.name,
         asdict(stage.settings),
         model_hash(teacher),
         [pair.foreign for pair in pairs],
-        [[each.name, each.half.queries] for each in asked],
+        [[each.name, each.half.queries] for each in own],
     ]
     home = cache_folder() / "alignment" / "cells"
     cell = home / f"{hash_json(inputs)[:16]}.json"
@@ -229,7 +189,7 @@ def _measured(
         rows = []
         for share, model in (("trained", student), ("half-way", half_way)):
             encoder = Encoder.open(model)
-            for each in asked:
+            for each in own:
                 run = Searcher(Index.open(each.index), model=encoder).rank(each.half.queries, depth=DEPTH)
                 scores = evaluate(run, each.half.qrels, [MEASURE]).per_query[MEASURE]
                 rows.append({"queries": each.name, "weights": share, "scores": scores})

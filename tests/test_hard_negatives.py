@@ -25,7 +25,7 @@ from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
 from kivuko.training.regimes import Models
 from kivuko.training.resources import Need, Resources
 from kivuko.training.stages import make_stage, run_stages
-from kivuko.training.teacher import CANDIDATES, with_hard_negatives
+from kivuko.training.teacher import CANDIDATES, with_hard_negatives, without_queries
 from test_msmarco import PASSAGES, QUERIES, folder, kivuko, table, write  # noqa: F401 (folder is a fixture)
 from test_ranking_loss import DOCUMENTS, Given, X, Y, padded
 from test_ranking_loss import QUERIES as TOKENS
@@ -75,6 +75,22 @@ def test_where_no_page_shares_a_word_another_one_is_drawn() -> None:
 def test_one_page_has_no_negatives() -> None:
     with pytest.raises(InputError, match="two different documents"):
         with_hard_negatives([("Zoom", PAGES[3]), ("View", PAGES[3])])
+
+
+def test_a_query_taken_out_of_its_document_stands_there_no_longer() -> None:
+    rows = "Rows\nRows are lines of cells. Insert a row above the cursor."
+    assert without_queries([("Rows", rows)]) == [("Rows", "are lines of cells. Insert a row above the cursor.")]
+    # Within a word it is no copy: "Row" stands in "Rows".
+    assert without_queries([("Row", rows)]) == [("Row", rows)]
+    sentence = "Insert a row above the cursor."
+    assert without_queries([(sentence, rows, PAGES[0])]) == [
+        (sentence, "Rows\nRows are lines of cells.", PAGES[0])
+    ]
+
+
+def test_a_titles_negatives_lose_their_title_as_its_document_does() -> None:
+    found = without_queries([("Page Margins", PAGES[0], PAGES[1]), ("Rows", "Rows\nOne two three.", PAGES[1])])
+    assert found == [("Page Margins", "Set the margins of the page.", "Insert a number on every page.")]
 
 
 def loss_of(negatives: list[Any], labels: list[list[int]], **options: Any) -> float:

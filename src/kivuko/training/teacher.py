@@ -186,6 +186,29 @@ def with_hard_negatives(pairs: Sequence[tuple[str, str]], *, seed: int = 0) -> l
     return triples
 
 
+def without_queries(examples: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Take every query out of the document it should find, which it could otherwise find as its own copy.
+
+    Where the query is the document's title, a hard negative loses its title too: having none is no mark of being
+    right. An example whose document keeps fewer than four words is dropped.
+
+    Args:
+        examples: (query, document) or (query, document, hard negative) in English, titles on the first line.
+
+    Returns:
+        As many as are left, in their order.
+    """
+    found = []
+    for query, document, *negatives in examples:
+        rest = re.sub(rf"(?<!\w){re.escape(query)}(?!\w)", " ", document).strip()
+        if len(words(rest)) < FEWEST_WORDS:
+            continue
+        if document.partition("\n")[0] == query:
+            negatives = [negative.partition("\n")[2] for negative in negatives]
+        found.append((query, rest, *negatives))
+    return found
+
+
 def untrained_teacher(
     base: str, texts: Sequence[str], *, centred: bool = True, progress: Progress | None = None
 ) -> Path:
