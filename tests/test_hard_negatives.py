@@ -79,7 +79,9 @@ def test_one_page_has_no_negatives() -> None:
 
 def test_a_query_taken_out_of_its_document_stands_there_no_longer() -> None:
     rows = "Rows\nRows are lines of cells. Insert a row above the cursor."
-    assert without_queries([("Rows", rows)]) == [("Rows", "are lines of cells. Insert a row above the cursor.")]
+    assert without_queries([("Rows", rows)]) == [
+        ("Rows", "are lines of cells. Insert a row above the cursor.")
+    ]
     # Within a word it is no copy: "Row" stands in "Rows".
     assert without_queries([("Row", rows)]) == [("Row", rows)]
     sentence = "Insert a row above the cursor."
@@ -89,7 +91,9 @@ def test_a_query_taken_out_of_its_document_stands_there_no_longer() -> None:
 
 
 def test_a_titles_negatives_lose_their_title_as_its_document_does() -> None:
-    found = without_queries([("Page Margins", PAGES[0], PAGES[1]), ("Rows", "Rows\nOne two three.", PAGES[1])])
+    found = without_queries(
+        [("Page Margins", PAGES[0], PAGES[1]), ("Rows", "Rows\nOne two three.", PAGES[1])]
+    )
     assert found == [("Page Margins", "Set the margins of the page.", "Insert a number on every page.")]
 
 
