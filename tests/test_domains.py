@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
-from kivuko.experiment.other_domains import half_of, halves
+from kivuko.collections.collection import Collection
+from kivuko.errors import InputError
+from kivuko.experiment.config import Experiment
+from kivuko.experiment.other_domains import as_collection, half_of, halves
+from kivuko.experiment.scoring import page_labels
+from kivuko.experiment.scoring import test_bed as bed_of
 from kivuko.languages import resolve
 from tiny import made_up_pairs
 
@@ -48,6 +53,52 @@ def test_an_article_is_on_one_side_and_what_nobody_judged_on_none(elsewhere: Pat
         assert {half_of(document) for judged in half.qrels.values() for document in judged} == {half.split}
     assert [len(half.queries) for half in halves(elsewhere, OROMO, 1)] == [1, 1]
     assert halves(elsewhere, resolve("sw")) == []
+
+
+def test_plain_files_are_a_collection_of_both_halves(elsewhere: Path, own_cache: Path) -> None:
+    collection = Collection.open(as_collection(elsewhere, "question"))
+    assert len(collection.documents) == 24
+    assert set(collection.languages) == {OROMO, resolve("en")}
+    for half in halves(elsewhere, OROMO):
+        assert collection.queries("question", half.split, OROMO) == half.queries
+        english = collection.queries("english-question", half.split)
+        assert english.keys() == half.queries.keys()
+        assert english != half.queries
+    assert as_collection(elsewhere, "question") == collection.path
+
+
+def test_of_many_documents_the_relevant_ones_are_searched_first(elsewhere: Path, own_cache: Path) -> None:
+    with (elsewhere / "documents.tsv").open("a", encoding="utf-8") as file:
+        file.writelines(f"other{n}\t\tanother page {n}\n" for n in range(40))
+    some = Collection.open(as_collection(elsewhere, "question", 30)).documents
+    assert [document.id for document in some[:24]] == [f"a{n}-{part}" for n in range(12) for part in (1, 2)]
+    assert len(some) == 30
+    with pytest.raises(InputError, match="24"):
+        as_collection(elsewhere, "question", 23)
+
+
+def test_an_experiment_asks_plain_files_and_knows_what_queries_are_about(
+    elsewhere: Path, own_cache: Path
+) -> None:
+    experiment = Experiment.model_validate(
+        {
+            "name": "x",
+            "title": "x",
+            "seeds": [0],
+            "languages": ["om"],
+            "collections": [{"folder": str(elsewhere), "queries": "question"}],
+            "regime": [{"name": "zero-shot", "budgets": ["none"]}],
+        }
+    )
+    bed = bed_of(experiment)
+    oromo, english = bed.topics
+    assert (oromo.collection, oromo.kind, english.language.tag) == ("elsewhere", "question", "eng-Latn")
+    assert oromo.english == english.queries
+    labels = page_labels(bed)
+    # The same ids in both languages: one list of labels a half, a label for each article.
+    assert len(labels) == 2
+    assert sorted(map(len, labels.values())) == sorted(map(len, oromo.queries.values()))
+    assert len({label for found in labels.values() for label in found}) == 12
 
 
 def test_the_committed_configuration_makes_sense() -> None:
@@ -116,21 +167,53 @@ def test_it_runs_through(
     assert all(0 <= row["teacher"] <= 1 for row in lengths if row["queries"])
 
 
+@pytest.fixture
+def shared(elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The made-up collection where experiments look for it, and no help pages beside it."""
+    from kivuko.public import help_pages
+
+    folder = tmp_path / "shared"
+    (folder / "collections").mkdir(parents=True)
+    elsewhere.rename(folder / "collections" / "elsewhere")
+    monkeypatch.setattr(help_pages, "covers", lambda _: False)
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    monkeypatch.delitem(sys.modules, "questions", raising=False)
+    return folder
+
+
+def test_teachers_without_queries_stand_beside_those_with(
+    tiny_teacher: Path, own_cache: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kivuko.evaluation import results
+    from kivuko.training import teacher
+
+    written: dict[str, Any] = {}
+    pairs = [(pair.english.split()[0], f"{pair.english}\n{pair.english} {pair.english}") for pair in PAIRS]
+    short = replace(teacher.SETTINGS, steps=1, batch_size=8)
+    monkeypatch.setattr(teacher, "SETTINGS", short)
+    monkeypatch.setattr(teacher, "RankingSettings", lambda: short)
+    monkeypatch.setattr(teacher, "help_pairs", lambda: pairs)
+    monkeypatch.setattr(teacher, "centred_encoder", lambda *_: tiny_teacher)
+    monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
+    monkeypatch.setattr(sys, "argv", ["x", "--shared", str(shared), "--languages", "en", "om"])
+    runpy.run_path(str(SCRIPT.with_name("without_queries.py")), run_name="__main__")
+    assert len(written["rows"]) == 5 * 2 * 2  # teachers, languages, halves
+    means, tests = written["extra"].values()
+    assert len(means) == 5 * 2
+    assert {row["queries"] for row in tests} == {"other domains, English", "other domains, others"}
+    assert len(tests) == 2 * 2 * 2
+
+
 def test_ways_to_align_are_compared(
-    tiny_teacher: Path, own_cache: Path, elsewhere: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_teacher: Path, own_cache: Path, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from kivuko.cli import resources
     from kivuko.evaluation import results
-    from kivuko.public import help_pages
     from kivuko.training import optical, stages, teacher
 
-    shared = tmp_path / "shared"
-    (shared / "collections").mkdir(parents=True)
-    elsewhere.rename(shared / "collections" / "elsewhere")
     written: dict[str, Any] = {}
     monkeypatch.setattr(teacher, "default_teacher", lambda _: tiny_teacher)
     monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
-    monkeypatch.setattr(help_pages, "covers", lambda _: False)
     monkeypatch.setattr(optical, "QUICK_SETTINGS", replace(optical.QUICK_SETTINGS, steps=2, batch_size=8))
     monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
     arms = ["greedy of words", "partial of words with links", "transport of words", "transport of pieces"]

@@ -111,6 +111,51 @@ def verdicts(cells: list[dict[str, Any]], name: str) -> Decision:
 # Statistics
 
 
+def test_queries_of_one_page_have_one_sign() -> None:
+    # Eight languages ask the same two pages, and one of two systems is better by as much everywhere.
+    pairs = {f"language {n}": (np.array([0.6, 0.7]), np.array([0.5, 0.6])) for n in range(8)}
+    alone = paired_effect(pairs, TRIALS)
+    together = paired_effect(pairs, TRIALS, pages={name: ["zoom", "rows"] for name in pairs})
+    assert alone.p <= 0.002
+    assert (together.p, together.exact) == (
+        0.5,
+        True,
+    )  # two of four assignments: the two pages are all there is
+    assert together.difference == alone.difference == pytest.approx(0.1)
+    assert paired_effect(pairs, TRIALS, pages={name: [f"{name} a", f"{name} b"] for name in pairs}) == alone
+
+
+def test_an_interval_draws_seeds_that_differ() -> None:
+    trials = Trials(permutations=999, resamples=5000)
+    first, second = np.tile([[0.9, 0.5, 0.1]], (30, 1)), np.full((30, 3), 0.5)
+    differing = paired_effect({"a": (first, second)}, trials)
+    assert differing.difference == pytest.approx(0.0)
+    assert (differing.low, differing.high) == (pytest.approx(-0.4), pytest.approx(0.4))
+    averaged = paired_effect({"a": (first.mean(axis=1), second.mean(axis=1))}, trials)
+    assert (averaged.low, averaged.high) == (pytest.approx(0.0), pytest.approx(0.0))
+    assert differing.p == averaged.p
+    # A system of one seed stands beside each of the other's.
+    assert paired_effect({"a": (first, second[:, :1])}, trials) == differing
+
+
+def test_seeds_that_both_variants_have_stand_side_by_side() -> None:
+    cells = read_cells(
+        [cell("optical", {"a": 0.1 * seed}, budget="all", seed=seed) for seed in (1, 2, 3)]
+        + [cell("greedy", {"a": 0.1 * seed}, budget="all", seed=seed) for seed in (1, 2, 3)]
+        + [cell("mse", {"a": 0.3}, budget="all", seed=seed) for seed in (1, 7)]
+        + [cell("teacher", {"a": 0.2})]
+    )
+    optical, greedy, mse = (Variant(name, "all") for name in ("optical", "greedy", "mse"))
+    means = {
+        other: [[*side.mean(axis=0).round(6)] for side in cells.sides(optical, other, "a") or ()]
+        for other in (greedy, mse, Variant("teacher", "none"))
+    }
+    assert means[greedy] == [[0.1, 0.2, 0.3]] * 2
+    assert means[mse] == [[0.2], [0.3]]
+    assert means[Variant("teacher", "none")] == [[0.1, 0.2, 0.3], [0.2, 0.2, 0.2]]
+    assert cells.sides(optical, Variant("mlm", "none"), "a") is None
+
+
 def test_a_pooled_difference_weighs_languages_alike() -> None:
     pairs = {"a": (np.array([1.0] * 8), np.zeros(8)), "b": (np.array([0.0, 0.0]), np.zeros(2))}
     effect = paired_effect(pairs, TRIALS)
@@ -411,6 +456,22 @@ def test_the_question_is_answered_by_groups_and_arms(tmp_path: Path) -> None:
     assert "0.600+" in oromo
     assert "low-resource languages beyond XNLI" in oromo
     assert english.count("0.900") == 4
+
+
+def test_pages_that_cells_know_are_told_apart_from_queries(tmp_path: Path) -> None:
+    means = {"codeswitch": ("lexicon", 0.5), "mlm": ("monolingual", 0.4), "teacher": ("none", 0.4)}
+    labels = {f"{tag} 40": [f"page {n // 20}" for n in range(40)] for tag in ("fra-Latn", "deu-Latn")}
+    cells = [
+        cell(line, {"fra-Latn": mean, "deu-Latn": mean}, budget=budget, pages=labels)
+        for line, (budget, mean) in means.items()
+    ]
+    found = read_cells(cells)
+    assert found.pages("fra-Latn")[19:21] == ["page 0", "page 1"]
+    page(tmp_path, cells)
+    text = (tmp_path / "answer.md").read_text(encoding="utf-8")
+    # Two pages in all, so nothing can be shown whatever the number of queries.
+    assert "Code-switched by dictionaries is not distinguishable from adapted by masking" in text
+    assert "give all queries of one page, in whatever language, one sign" in text
 
 
 def test_without_a_question_there_is_no_answer(tmp_path: Path) -> None:

@@ -65,6 +65,32 @@ def bootstrap_intervals(
     return _quantiles(means, level)
 
 
+def seeded_interval(
+    groups: Sequence[Values], *, seed: int, resamples: int = 10_000, level: float = 0.95
+) -> tuple[float, float]:
+    """:func:`hierarchical_intervals` of one mean over languages, queries and seeds of training, seeds drawn too.
+
+    A student trained with one seed is asked in all languages, so a resample draws its seeds once for all of them.
+
+    Args:
+        groups: the values of each language, axes query, seed; as many seeds everywhere.
+        seed: seed of the resampling.
+        resamples: how many times to resample, at least 1.
+        level: probability inside the interval, between 0 and 1.
+
+    Returns:
+        The lower and the upper end.
+
+    Raises:
+        InputError: there is no language, or one without a value.
+    """
+    means = _resampled(groups, np.random.default_rng(seed), resamples)
+    seeds = means.shape[1]
+    drawn = np.random.default_rng([seed, seeds]).integers(seeds, size=means.shape)
+    low, high = _quantiles(np.take_along_axis(means, drawn, axis=1).mean(axis=1, keepdims=True), level)
+    return float(low[0]), float(high[0])
+
+
 def hierarchical_intervals(
     groups: Sequence[Values], *, seed: int, resamples: int = 10_000, level: float = 0.95
 ) -> tuple[Values, Values]:
@@ -89,17 +115,21 @@ def hierarchical_intervals(
     Raises:
         InputError: there is no language, or one without a value.
     """
+    return _quantiles(_resampled(groups, np.random.default_rng(seed), resamples), level)
+
+
+def _resampled(groups: Sequence[Values], rng: np.random.Generator, resamples: int) -> Values:
+    """[resamples, columns] means of languages' means; one language alone is not drawn, its queries are."""
     if not groups:
         raise InputError("no interval without languages", expected="at least one language", got="none")
     for values in groups:
         _check(values)
-    rng = np.random.default_rng(seed)
     drawn = rng.integers(len(groups), size=(resamples, len(groups)))
     means = np.zeros((resamples, groups[0].shape[1]))
     for number, values in enumerate(groups):
         rows, _ = np.nonzero(drawn == number)  # the resample of each time this language is drawn, in order
         _add_resampled_means(means, rows, values, rng)
-    return _quantiles(means / len(groups), level)
+    return means / len(groups)
 
 
 def _check(values: Values) -> None:

@@ -6,15 +6,15 @@ otherwise with the systems exchanged?); its interval is a hierarchical bootstrap
 then queries, so it also says how far other languages could differ, and is the wider of the two.
 
 Runs of one system that differ in their training seed are averaged query by query before anything is tested: the
-queries are the sample. How far the seeds' means lie apart is kept beside, as a standard deviation; it says how much
-another training run would change, which neither p nor interval does.
+queries are the sample. Where they are given one by one, the interval draws seeds too; elsewhere how far the seeds'
+means lie apart is kept beside, as a standard deviation.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.evaluation.bootstrap import bootstrap_intervals, hierarchical_intervals
+from kivuko.evaluation.bootstrap import bootstrap_intervals, hierarchical_intervals, seeded_interval
 from kivuko.evaluation.significance import (
     detectable_difference,
     holm,
@@ -94,31 +94,54 @@ class Effect:
         }
 
 
-def paired_effect(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -> Effect:
+def paired_effect(
+    pairs: Mapping[str, tuple[Values, Values]],
+    trials: Trials,
+    *,
+    pages: Mapping[str, Sequence[str]] | None = None,
+) -> Effect:
     """Compare two systems on the same queries.
 
     Args:
-        pairs: language → both systems' score of each query, in the same order.
+        pairs: language → both systems' score of each query, in the same order: [queries], or [queries, seeds] of
+            systems that were trained with several. The test is of the mean over seeds, the interval draws them too.
         trials: how often to sample.
+        pages: see :func:`paired_effects`.
 
     Raises:
         InputError: there is no language, or none of its queries, or one system has more of them.
     """
+    by_seed = {language: (_columns(first), _columns(second)) for language, (first, second) in pairs.items()}
     columns = {
-        language: (np.reshape(first, (-1, 1)), np.reshape(second, (-1, 1)))
-        for language, (first, second) in pairs.items()
+        language: (first.mean(axis=1, keepdims=True), second.mean(axis=1, keepdims=True))
+        for language, (first, second) in by_seed.items()
     }
-    (effect,) = paired_effects(columns, trials)
-    return effect
+    (effect,) = paired_effects(columns, trials, pages=pages)
+    differences = [told_apart(*np.broadcast_arrays(*by_seed[language])) for language in sorted(by_seed)]
+    if differences[0].shape[1] == 1:
+        return effect
+    low, high = seeded_interval(differences, seed=trials.seed, resamples=trials.resamples)
+    return replace(effect, low=low, high=high)
 
 
-def paired_effects(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -> list[Effect]:
+def _columns(values: Values) -> Values:
+    return values if values.ndim == 2 else values[:, None]
+
+
+def paired_effects(
+    pairs: Mapping[str, tuple[Values, Values]],
+    trials: Trials,
+    *,
+    pages: Mapping[str, Sequence[str]] | None = None,
+) -> list[Effect]:
     """:func:`paired_effect` of many pairs of systems on the same queries, with the same draws for all.
 
     Args:
         pairs: language → the first and the second systems' scores, axes query, pair; the languages' order does not
             matter.
         trials: how often to sample.
+        pages: language → what each query is about. Queries of one page, in several languages or of several kinds,
+            are no independent evidence: the test gives all of them one sign. Without, each query has its own.
 
     Returns:
         One effect a pair, the same that each alone has.
@@ -138,11 +161,14 @@ def paired_effects(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -
     if not languages:
         raise InputError("no comparison without queries", expected="at least one language", got="none")
     # A language of few queries counts as much as one of many: its values are scaled so that the sum over all queries
-    # is the mean over languages. The test's signs stay free query by query.
+    # is the mean over languages. The test's signs stay free query by query, or page by page.
     sides = [
         np.concatenate([pairs[name][side] / (len(languages) * len(pairs[name][side])) for name in languages])
         for side in (0, 1)
     ]
+    if pages is not None:
+        about = [page for name in languages for page in pages[name]]
+        sides = [_by_page(side, about) for side in sides]
     p, exact = randomisation_test(*sides, seed=trials.seed, permutations=trials.permutations)
     differences = [told_apart(*pairs[name]) for name in languages]
     mean = np.mean([values.mean(axis=0) for values in differences], axis=0)
@@ -165,6 +191,14 @@ def paired_effects(pairs: Mapping[str, tuple[Values, Values]], trials: Trials) -
         )
         for pair in range(len(p))
     ]
+
+
+def _by_page(values: Values, pages: Sequence[str]) -> Values:
+    """[pages, pairs]: sums over the queries that are about the same."""
+    _, number = np.unique(np.asarray(pages), return_inverse=True)
+    sums = np.zeros((number.max() + 1, values.shape[1]))
+    np.add.at(sums, number, values)
+    return sums
 
 
 def _spread(differences: list[Values]) -> tuple[Values, Values | None]:

@@ -195,18 +195,22 @@ class GivenCollection(_Strict):
     """A collection that a person gives, beside the public ones.
 
     Attributes:
-        folder: a collection artefact, such as ``kivuko data import-collection`` and ``kivuko data link`` write.
+        folder: a collection artefact, such as ``kivuko data import-collection`` and ``kivuko data link`` write, or
+            plain files (:mod:`kivuko.experiment.other_domains`), which are halved by what their queries are about.
         name: what the report calls it; the folder's name by default.
         queries: kind of its queries that is asked.
         development: which of them a fusion's weight is chosen on: the ``"split"`` that the collection has, one half
             of all that are held out (``"halve"``, by a hash of their ids; the test is then on the other half), or
             ``"none"``, and nothing is fused.
+        documents: how many of plain files' documents are searched, see
+            :func:`kivuko.experiment.other_domains.as_collection`; all by default.
     """
 
     folder: GivenPath
     name: str = Field("", pattern=r"^[a-z0-9][a-z0-9+-]*$")
     queries: str = "title"
     development: Literal["split", "halve", "none"] = "split"
+    documents: int | None = Field(None, ge=1)
 
     @model_validator(mode="before")
     @classmethod

@@ -31,6 +31,7 @@ from kivuko.experiment.scoring import (
     index_folder,
     lexical_runs,
     lexicon_runs,
+    page_labels,
     score_rows,
     student_runs,
     test_bed,
@@ -158,6 +159,7 @@ def run_grid(
                 "languages": [language.tag for language in experiment.languages_of(cell.line)],
                 "inputs": inputs,
                 **bench.measure(cell),
+                "pages": page_labels(bench.bed),
                 "provenance": {
                     "commit": commit(), "machine": machine(), "date": now(), "versions": package_versions(),
                 },

@@ -19,6 +19,7 @@ from kivuko.errors import InputError
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.experiment.config import Experiment, Fusion, GivenCollection
+from kivuko.experiment.other_domains import as_collection, is_plain
 from kivuko.languages import Language, resolve
 from kivuko.models.identity import model_hash
 from kivuko.public.collections import build_collection, collections_for
@@ -197,7 +198,10 @@ def _public(name: str, languages: Sequence[Language]) -> list[_Asked]:
 
 def _given(given: GivenCollection, languages: Sequence[Language]) -> list[_Asked]:
     """A collection that a person gives, in each of the experiment's languages that it has queries in."""
-    collection = Collection.open(given.folder)
+    folder = given.folder
+    if is_plain(folder):
+        folder = as_collection(folder, given.queries, given.documents)
+    collection = Collection.open(folder)
     spoken = [language for language in collection.languages if language in languages]
     if not spoken:
         raise InputError(
@@ -375,6 +379,22 @@ def score_rows(
                 }
             )
     return rows
+
+
+def page_labels(bed: TestBed) -> dict[str, list[str]]:
+    """What each query is about, by the hash of the ids that rows of scores have: a label for the first relevant
+    document, equal for queries of one page in any language."""
+    return {
+        hash_json(sorted(queries))[:12]: [
+            hashlib.sha256(
+                f"{topics.collection} {sorted(topics.qrels[split][query])[0]}".encode()
+            ).hexdigest()[:8]
+            for query in sorted(queries)
+        ]
+        for topics in bed.topics
+        for split, queries in topics.queries.items()
+        if queries
+    }
 
 
 def fuse(bed: TestBed, first: Runs, second: Runs, by: Fusion) -> Runs:

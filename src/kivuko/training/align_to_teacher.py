@@ -28,7 +28,7 @@ from kivuko.models.layout import transformer_root
 from kivuko.models.token_vectors import Task, TokenEncoder
 from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
-from kivuko.training.interpolation import interpolate
+from kivuko.training.interpolation import move_back
 from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
@@ -221,8 +221,6 @@ class AlignSettings(FitSettings):
             to 1; see :func:`kivuko.training.words.start_from_english`.
         phrases: whether short pairs that are cut out of the texts by word alignment are trained on beside them, see
             :func:`kivuko.codeswitch.phrase_pairs.phrase_pairs`: bitext is sentences, and people ask with few words.
-        interpolation: how far the weights end from the start towards the trained ones, above 0 to 1; see
-            :mod:`kivuko.training.interpolation`.
     """
 
     steps: int = 2000
@@ -234,7 +232,6 @@ class AlignSettings(FitSettings):
     word_learning_rate: float = 0.0
     lexical_start: float = 0.0
     phrases: bool = False
-    interpolation: float = 1.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -250,10 +247,6 @@ class AlignSettings(FitSettings):
             )
         if not 0 <= self.lexical_start <= 1:
             raise InputError("lexical_start is out of range", expected="0 to 1", got=self.lexical_start)
-        if not 0 < self.interpolation <= 1:
-            raise InputError(
-                "interpolation is out of range", expected="above 0 and at most 1", got=self.interpolation
-            )
         if self.word_learning_rate and self.train_word_embeddings:
             raise InputError(
                 "word embeddings are trained in one way or the other",
@@ -329,8 +322,7 @@ def train_aligned(
         if settings.word_learning_rate
         else None,
     )
-    if settings.interpolation < 1:
-        interpolate(student, late_interaction.load(start.student), settings.interpolation)
+    move_back(student, start.student, settings.interpolation)
     facts = {
         "pairs": {language.tag: len(found) for language, found in resources.bitext.items()},
         "examples": len(usable),

@@ -61,6 +61,8 @@ class FitSettings:
         seed: which examples are drawn, and their order.
         checkpoint_every: steps between checkpoints; more are written where these come less than once a minute.
         train_word_embeddings: train the word embeddings too, most of a multilingual encoder's parameters.
+        interpolation: how far the weights end from the start towards the trained ones, above 0 to 1; see
+            :mod:`kivuko.training.interpolation`.
     """
 
     steps: int
@@ -70,6 +72,7 @@ class FitSettings:
     seed: int = 0
     checkpoint_every: int = 250
     train_word_embeddings: bool = False
+    interpolation: float = 1.0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "max_length", "checkpoint_every"):
@@ -78,6 +81,10 @@ class FitSettings:
         if not self.learning_rate > 0:
             raise InputError(
                 "learning_rate is out of range", expected="a number above 0", got=self.learning_rate
+            )
+        if not 0 < self.interpolation <= 1:
+            raise InputError(
+                "interpolation is out of range", expected="above 0 and at most 1", got=self.interpolation
             )
 
 

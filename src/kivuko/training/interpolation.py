@@ -44,6 +44,12 @@ def interpolate(encoder: MultiVectorEncoder, start: MultiVectorEncoder, share: f
             trained.copy_(torch.lerp(begun.to(trained), trained, share))
 
 
+def move_back(encoder: MultiVectorEncoder, start: Path, share: float) -> None:
+    """:func:`interpolate` a model that was just trained from the folder ``start``; a share of 1 leaves it."""
+    if share < 1:
+        interpolate(encoder, late_interaction.load(start), share)
+
+
 def interpolated(start: Path, trained: Path, output: Path, share: float) -> Path:
     """Write a model between two, see :func:`interpolate`.
 

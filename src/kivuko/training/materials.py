@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, write_atomically
@@ -100,6 +100,10 @@ class EnglishSources(BaseModel):
         msmarco: folder with MS MARCO's training files; English pairs are from there.
         negatives: hard negatives for each of these pairs.
         negatives_by: systems whose negatives are taken.
+        mined_negatives: give every pair that is not MS MARCO's one hard negative from among the documents, see
+            :func:`kivuko.training.teacher.with_hard_negatives`.
+        without_queries: take queries out of the documents they should find, see
+            :func:`kivuko.training.teacher.without_queries`; MS MARCO's do not stand there.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,6 +112,16 @@ class EnglishSources(BaseModel):
     msmarco: GivenPath | None = None
     negatives: Annotated[int, Field(ge=0)] = 0
     negatives_by: tuple[str, ...] = ()
+    mined_negatives: bool = False
+    without_queries: bool = False
+
+    @model_validator(mode="after")
+    def _not_of_msmarco(self) -> EnglishSources:
+        if self.msmarco and (self.mined_negatives or self.without_queries):
+            raise ValueError(
+                "mined_negatives and without_queries are for documents and help pages, not for msmarco"
+            )
+        return self
 
 
 @dataclass(frozen=True)
@@ -509,12 +523,17 @@ class Materials:
         return read_documents(self._english.documents)
 
     def _read_english_pairs(self, most: int | None) -> list[tuple[str, ...]]:
-        if self._english.msmarco:
-            return self._kept(self._judged(most), ENGLISH, lambda pair: pair[:1], self._english.msmarco)
-        if self._english.documents:
-            titled = [(each.title, each.full_text) for each in self._documents() if each.title and each.text]
-            return self._kept(titled, ENGLISH, lambda pair: pair[:1], self._english.documents)
-        return self._kept(teacher.help_pairs(), ENGLISH, lambda pair: pair[:1], None)
+        given = self._english
+        if given.msmarco:
+            return self._kept(self._judged(most), ENGLISH, lambda pair: pair[:1], given.msmarco)
+        pairs = (
+            [(each.title, each.full_text) for each in self._documents() if each.title and each.text]
+            if given.documents
+            else teacher.help_pairs()
+        )
+        pairs = self._kept(pairs, ENGLISH, lambda pair: pair[:1], given.documents)
+        examples = [*(teacher.with_hard_negatives(pairs) if given.mined_negatives else pairs)]
+        return teacher.without_queries(examples) if given.without_queries else examples
 
     def _judged(self, most: int | None) -> list[tuple[str, ...]]:
         """MS MARCO's queries with relevant passages, and negatives if they are asked for."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.models import late_interaction
 from kivuko.training.fit import FitSettings, Job
+from kivuko.training.interpolation import move_back
 from kivuko.training.parallel import encoded
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.similarity import contrast, mean_maxsim, sentence_vectors
@@ -183,4 +184,5 @@ def train_to_rank(
         settings,
         distinct=distinct,
     )
+    move_back(encoder, start.student, settings.interpolation)
     return Trained(encoder, {"examples": len(usable), **left_out, **(facts or {})})

@@ -19,6 +19,13 @@ from kivuko.languages import resolve
 Slice = tuple[str, Topic]
 
 
+_EVIDENCE = {
+    True: "Tests are of the mean over seeds, and give all queries of one page, in whatever language, one sign.",
+    False: "Tests are of the mean over seeds; signs are flipped query by query, for these cells do not say which "
+    "queries are of one page in several languages, and these are not independent: p is too small.",
+}
+
+
 @dataclass(frozen=True)
 class _Compared:
     """Two arms over the slices of a group that both have."""
@@ -59,8 +66,8 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
     parts.append(
         f"{MEASURE} of students alone, the mean over the collections that ask in a language; + and − after a number: "
         f"above or below {asked.beside}, by Holm's p < {ALPHA:g} over all marks of this table. The p of the "
-        "paragraphs are by Holm over all of their comparisons. Seeds are averaged first; signs are flipped query by "
-        "query, though queries of one page in several languages are not independent, which makes p too small."
+        f"paragraphs are by Holm over all of their comparisons. {_EVIDENCE[cells.knows_pages]} Intervals draw "
+        "languages on collections, then queries, and the seeds that both arms have."
     )
     return [*parts, *_table(cells, arms, asked.beside, groups, trials)]
 
@@ -86,12 +93,12 @@ def _mean(cells: Measurements, variant: Variant, slices: Sequence[Slice]) -> flo
 def _effect(
     cells: Measurements, first: Variant, second: Variant, slices: Sequence[Slice], trials: Trials
 ) -> Effect | None:
-    pairs = {}
+    pairs, pages = {}, {}
     for language, topic in slices:
-        ours, theirs = cells.values(first, language, topic), cells.values(second, language, topic)
-        if ours is not None and theirs is not None:
-            pairs[f"{language} {topic}"] = (ours, theirs)
-    return paired_effect(pairs, trials) if pairs else None
+        if (sides := cells.sides(first, second, language, topic)) is not None:
+            pairs[f"{language} {topic}"] = sides
+            pages[f"{language} {topic}"] = cells.pages(language, topic)
+    return paired_effect(pairs, trials, pages=pages) if pairs else None
 
 
 def _paragraph(

@@ -78,6 +78,7 @@ class Measurements:
     cells: dict[tuple[Variant, int], Cell] = field(default_factory=dict)
     set_aside: list[Row] = field(default_factory=list)
     _ids: dict[tuple[str, ...], str] = field(default_factory=dict)
+    _pages: dict[str, list[str]] = field(default_factory=dict)
     _scores: dict[_Slot, dict[int, dict[str, Values]]] = field(default_factory=lambda: defaultdict(dict))
 
     @cached_property
@@ -92,6 +93,11 @@ class Measurements:
             x for x in self.experiment.regimes if not x.stages and not x.baseline and x.similarity == "maxsim"
         ]
         return next((line.name for line in sorted(bare, key=lambda line: not line.centred)), None)
+
+    @property
+    def knows_pages(self) -> bool:
+        """Whether the cells say what each query is about."""
+        return bool(self._pages)
 
     @cached_property
     def ceiling(self) -> str | None:
@@ -205,6 +211,48 @@ class Measurements:
         """Hash of the ids of a language's test queries, in whose order scores stand; None without any."""
         return self._ids.get((*(topic or self.main), language, "test"))
 
+    def sides(
+        self,
+        first: Variant,
+        second: Variant,
+        language: str,
+        topic: Topic | None = None,
+        *,
+        systems: tuple[str, str] = ("alone", "alone"),
+    ) -> tuple[Values, Values] | None:
+        """[queries, seeds] nDCG@10 of two variants, seed by seed where both have the same ones, else their means.
+
+        A variant of one seed stands beside every seed of the other. None where one of them was not measured.
+        """
+        ours, theirs = (
+            self.by_seed(variant, language, topic, system=system)
+            for variant, system in zip((first, second), systems, strict=True)
+        )
+        if not ours or not theirs:
+            return None
+        if ours.keys() != theirs.keys() and min(len(ours), len(theirs)) > 1:
+            ours, theirs = ({0: np.mean(list(side.values()), axis=0)} for side in (ours, theirs))
+        first_side, second_side = (np.stack(list(side.values()), axis=1) for side in (ours, theirs))
+        shape = np.broadcast_shapes(first_side.shape, second_side.shape)
+        return np.broadcast_to(first_side, shape), np.broadcast_to(second_side, shape)
+
+    def pages(self, language: str, topic: Topic | None = None) -> list[str]:
+        """What each of a language's test queries is about, in the order of the scores.
+
+        Cells that were measured before this was kept know nothing of it: there every query is its own page.
+        """
+        ids = self.ids(language, topic)
+        known = self._pages.get(ids or "")
+        if known is not None:
+            return known
+        count = next(
+            len(next(iter(measures.values())))
+            for slot, seeds in self._scores.items()
+            if (slot.language, slot.topic, slot.split) == (language, topic or self.main, "test")
+            for measures in seeds.values()
+        )
+        return [f"{language} {topic or self.main} {number}" for number in range(count)]
+
     def mean(self, variant: Variant, language: str, system: str = "alone") -> float | None:
         """Mean nDCG@10 on the main test queries over queries and seeds."""
         values = self.values(variant, language, system=system)
@@ -285,6 +333,7 @@ def read_cells(cells: Sequence[Cell], experiment: Experiment) -> Measurements:
                 remedy="report on one experiment's cells, each finished once",
             )
         found.cells[variant, seed] = cell
+        found._pages |= cell.get("pages", {})
         for row in cell["scores"]:
             topic = Topic(row["collection"], row["queries"])
             place = (*topic, row["language"], row["split"])

@@ -167,7 +167,8 @@ def _contrast(cells: Measurements, part: Contrast, trials: Trials) -> Evidence:
         for ours, theirs in matched
     )
     tested = f"{tested}; {part.where} ({len(pairs)}); {budgets}"
-    return Evidence(tested, part.predicts, part.margin, paired_effect(pairs, trials))
+    pages = {language: cells.pages(language) for language in pairs}
+    return Evidence(tested, part.predicts, part.margin, paired_effect(pairs, trials, pages=pages))
 
 
 def _languages(cells: Measurements, where: str) -> list[str]:

@@ -168,13 +168,11 @@ def difference(
     topic: Topic | None = None,
 ) -> Effect | None:
     """Paired effect on a topic's test queries over the languages that both have; None without one."""
-    pairs = {}
+    pairs, pages = {}, {}
     for language in languages:
-        ours = cells.values(first, language, topic, system=systems[0])
-        theirs = cells.values(second, language, topic, system=systems[1])
-        if ours is not None and theirs is not None:
-            pairs[language] = (ours, theirs)
-    return paired_effect(pairs, trials) if pairs else None
+        if (sides := cells.sides(first, second, language, topic, systems=systems)) is not None:
+            pairs[language], pages[language] = sides, cells.pages(language, topic)
+    return paired_effect(pairs, trials, pages=pages) if pairs else None
 
 
 def slices(languages: Sequence[str], tiers: Mapping[str, str]) -> dict[str, list[str]]:
