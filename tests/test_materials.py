@@ -373,3 +373,18 @@ def test_linked_documents_in_json_lines(tmp_path: Path) -> None:
     file.write_text('{"foreign": "fuula"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"linked\.jsonl:1"):
         list(read_linked(file, DropReport()))
+
+
+def test_english_pairs_with_mined_negatives_and_without_their_queries(own: Path) -> None:
+    english = EnglishSources(documents=own / "documents.tsv", mined_negatives=True, without_queries=True)
+    pairs = Materials({}, english).resources(Draw(()), frozenset({Need.ENGLISH_PAIRS})).english_pairs
+    assert len(pairs) == 9
+    for query, document, negative in pairs:
+        assert query not in document
+        assert not negative.startswith("title")
+        assert document != negative
+
+
+def test_of_msmarco_no_query_is_taken_out(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="msmarco"):
+        EnglishSources(msmarco=tmp_path, without_queries=True)

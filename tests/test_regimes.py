@@ -18,13 +18,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kivuko.artifact import hash_json, read_manifest
-from kivuko.codeswitch import EnglishTable
+from kivuko.codeswitch import EnglishTable, SwitchReport
 from kivuko.errors import ArtifactError, InputError, Interrupted, UnknownNameError
 from kivuko.languages import Language, resolve
 from kivuko.models import centring, encoding, late_interaction
-from kivuko.training import codeswitch, english, foreign_queries, regimes, unsupervised
+from kivuko.training import (
+    codeswitch,
+    english,
+    foreign_queries,
+    optical_codeswitch,
+    regimes,
+    unsupervised,
+)
 from kivuko.training.codeswitch import CodeswitchSettings
 from kivuko.training.fit import Job
+from kivuko.training.optical_codeswitch import OpticalCodeswitchSettings, switched_pairs
 from kivuko.training.rank_in_batch import RankingLoss, RankingSettings
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
@@ -661,3 +669,58 @@ def test_switched_versions_of_one_document_are_no_negatives_of_each_other(
     codeswitch.train(Models(tiny_teacher, tiny_teacher), RESOURCES, settings, Job(tiny_teacher, {}, ""))
     assert len(labels) == 2 * len(RESOURCES.english_pairs)
     assert len(set(labels)) == len({document for _, document in RESOURCES.english_pairs})
+
+
+# Alignment without bitext
+
+
+def test_switched_sentences_are_aligned_with_their_originals(start: Models) -> None:
+    seen: list[Resources] = []
+
+    def watched(_start: Models, resources: Resources, settings: Any, _job: Job) -> Trained:
+        seen.append(resources)
+        return Trained(late_interaction.load(start.student), {})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optical_codeswitch.optical, "train", watched)
+        stage = quick_stage("optical-codeswitch", rate=1.0, seed=3)
+        pages = ["Red file\nred file. Blue file!", "red file."]
+        resources = Resources(documents=pages, tables={OROMO: EnglishTable(OROMO, {"red": (("dima", 1.0),)})})
+        trained = stage.regime.train(start, resources, stage.settings, Job(start.student, {}, ""))
+    (given,) = seen
+    # "Blue file!" has no translated word, and a sentence that stands twice is one.
+    pairs = {(pair.english, pair.foreign) for pair in given.bitext[OROMO]}
+    assert pairs == {("Red file", "Dima file"), ("red file.", "dima file.")}
+    assert trained.facts["sentences"] == 3
+    assert trained.facts["switched"]["realised rate"] == 0.5
+
+
+def test_no_more_sentences_are_switched_than_are_read(start: Models) -> None:
+    settings = OpticalCodeswitchSettings(steps=2, batch_size=3)
+    sentences = [f"{word} {word}" for word in ENGLISH]
+    report = SwitchReport()
+    assert len(switched_pairs(sentences, OROMO, RESOURCES, settings, report)) == 6 == report.texts
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.1])
+def test_a_rate_that_switches_nothing_is_refused(rate: float) -> None:
+    with pytest.raises(InputError, match="rate"):
+        OpticalCodeswitchSettings(rate=rate)
+
+
+# Half-way back
+
+
+@pytest.mark.parametrize("name", ["english", "codeswitch", "mlm", "unsupervised", "optical"])
+def test_every_way_to_train_can_be_moved_back(name: str, start: Models) -> None:
+    whole, half = (
+        late_interaction.load(run_stages([quick_stage(name, interpolation=share)], start, RESOURCES).student)
+        for share in (1.0, 0.5)
+    )
+    begun = late_interaction.load(start.student)
+    weights = [
+        next(value for key, value in each.named_parameters() if key.endswith("query.weight"))
+        for each in (begun, whole, half)
+    ]
+    assert not torch.equal(weights[0], weights[1])
+    torch.testing.assert_close(weights[2], (weights[0] + weights[1]) / 2)

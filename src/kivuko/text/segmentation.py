@@ -32,9 +32,15 @@ _QUOTING = (
     "\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u318f\u31f0-\u31ff\u3400-\u9fff"
     "\uac00-\ud7ff\uf900-\ufaff"
 )
+_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 _JOINERS = "\u200c\u200d"
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 _KHMER_COENG = "\u17d2"
+
+
+def english_sentences(text: str) -> list[str]:
+    """A text cut at the ends of lines and after full stops, question and exclamation marks before a space."""
+    return [sentence for sentence in _BETWEEN_SENTENCES.split(text) if sentence]
 
 
 def words(text: str) -> list[str]:

@@ -33,6 +33,7 @@ _HOMES = {
     "mse": "sentence_mse:REGIME",
     "greedy": "greedy:REGIME",
     "optical": "optical:REGIME",
+    "optical-codeswitch": "optical_codeswitch:REGIME",
     "score-distillation": "score_distillation:REGIME",
 }
 NAMES = tuple(_HOMES)

@@ -28,6 +28,7 @@ from kivuko.public.collections import FEWEST_WORDS, page_documents, training_tit
 from kivuko.public.help_pages import english_pages
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.text import comparison_key, words
+from kivuko.text.segmentation import english_sentences
 from kivuko.training import english
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.regimes import Models
@@ -39,7 +40,6 @@ DOCUMENT_LENGTH = 160
 CENTRING_PAGES = 400
 #: A hard negative is one of so many documents that BM25 ranks best, the query's own left out.
 CANDIDATES = 8
-_BETWEEN_SENTENCES = re.compile(r"(?<=[.!?])\s+|\n+")
 #: How a teacher is trained: what did best for its cost on development pages (docs/results/teachers).
 SETTINGS = RankingSettings(similarity="mean-maxsim", scale=20.0)
 #: What takes less than half of that, and gives a little of it up (docs/results/demo).
@@ -131,7 +131,7 @@ def title_and_sentence_pairs(documents: Sequence[Document]) -> list[tuple[str, s
         for document in documents
         if document.title and document.text and titled[comparison_key(document.title)] == 1
     ]
-    sentences = [_BETWEEN_SENTENCES.split(document.text) for document in documents]
+    sentences = [english_sentences(document.text) for document in documents]
     found_in = Counter(key for own in sentences for key in {comparison_key(text) for text in own})
     for document, own in zip(documents, sentences, strict=True):
         able = [
