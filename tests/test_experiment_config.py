@@ -250,6 +250,8 @@ arms = [{ name = "a", line = "line", budget = "none" }, { name = "c", line = "li
          "beside is 'y'"),
         (ANSWER + 'groups = ["some"]\nbeside = "b"\n', "answer: no arm 'b', expected one of a, c"),
         (ANSWER + 'groups = ["others"]\nbeside = "a"\n', "answer: no language set 'others'"),
+        (ANSWER + 'groups = [{ name = "g", languages = "some", collections = ["news"] }]\nbeside = "a"\n',
+         "answer, g: no collection 'news'"),
         (ANSWER.replace('line = "line"', 'line = "x"') + 'groups = ["some"]\nbeside = "a"\n',
          "answer: no regime 'x'"),
         (ANSWER.replace('"c"', '"a"') + 'groups = ["some"]\nbeside = "a"\n', "arms of the answer stand twice: a"),

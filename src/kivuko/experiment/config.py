@@ -146,6 +146,20 @@ class Arm(_Strict):
     budget: Budget
 
 
+class Group(_Strict):
+    """Languages on collections, of which the answer says one thing.
+
+    Attributes:
+        name: what the answer calls them.
+        languages: a language set.
+        collections: names of those that count here; all by default.
+    """
+
+    name: str
+    languages: str
+    collections: Names = []
+
+
 class Answer(_Strict):
     """The question that an experiment was made for, which the report answers first.
 
@@ -153,15 +167,22 @@ class Answer(_Strict):
         question: in words.
         arms: what is compared, in the order of the table.
         beside: the arm that the others are marked against.
-        groups: language sets, each with a paragraph of its own.
+        groups: each has a paragraph of its own; the name of a language set stands for it on all collections.
         compare: arms, by name, that the paragraphs set against each other.
     """
 
     question: str
     arms: list[Arm] = Field(min_length=2)
     beside: str
-    groups: list[str] = Field(min_length=1)
+    groups: list[Group] = Field(min_length=1)
     compare: list[Over] = []
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _of_sets(cls, groups: Any) -> Any:
+        if not isinstance(groups, list):
+            return groups
+        return [{"name": each, "languages": each} if isinstance(each, str) else each for each in groups]
 
 
 class Dose(_Strict):
@@ -353,9 +374,13 @@ class Experiment(_Strict):
             for name in (self.answer.beside, *paired):
                 if name not in arms:
                     yield f"answer: no arm {name!r}, expected one of {', '.join(sorted(arms))}"
-            for name in self.answer.groups:
-                if name not in self.language_sets:
-                    yield f"answer: no language set {name!r}"
+            searched = {str(name) for name in self.collections}
+            for group in self.answer.groups:
+                if group.languages not in self.language_sets:
+                    yield f"answer: no language set {group.languages!r}"
+                for name in group.collections:
+                    if name not in searched:
+                        yield f"answer, {group.name}: no collection {name!r}"
         for dose in self.doses:
             if dose.beside not in dose.lines:
                 yield f"dose {dose.title}: beside is {dose.beside!r}, which is none of its lines"

@@ -12,7 +12,7 @@ import numpy as np
 
 from kivuko.evaluation.comparison import ALPHA, Effect, Trials, paired_effect
 from kivuko.evaluation.significance import holm
-from kivuko.experiment.config import Answer, LanguageSet
+from kivuko.experiment.config import Answer, Group
 from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, Topic, Variant
 from kivuko.languages import resolve
 
@@ -45,7 +45,7 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         trials: how often to sample.
     """
     arms = {arm.name: Variant(arm.line, arm.budget) for arm in asked.arms}
-    groups = {name: _slices(cells, arms, cells.experiment.language_sets[name]) for name in asked.groups}
+    groups = {group.name: _slices(cells, arms, group) for group in asked.groups}
     groups = {name: slices for name, slices in groups.items() if slices}
     compared = [
         _Compared(group, pair.line, other, effect)
@@ -72,11 +72,13 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
     return [*parts, *_table(cells, arms, asked.beside, groups, trials)]
 
 
-def _slices(cells: Measurements, arms: dict[str, Variant], languages: LanguageSet) -> list[Slice]:
+def _slices(cells: Measurements, arms: dict[str, Variant], group: Group) -> list[Slice]:
     """Where a group's languages are asked and anything of the arms was measured."""
+    languages = cells.experiment.language_sets[group.languages]
     return [
         (language, topic)
         for topic in cells.topics()
+        if not group.collections or topic.collection in group.collections
         for language in cells.languages(topic)
         if languages.holds(language)
         and any(cells.values(variant, language, topic) is not None for variant in arms.values())
