@@ -47,11 +47,15 @@ def main() -> None:
 
     import kivuko
     from kivuko.evaluation.results import write_results
+    from kivuko.models.precision import precision
     from kivuko.processor import instruction_sets
 
     queries = list(kivuko.read_queries(given.queries).values())
     engines = {way: prepared(given, made) for way, made in WAYS.items()}
-    apart = vectors_apart(engines, queries[:HELD_OPEN], given.language)
+    as_it_reads = vectors_apart(engines, queries[:HELD_OPEN], given.language)
+    with_precision("float32")
+    exactly = vectors_apart(engines, queries[:HELD_OPEN], given.language)
+    with_precision(None)
     whole: dict[str, list[float]] = {way: [] for way in WAYS}
     parts: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for query in queries[:COMMANDS]:
@@ -86,8 +90,9 @@ def main() -> None:
         notes="Processor seconds (user and system), medians over "
         f"{COMMANDS} queries, each in processes of its own that took turns; the machine was shared. The first "
         "column is the command itself; the others are from a program that does the same step by step, and the last "
-        "is its sum. Both ways scan with numpy; the vectors of queries differ by at most "
-        f"{apart:.0e} (float16) over {HELD_OPEN} queries.",
+        "is its sum. Both ways scan with numpy; numbers of the query encoder's vectors differ from the whole "
+        f"model's by at most {exactly:.1e} where that reads in float32, and by {as_it_reads:.1e} as it reads here "
+        f"({precision('encoding')}); both are kept in float16, over {HELD_OPEN} queries.",
         extra={
             "Held open, one thread": [
                 "Milliseconds a query, processor time; wall time is beside it for what a busy machine adds. The "
@@ -170,6 +175,13 @@ def vectors_apart(engines: dict[str, Path], queries: Sequence[str], language: st
     one, other = encoded
     assert one.offsets.tolist() == other.offsets.tolist()
     return float(np.abs(one.vectors.astype(float) - other.vectors.astype(float)).max())
+
+
+def with_precision(name: str | None) -> None:
+    """What models that are opened from now on multiply in; None for what was measured to be fastest here."""
+    os.environ.pop("KIVUKO_PRECISION", None)
+    if name:
+        os.environ["KIVUKO_PRECISION"] = name
 
 
 def cpu_seconds(command: list[str]) -> float:
