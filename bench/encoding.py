@@ -233,9 +233,9 @@ its own. ONNX: `kivuko models export`, the same batches. Systems take turns; eac
 time, above all with two threads, says less.
 
 The floor is the multiplication of the layers' weights with the pages' tokens and nothing else: no attention between
-tokens, no normalisation, no activation, no tokenizer, no pads. The processor has AMX, which multiplies bfloat16
-several times as fast as float32; where a processor has neither that nor `avx512_bf16`, torch stays at float32, and
-int8 in ONNX Runtime should be the fastest of ours; that was not measured here.
+tokens, no normalisation, no activation, no tokenizer, no pads. What the processor multiplies
+is named with the machine below: with AMX bfloat16 is several times as fast as float32, with `avx512_bf16` twice; with
+neither torch stays at float32, and int8 in ONNX Runtime should be the fastest of ours.
 
 int8 has a scale for each column of a weight and one for the inputs of each multiplication, and leaves the centring
 layer in float32: it subtracts numbers of like size, so that it would magnify rounding. The down projections of the
