@@ -20,11 +20,12 @@ from kivuko.ranking import ranked
 from kivuko.retrieval import changes, exact, scan
 from kivuko.retrieval.bounds import Effort
 from kivuko.retrieval.changes import build
+from kivuko.retrieval.compressed import Codec, CodedVectors
 from kivuko.retrieval.filters import Among, as_filter, fitting, parse_filter, why_none_fits
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.search import Searcher
-from kivuko.retrieval.segment import EncodedDocuments
+from kivuko.retrieval.segment import EncodedDocuments, PassageArrays
 
 DIM = 24
 VECTOR_KINDS: list[Kind] = ["exact", "exact-int8", "compressed", "codes"]
@@ -210,6 +211,43 @@ def test_codes_alone_rank_roughly_and_are_small(tmp_path: Path) -> None:
     assert codes.info()["bytes"]["vectors"] == 0
     with pytest.raises(ArtifactError, match="keeps no vectors"):
         codes.vectors_of("d1")
+
+
+@pytest.mark.parametrize(("dim", "size"), [(384, 32), (384, 64), (128, 64), (48, 32), (16, 32)])
+def test_scores_by_codes_are_those_of_what_codes_stand_for(dim: int, size: int) -> None:
+    # Little is left along late directions, as of real vectors.
+    random, lengths = np.random.default_rng(3), np.array([2, 2, 5, 9])
+    vectors = random.normal(size=(400, dim)) * np.linspace(1, 0.05, dim)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    codec = Codec.train(vectors, tokens=400, size=size, seed=0)
+    assert codec.size == size
+    own = vectors[: lengths.sum()]
+    numbers, codes, steps = codec.encode(own)
+    levels, first = np.zeros((len(own), len(codec.spreads)), dtype=np.float32), 0
+    for plane in codec.planes:
+        held = (codes[:, plane.begin : plane.end] >> plane.shift) & (2**plane.bits - 1)
+        levels[:, first : (first := first + plane.width)] = held
+    decoded = codec.centroids[numbers] + (levels - codec.middles) * codec.spreads @ codec.directions.T
+    np.testing.assert_allclose(steps / 200, np.linalg.norm(decoded, axis=1), atol=1 / 400)
+    decoded /= np.linalg.norm(decoded, axis=1, keepdims=True)
+    assert np.mean(np.sum(decoded * own, axis=1)) > (0.99 if size * 2 >= dim else 0.8)
+    query = vectors[300:304]
+    arrays = PassageArrays(lengths, {"centroid": numbers, "code": codes, "length": steps}, {})
+    scores = CodedVectors(arrays, codec).maxsim(query, np.arange(4))
+    starts = np.cumsum(lengths) - lengths
+    expected = np.maximum.reduceat(query @ decoded.T, starts, axis=1).sum(axis=0)
+    np.testing.assert_allclose(scores, expected, atol=0.05)
+
+
+def test_codes_of_an_earlier_version_are_told(tmp_path: Path) -> None:
+    index = made(tmp_path / "codes", [encoded(["a", "b"])], "codes")
+    (file,) = index.path.rglob("fine.npy")
+    file.unlink()
+    with pytest.raises(ArtifactError):
+        Index.open(index.path)
+    with pytest.raises(ArtifactError, match="earlier version") as caught:
+        Codec.open(file.parent)
+    assert "build the index again" in str(caught.value)
 
 
 def test_a_passage_is_found_and_named_by_its_span(tmp_path: Path) -> None:

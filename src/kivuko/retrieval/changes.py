@@ -65,7 +65,8 @@ def build(
         kind: how vectors are kept.
         space: the vector space they lie in; None for kind ``"lexical"``.
         parents: label → content hash of what the index is made from.
-        facts: what else is worth keeping (lengths, what was cut or left out).
+        facts: what else is worth keeping (lengths, what was cut or left out); by ``"pooling"``, tokens that became
+            one vector, a code is so many times longer.
         seed: of the sample that a codec is trained on.
 
     Raises:
@@ -84,7 +85,7 @@ def build(
         codec = now.folder / _CODEC if kind == "codes" else None
         if codec is not None:
             codec.mkdir()
-            _train_codec(shards, seed, codec)
+            _train_codec(shards, seed, codec, pooling=float(facts.get("pooling", 1)))
         kept_as = storage(kind, codec)
         meta: dict[str, Any] = {
             "format": FORMAT,
@@ -238,16 +239,15 @@ def _without(state: State, ids: Sequence[str]) -> list[NDArray[np.bool_]]:
     return alive
 
 
-def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path) -> None:
-    from kivuko.retrieval.compressed import CODE_BYTES, Bits, Codec
+def _train_codec(shards: Sequence[EncodedDocuments], seed: int, folder: Path, *, pooling: float) -> None:
+    from kivuko.retrieval.compressed import BYTES_A_TOKEN, Codec
 
     vectors = [shard.vectors.vectors for shard in shards if shard.vectors is not None]
     tokens = sum(map(len, vectors))
     step = max(1, -(-tokens // _TRAINING_TOKENS))
     sample = np.concatenate([part[::step] for part in vectors])
-    # A code's bytes hold each number in 4 bits where there are so few, else the main directions in 2.
-    bits: Bits = 4 if sample.shape[1] <= 2 * CODE_BYTES else 2
-    Codec.train(sample, tokens=tokens, bits=bits, seed=seed).save(folder)
+    size = BYTES_A_TOKEN * max(1, round(pooling))
+    Codec.train(sample, tokens=tokens, size=size, seed=seed).save(folder)
 
 
 def _check(documents: EncodedDocuments, dimension: int | None, seen: set[str]) -> None:

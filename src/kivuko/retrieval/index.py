@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from kivuko.models.encoder import ModelLike
 
 #: Files of a segment by what they are for: what a search reads, and what ranks the best passages in the end.
-_SEARCHED = {"token-code", "token-centroid", "passage-mean", "passage-mean-step", "lengths", "passages"}
+_SEARCHED = {
+    "token-code",
+    "token-centroid",
+    "token-length",
+    "passage-mean",
+    "passage-mean-step",
+    "lengths",
+    "passages",
+}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ KINDS: dict[Kind, str] = {
     "exact": "every passage is scored; two bytes a number (and one to scan)",
     "exact-int8": "every passage is scored; one byte a number",
     "compressed": "one vector a passage proposes, vectors of one byte a number rank what was proposed",
-    "codes": "one vector a passage and 34 bytes a token: smallest, and rankings are only roughly the exact ones",
+    "codes": "one vector a passage and 35 bytes a token: smallest, best with two tokens pooled into one vector",
     "lexical": "words alone: needs no model",
 }
 
