@@ -82,7 +82,8 @@ def test_it_runs_through_and_goes_on(
     }
     sizes = {row["system"]: row["B/token"] for row in first["extra"]["What an index takes"]}
     assert sizes["8, exact"] < sizes["32, exact"]
-    assert sizes["8, codes, pooled"] < sizes["8, codes"]
+    # Half as many codes, each twice as long: the tokens of the text cost alike.
+    assert sizes["8, codes, pooled"] == pytest.approx(sizes["8, codes"], rel=0.2)
     (tests,) = (rows for name, rows in first["extra"].items() if name.startswith("Tests"))
     assert {row["system"] for row in tests} == set(sizes) - {"32, exact"}
     assert json.dumps(first["extra"])
