@@ -458,6 +458,25 @@ def test_the_question_is_answered_by_groups_and_arms(tmp_path: Path) -> None:
     assert english.count("0.900") == 4
 
 
+def test_what_was_fused_has_a_table_of_its_own_against_the_arm_beside_alone(tmp_path: Path) -> None:
+    fused = [score(tag, noisy(0.7, name=tag), system="fused") for tag in ("fra-Latn", "orm-Latn")]
+    alone = [score(tag, noisy(0.3, name=(tag, 1))) for tag in ("fra-Latn", "orm-Latn", "deu-Latn")]
+    cells = [
+        cell("teacher", dict.fromkeys(("fra-Latn", "orm-Latn", "deu-Latn"), 0.4)),
+        cell("codeswitch", alone + fused, budget="lexicon"),
+    ]
+    page(tmp_path, cells)
+    before, _, after = (tmp_path / "answer.md").read_text(encoding="utf-8").partition("**Fused**")
+    assert "German" in before
+    assert "0.700" not in before
+    assert "German" not in after  # nothing was fused there
+    (french,) = (line for line in after.splitlines() if "French" in line)
+    assert "0.400 |" in french
+    assert "0.700+" in french
+    assert "code-switched by dictionaries" in after
+    assert "adapted by masking" not in after
+
+
 def test_pages_that_cells_know_are_told_apart_from_queries(tmp_path: Path) -> None:
     means = {"codeswitch": ("lexicon", 0.5), "mlm": ("monolingual", 0.4), "teacher": ("none", 0.4)}
     labels = {f"{tag} 40": [f"page {n // 20}" for n in range(40)] for tag in ("fra-Latn", "deu-Latn")}

@@ -64,12 +64,37 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         ]
         parts.append(_paragraph(cells, arms, group, slices, said))
     parts.append(
-        f"{MEASURE} of students alone, the mean over the collections that ask in a language; + and − after a number: "
+        f"{MEASURE}, the mean over the collections that ask in a language; + and − after a number: "
         f"above or below {asked.beside}, by Holm's p < {ALPHA:g} over all marks of this table. The p of the "
         f"paragraphs are by Holm over all of their comparisons. {_EVIDENCE[cells.knows_pages]} Intervals draw "
         "languages on collections, then queries, and the seeds that both arms have."
     )
-    return [*parts, *_table(cells, arms, asked.beside, groups, trials)]
+    parts += ["**Alone.**", *_table(cells, arms, asked.beside, groups, trials, "alone")]
+    fused = {arm: variant for arm, variant in arms.items() if _fused(cells, [variant], groups)}
+    if fused:
+        parts.append(
+            "**Fused** with BM25 by the lexicon that an arm's data give, in the languages that one of them has a "
+            f"lexicon of; marks are against {asked.beside} alone."
+        )
+        beside = {asked.beside: arms[asked.beside]}
+        where = _fused(cells, [*fused.values()], groups)
+        parts += _table(cells, beside | fused, asked.beside, where, trials, "fused")
+    return parts
+
+
+def _fused(
+    cells: Measurements, variants: Sequence[Variant], groups: dict[str, list[Slice]]
+) -> dict[str, list[Slice]]:
+    """The slices of each group where one of the variants was fused with a lexicon; groups without any left out."""
+    found = {
+        group: [
+            place
+            for place in slices
+            if any(cells.values(v, *place, system="fused") is not None for v in variants)
+        ]
+        for group, slices in groups.items()
+    }
+    return {group: slices for group, slices in found.items() if slices}
 
 
 def _slices(cells: Measurements, arms: dict[str, Variant], group: Group) -> list[Slice]:
@@ -85,19 +110,26 @@ def _slices(cells: Measurements, arms: dict[str, Variant], group: Group) -> list
     ]
 
 
-def _mean(cells: Measurements, variant: Variant, slices: Sequence[Slice]) -> float | None:
+def _mean(
+    cells: Measurements, variant: Variant, slices: Sequence[Slice], system: str = "alone"
+) -> float | None:
     """Of an arm, over slices; None where it lacks one."""
-    values = [cells.values(variant, language, topic) for language, topic in slices]
+    values = [cells.values(variant, language, topic, system=system) for language, topic in slices]
     found = [float(value.mean()) for value in values if value is not None]
     return float(np.mean(found)) if found and len(found) == len(values) else None
 
 
 def _effect(
-    cells: Measurements, first: Variant, second: Variant, slices: Sequence[Slice], trials: Trials
+    cells: Measurements,
+    first: Variant,
+    second: Variant,
+    slices: Sequence[Slice],
+    trials: Trials,
+    system: str = "alone",
 ) -> Effect | None:
     pairs, pages = {}, {}
     for language, topic in slices:
-        if (sides := cells.sides(first, second, language, topic)) is not None:
+        if (sides := cells.sides(first, second, language, topic, systems=(system, "alone"))) is not None:
             pairs[f"{language} {topic}"] = sides
             pages[f"{language} {topic}"] = cells.pages(language, topic)
     return paired_effect(pairs, trials, pages=pages) if pairs else None
@@ -134,7 +166,10 @@ def _table(
     beside: str,
     groups: dict[str, list[Slice]],
     trials: Trials,
+    system: str,
 ) -> list[Row]:
+    """A row a language; ``beside`` alone, the others as ``system`` says."""
+    systems = {arm: "alone" if arm == beside else system for arm in arms}
     by_language: dict[tuple[str, str], list[Slice]] = {}
     for group, slices in groups.items():
         for language, topic in slices:
@@ -143,7 +178,8 @@ def _table(
         f"{language} {arm}": effect.p
         for (_, language), slices in by_language.items()
         for arm, variant in arms.items()
-        if arm != beside and (effect := _effect(cells, variant, arms[beside], slices, trials)) is not None
+        if arm != beside
+        and (effect := _effect(cells, variant, arms[beside], slices, trials, systems[arm])) is not None
     }
     adjusted = holm(p_values)
     rows: list[Row] = []
@@ -153,7 +189,7 @@ def _table(
         row: Row = {"": group, "language": resolve(language).name, "collections": len(slices)}
         floor = _mean(cells, arms[beside], slices)
         for arm, variant in arms.items():
-            mean = _mean(cells, variant, slices)
+            mean = _mean(cells, variant, slices, systems[arm])
             mark = ""
             if mean is not None and floor is not None and adjusted.get(f"{language} {arm}", 1.0) < ALPHA:
                 mark = "+" if mean > floor else "−"
@@ -161,7 +197,7 @@ def _table(
         rows.append(row)
     english = [(ENGLISH, topic) for topic in cells.topics()]
     asked = [place for place in english if cells.values(arms[beside], *place) is not None]
-    if asked:
+    if asked and system == "alone":
         last: Row = {"": "control", "language": "English queries", "collections": len(asked)}
         for arm, variant in arms.items():
             mean = _mean(cells, variant, asked)
