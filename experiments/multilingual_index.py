@@ -29,7 +29,7 @@ from kivuko.evaluation.results import write_results
 from kivuko.experiment.cell_files import finished_cells
 from kivuko.experiment.config import read_experiment
 from kivuko.experiment.report.cells import read_cells
-from kivuko.experiment.report.charts import INK, Chart, finished, panels
+from kivuko.experiment.report.drawing import INK, Chart, finished, panels
 from kivuko.experiment.report.page import save_charts
 from kivuko.experiment.report.plans import own_students
 from kivuko.languages import Language, resolve

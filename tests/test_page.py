@@ -15,18 +15,11 @@ from kivuko.artifact import hash_json
 from kivuko.evaluation.comparison import Trials
 from kivuko.experiment.config import Experiment
 from kivuko.experiment.report import charts as report_charts
-from kivuko.experiment.report.assembly import build_report, write_report
+from kivuko.experiment.report.assembly import QUESTION, build_report, write_report
 from kivuko.experiment.report.cells import ENGLISH, Variant
-from kivuko.experiment.report.charts import (
-    by_language,
-    charts,
-    cost,
-    dose_curve,
-    font_faces,
-    font_files,
-    learning_curves,
-    look,
-)
+from kivuko.experiment.report.charts import answer, by_language, charts, cost, dose_curve, learning_curves
+from kivuko.experiment.report.drawing import look
+from kivuko.experiment.report.fonts import font_faces, font_files
 from kivuko.experiment.report.maps import heat_map
 from kivuko.experiment.report.page import prose, save_charts, shade, svg_image, write_page
 from kivuko.experiment.report.plans import Plan, plan_chart
@@ -395,3 +388,28 @@ def test_a_plan_is_drawn_as_it_is() -> None:
     assert "<path" in chart.svg
     assert "<text" not in chart.svg  # letters are drawn: a reader needs no font
     assert svg_image(chart.svg).startswith("data:image/svg+xml;base64,")
+
+
+def test_the_answer_in_one_picture() -> None:
+    cells = read_cells(
+        [
+            cell("teacher", {"fra-Latn": 0.4, "orm-Latn": 0.3}),
+            cell("codeswitch", {"fra-Latn": 0.5, "orm-Latn": 0.3}, budget="lexicon"),
+            cell("mlm", {"fra-Latn": 0.3}, budget="monolingual"),
+        ]
+    )
+    chart = answer(cells, TRIALS)
+    assert chart is not None
+    gains = {(row["arm"], row["group"]): row["gain"] for row in chart.table}
+    assert gains == {
+        ("code-switched by dictionaries", "XNLI's languages"): pytest.approx(0.1),
+        ("code-switched by dictionaries", "low-resource languages beyond XNLI"): pytest.approx(0.0),
+        ("adapted by masking (MLM)", "XNLI's languages"): pytest.approx(-0.1),
+    }
+    assert "the English teacher" in chart.caption
+    shown = build_report(
+        cells, pictures=[(chart.title, f"figures/{chart.name}.svg"), ("b", "b.svg")], trials=TRIALS
+    )
+    assert "![The answer in one picture](figures/answer.svg)" in shown.sections[QUESTION]
+    assert "![b](b.svg)" not in shown.sections[QUESTION]
+    assert answer(read_cells([cell("teacher", {"fra-Latn": 0.4})]), TRIALS) is None

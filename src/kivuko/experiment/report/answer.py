@@ -17,6 +17,8 @@ from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, 
 from kivuko.languages import resolve
 
 Slice = tuple[str, Topic]
+#: The chart of it, by the name of its file.
+PICTURE = "answer"
 
 
 _EVIDENCE = {
@@ -36,6 +38,27 @@ class _Compared:
     effect: Effect
 
 
+@dataclass(frozen=True)
+class Gain:
+    """What an arm gains over the one beside which all stand, in a group."""
+
+    arm: str
+    group: str
+    effect: Effect
+
+
+def gains_of_arms(cells: Measurements, asked: Answer, trials: Trials) -> list[Gain]:
+    """Every arm's gain in every group of which both have been measured anywhere, arms in the order of the table."""
+    arms, groups = _arms(asked), _groups(cells, asked)
+    return [
+        Gain(arm, group, effect)
+        for arm, variant in arms.items()
+        if arm != asked.beside
+        for group, slices in groups.items()
+        if (effect := _effect(cells, variant, arms[asked.beside], slices, trials)) is not None
+    ]
+
+
 def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | str]:
     """The section: a paragraph a group of languages, the table, and what its marks mean.
 
@@ -44,9 +67,7 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         asked: the question and its arms.
         trials: how often to sample.
     """
-    arms = {arm.name: Variant(arm.line, arm.budget) for arm in asked.arms}
-    groups = {group.name: _slices(cells, arms, group) for group in asked.groups}
-    groups = {name: slices for name, slices in groups.items() if slices}
+    arms, groups = _arms(asked), _groups(cells, asked)
     compared = [
         _Compared(group, pair.line, other, effect)
         for group, slices in groups.items()
@@ -95,6 +116,16 @@ def _fused(
         for group, slices in groups.items()
     }
     return {group: slices for group, slices in found.items() if slices}
+
+
+def _arms(asked: Answer) -> dict[str, Variant]:
+    return {arm.name: Variant(arm.line, arm.budget) for arm in asked.arms}
+
+
+def _groups(cells: Measurements, asked: Answer) -> dict[str, list[Slice]]:
+    """Where each group is asked; groups in which nothing was measured left out."""
+    found = {group.name: _slices(cells, _arms(asked), group) for group in asked.groups}
+    return {name: slices for name, slices in found.items() if slices}
 
 
 def _slices(cells: Measurements, arms: dict[str, Variant], group: Group) -> list[Slice]:

@@ -15,7 +15,7 @@ from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.results import README, described, render_readme
 from kivuko.experiment.cell_files import PACKED
 from kivuko.experiment.report import tables
-from kivuko.experiment.report.answer import answered
+from kivuko.experiment.report.answer import PICTURE, answered
 from kivuko.experiment.report.cells import MEASURE, SYSTEMS, Measurements, Row, Variant
 from kivuko.experiment.report.contrasts import compared, dose_table, leave_one_out, never_trained
 from kivuko.experiment.report.evidence import Decision, decide
@@ -89,6 +89,7 @@ def build_report(
         sections[QUESTION] = [
             f"**{experiment.answer.question}**",
             *answered(found, experiment.answer, trials),
+            *(f"![{title}]({path})" for title, path in pictures if Path(path).stem == PICTURE),
         ]
     sections |= {
         "Summary": summary(found, won, decisions, len(expected), trials),

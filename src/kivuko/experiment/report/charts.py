@@ -1,154 +1,68 @@
-"""The report's charts, drawn by matplotlib: learning curves over bitext, doses, quality against cost; and its fonts.
-
-Colours are Okabe and Ito's, which people with any kind of colour vision can tell apart; no two systems of a chart
-that it names have both colour and marker in common. The scripts of the page's text are embedded as Noto fonts, which
-come from a Debian package into the cache, cut down to the characters that occur: Ethiopic, Khmer or Devanagari show
-anywhere, without a network.
-"""
+"""The report's charts: learning curves over bitext, languages, doses, quality against cost."""
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kivuko.evaluation.comparison import Effect, Trials
 from kivuko.experiment.config import Dose
+from kivuko.experiment.report.answer import PICTURE, gains_of_arms
 from kivuko.experiment.report.assembly import REPORT_TRIALS
 from kivuko.experiment.report.cells import BITEXT, ENGLISH, MEASURE, Measurements, Row, Variant
 from kivuko.experiment.report.contrasts import floor_variant
+from kivuko.experiment.report.drawing import INK, LINES, Chart, Point, finished, line, look, panels
 from kivuko.experiment.report.tables import pairs_available
 from kivuko.experiment.report.winners import difference
 from kivuko.languages import resolve
-from kivuko.packages import fetch_deb
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-
-PACKAGE = "fonts-noto-core"
-#: In the order of preference; Latin, Greek and Cyrillic are left to the reader's own fonts.
-FONTS = tuple(
-    f"Noto{name}-Regular.ttf"
-    for name in (
-        "SansEthiopic", "SansKhmer", "SansDevanagari", "SansArabic", "SansSinhala", "SansThai", "SerifTibetan",
-        "SansBengali", "SansTamil", "SansTelugu", "SansMyanmar", "SansLao", "SansHebrew", "SansArmenian",
-        "SansGeorgian", "SansGurmukhi", "SansGujarati",
-    )
-)  # fmt: skip
-FAMILY = "Kivuko Noto"
-
-
-def font_files() -> list[Path]:
-    """The files of those of :data:`FONTS` that the package has, in their order.
-
-    Raises:
-        FetchError: the package cannot be brought.
-    """
-    found = {path.name: path for path in fetch_deb(PACKAGE).rglob("*.ttf")}
-    return [found[name] for name in FONTS if name in found]
-
-
-def font_faces(text: str, files: Sequence[Path]) -> str:
-    """CSS rules that embed, for every script of a text, the glyphs it needs.
-
-    Args:
-        text: everything that the page shows.
-        files: from :func:`font_files`.
-    """
-    from fontTools.subset import Options, Subsetter
-    from fontTools.ttLib import TTFont
-
-    letters = {ord(character) for character in text if ord(character) > 0x2FF}
-    rules = []
-    for path in files:
-        font = TTFont(path, lazy=True)
-        # What the text needs beyond letters (joiners, dotted circle) is in several fonts; it decides nothing.
-        found = {code for code in letters & set(font.getBestCmap()) if not 0x2000 <= code <= 0x2BFF}
-        if not found:
-            continue
-        letters -= found
-        options = Options(flavor="woff", layout_features=["*"], notdef_outline=True)
-        cut = Subsetter(options)
-        cut.populate(unicodes=found | {0x20, 0x200B, 0x200C, 0x200D, 0x25CC})
-        cut.subset(font)
-        font.flavor = "woff"
-        written = io.BytesIO()
-        font.save(written)
-        data = base64.b64encode(written.getvalue()).decode()
-        scope = ",".join(f"U+{code:X}" for code in sorted(found | {0x200C, 0x200D}))
-        rules.append(
-            f'@font-face{{font-family:"{FAMILY}";src:url(data:font/woff;base64,{data}) format("woff");'
-            f"unicode-range:{scope}}}"
-        )
-    return "\n".join(rules)
-
-
-def matplotlib_families(files: Sequence[Path]) -> list[str]:
-    """Make fonts known to matplotlib; what a text that may be in any of their scripts is to be drawn with."""
-    from matplotlib import font_manager
-
-    for path in files:
-        font_manager.fontManager.addfont(path)
-    return ["DejaVu Sans", *(font_manager.get_font(path).family_name for path in files)]
-
-
-#: Okabe & Ito, "Color Universal Design", without black and with its yellow darkened for white paper.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D00", "#7A5195")
-#: As many as have no divisor in common with the colours, so that a pair of both comes again after all of them.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h", "<", "p", "*", ">", "d", "H", "8")
-INK, LINES = "#1b1b1a", "#c9c9c4"
 #: Pairs asked for at a budget; a language with fewer has what it has, as with ``all``.
 _ASKED = {"1k": 1_000, "5k": 5_000}
-
-
-@dataclass(frozen=True)
-class Chart:
-    """A picture with its words.
-
-    Attributes:
-        name: of its file, without ending.
-        title: heading.
-        caption: what is drawn, and how to read it.
-        svg: the picture for the page; its letters are drawn, so that every reader sees the same.
-        png: the picture for elsewhere.
-        table: what is drawn, as rows, for CSV and for who cannot see.
-    """
-
-    name: str
-    title: str
-    caption: str
-    svg: str
-    png: bytes
-    table: Sequence[Row]
-
-
-@dataclass(frozen=True)
-class Point:
-    """A place on a line, with the ends of its band."""
-
-    at: float
-    value: float
-    low: float
-    high: float
 
 
 def charts(cells: Measurements, trials: Trials = REPORT_TRIALS) -> list[Chart]:
     """Every chart that the cells hold enough for."""
     drawn = (
+        answer(cells, trials),
         learning_curves(cells, trials),
         by_language(cells),
         *(dose_curve(cells, dose, trials) for dose in cells.experiment.doses),
         cost(cells),
     )
     return [chart for chart in drawn if chart is not None]
+
+
+def answer(cells: Measurements, trials: Trials) -> Chart | None:
+    """What each arm of the answer gains over the one beside which they stand, by group; None without a question."""
+    asked = cells.experiment.answer
+    gains = gains_of_arms(cells, asked, trials) if asked else []
+    if not asked or not gains:
+        return None
+    arms = list(dict.fromkeys(gain.arm for gain in gains))
+    groups = list(dict.fromkeys(gain.group for gain in gains))
+    figure, (axes,) = panels(1, height=0.9 + 0.34 * len(arms))
+    for gain in gains:
+        place = groups.index(gain.group)
+        colour, marker = look(place)
+        at = arms.index(gain.arm) + 0.22 * (place - (len(groups) - 1) / 2)
+        axes.plot([gain.effect.low, gain.effect.high], [at, at], color=colour, linewidth=1.2)
+        label = gain.group if gain.arm == next(g.arm for g in gains if g.group == gain.group) else None
+        axes.plot([gain.effect.difference], [at], marker, color=colour, markersize=4.5, label=label)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    axes.set_yticks(range(len(arms)), arms)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"{MEASURE} gained over {asked.beside}")
+    axes.legend(frameon=False, labelcolor=INK, fontsize=8)
+    return finished(
+        figure,
+        PICTURE,
+        "The answer in one picture",
+        f"Gain over {asked.beside}, alone, over the languages and collections of each group. Bars are 95 % intervals "
+        "of a hierarchical bootstrap (languages on collections, queries, seeds).",
+        [{"arm": gain.arm, "group": gain.group, **_gain(gain.effect)} for gain in gains],
+    )
 
 
 def learning_curves(cells: Measurements, trials: Trials) -> Chart | None:
@@ -336,89 +250,3 @@ def _point(at: float, effect: Effect) -> Point:
 
 def _gain(effect: Effect) -> Row:
     return {"gain": effect.difference, "low": effect.low, "high": effect.high}
-
-
-# How they are drawn
-
-
-def panels(
-    count: int, *, columns: int = 1, width: float = 7.4, height: float = 3.9
-) -> tuple[Figure, list[Axes]]:
-    """A figure in the page's plain style, with its panels; unused places stay empty.
-
-    Args:
-        count: how many panels.
-        columns: how many of them stand side by side.
-        width: of the figure, in inches.
-        height: of a panel, in inches.
-    """
-    from matplotlib.figure import Figure
-
-    lines = -(-count // columns)
-    figure = Figure(figsize=(width, height * lines), layout="constrained")
-    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for empty in axes[count:]:
-        empty.set_axis_off()
-    for panel in axes[:count]:
-        panel.set_facecolor("none")
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.spines[["bottom", "left"]].set_color(LINES)
-        panel.tick_params(color=LINES, labelcolor=INK, labelsize=9)
-        panel.grid(axis="y", color=LINES, linewidth=0.5)
-        panel.xaxis.label.set_color(INK)
-        panel.yaxis.label.set_color(INK)
-        panel.title.set_color(INK)
-    return figure, axes[:count]
-
-
-def look(place: int) -> tuple[str, str]:
-    """Colour and marker of a chart's system number ``place``, from 0: no other of the first 120 has both."""
-    return COLOURS[place % len(COLOURS)], MARKERS[place % len(MARKERS)]
-
-
-def line(axes: Axes, points: Sequence[Point], *, place: int, label: str, dashed: bool = False) -> None:
-    """One line with its band.
-
-    Args:
-        axes: the panel.
-        points: from left to right.
-        place: which of the colours and markers.
-        label: for the legend.
-        dashed: whether to set the line apart from the others.
-    """
-    colour, marker = look(place)
-    where = [point.at for point in points]
-    axes.plot(
-        where,
-        [point.value for point in points],
-        "--" if dashed else "-",
-        marker=marker,
-        markersize=4.5,
-        color=colour,
-        label=label,
-        linewidth=1.6,
-    )
-    low, high = [point.low for point in points], [point.high for point in points]
-    axes.fill_between(where, low, high, color=colour, alpha=0.12, linewidth=0)
-
-
-def finished(figure: Figure, name: str, title: str, caption: str, table: Sequence[Row]) -> Chart:
-    """A figure drawn, with its words and the numbers it shows."""
-    svg, png = rendered(figure, name)
-    rounded: list[Row] = [
-        {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
-        for row in table
-    ]
-    return Chart(name, title, caption, svg, png, rounded)
-
-
-def rendered(figure: Figure, name: str) -> tuple[str, bytes]:
-    """A figure as SVG and as PNG, both on white; the same figure gives the same bytes."""
-    import matplotlib
-
-    with matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": name}):
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", facecolor="white", metadata={"Date": None})
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=160, facecolor="white", metadata={"Software": None})
-    return drawn.getvalue(), picture.getvalue()

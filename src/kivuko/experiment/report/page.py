@@ -16,7 +16,8 @@ from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.results import described
 from kivuko.experiment.report.assembly import PICTURES, REPORT_TRIALS, Content, Report
 from kivuko.experiment.report.cells import SYSTEMS, Measurements, Row
-from kivuko.experiment.report.charts import Chart, font_faces, font_files, matplotlib_families
+from kivuko.experiment.report.drawing import Chart
+from kivuko.experiment.report.fonts import font_faces, font_files, matplotlib_families
 from kivuko.experiment.report.maps import heat_map, language_tables
 from kivuko.experiment.report.plans import plan_chart, plans, students
 from kivuko.experiment.report.queries import win_loss
