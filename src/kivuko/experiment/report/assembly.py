@@ -176,9 +176,10 @@ def write_report(report: Report, folder: Path, *, command: str) -> None:
 
 _NOTES = f"""Unless something else is said, scores are {MEASURE} on the test queries of {{main}}.
 A query's score is averaged over seeds before any test, and queries of one page, in whatever languages, have one sign
-in it where cells say what they are about; the spread over seeds is also shown by itself as ± standard deviation. Tests are two-sided paired randomisation tests, only between rows over the same
-queries. Pooled differences weigh languages alike; their p is about the languages measured, their interval comes
-from a hierarchical bootstrap (languages, then queries, and seeds that both sides have) and is about languages like these. d_z is the mean
+in it where cells say what they are about; the spread over seeds is also shown by itself, as ± standard deviation.
+Tests are two-sided paired randomisation tests, only between rows over the same queries. Pooled differences weigh
+languages alike; their p is about the languages measured, their interval comes from a hierarchical bootstrap
+(languages, then queries, and seeds that both sides have) and is about languages like these. d_z is the mean
 difference in standard deviations of the queries' differences."""
 _SCORES = (
     "Mean over seeds ± standard deviation over seeds, with n queries; the average is over the languages without "
