@@ -23,8 +23,9 @@ from kivuko.errors import InputError, UnknownNameError
 from kivuko.evaluation.comparison import Trials
 from kivuko.evaluation.measures import evaluate
 from kivuko.experiment import grid, scoring
+from kivuko.experiment.asked import Dose
 from kivuko.experiment.cell_files import finished_cells, pack_cells
-from kivuko.experiment.config import Dose, Experiment, read_experiment
+from kivuko.experiment.config import Experiment, read_experiment
 from kivuko.experiment.grid import cells_of, missing_cells, run_grid
 from kivuko.experiment.report.cells import Variant, read_cells
 from kivuko.experiment.report.contrasts import dose_table

@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from kivuko.errors import InputError, KivukoError
 from kivuko.evaluation.measures import check_measures
+from kivuko.experiment.asked import (
+    Answer,
+    Comparison,
+    Dose,
+    LanguageSet,
+    Names,
+    Picture,
+    Target,
+)
 from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.collections import collection_source
@@ -30,14 +32,9 @@ from kivuko.training.stages import Stage, check_order, make_stage
 Baseline = Literal["ceiling", "bm25-untranslated", "lexicon-bm25", "apertium-query", "apertium-document"]
 #: How a student's ranking and the lexicon's are fused, see :func:`kivuko.experiment.scoring.fuse`.
 Fusion = Literal["scores", "ranks"]
-Names = list[str]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RegimeConfig(_Strict):
+class RegimeConfig(BaseModel, extra="forbid", frozen=True):
     """One line of the comparison.
 
     Attributes:
@@ -84,135 +81,7 @@ class RegimeConfig(_Strict):
         return self
 
 
-class LanguageSet(_Strict):
-    """Some of an experiment's languages, by a name: ``only`` these, or all ``without`` those."""
-
-    only: Names | None = None
-    without: Names | None = None
-
-    @model_validator(mode="after")
-    def _one_way(self) -> LanguageSet:
-        if (self.only is None) == (self.without is None):
-            raise ValueError("give either only or without")
-        return self
-
-    def holds(self, tag: str) -> bool:
-        """Whether a language, by its tag, is among them; the language decides, not its script."""
-        code = tag.split("-")[0]
-        if self.only is not None:
-            return code in _codes(self.only)
-        return code not in _codes(self.without or ())
-
-
-class Target(_Strict):
-    """A quality aimed at: the share of the gap between the untrained encoder and English queries to be closed.
-
-    Attributes:
-        languages: averaged over these.
-        alone: the share aimed at by students alone.
-        fused: the share aimed at with lexicon BM25 beside them.
-    """
-
-    languages: Names = Field(min_length=1)
-    alone: float
-    fused: float
-
-    @property
-    def tags(self) -> list[str]:
-        """The languages' tags."""
-        return [resolve(name).tag for name in self.languages]
-
-
-class Over(_Strict):
-    """A line set against others at equal budgets; with ``says``, the summary says how far it is ahead."""
-
-    line: str
-    over: Names = Field(min_length=1)
-    says: str | None = None
-
-
-class Comparison(_Strict):
-    """A section of the report in which lines are compared two by two."""
-
-    title: str
-    pairs: list[Over] = Field(min_length=1)
-
-
-class Arm(_Strict):
-    """What a line at one budget is called where the experiment's question is answered."""
-
-    name: str
-    line: str
-    budget: Budget
-
-
-class Group(_Strict):
-    """Languages on collections, of which the answer says one thing.
-
-    Attributes:
-        name: what the answer calls them.
-        languages: a language set.
-        collections: names of those that count here; all by default.
-    """
-
-    name: str
-    languages: str
-    collections: Names = []
-
-
-class Answer(_Strict):
-    """The question that an experiment was made for, which the report answers first.
-
-    Attributes:
-        question: in words.
-        arms: what is compared, in the order of the table.
-        beside: the arm that the others are marked against.
-        groups: each has a paragraph of its own; the name of a language set stands for it on all collections.
-        compare: arms, by name, that the paragraphs set against each other.
-    """
-
-    question: str
-    arms: list[Arm] = Field(min_length=2)
-    beside: str
-    groups: list[Group] = Field(min_length=1)
-    compare: list[Over] = []
-
-    @field_validator("groups", mode="before")
-    @classmethod
-    def _of_sets(cls, groups: Any) -> Any:
-        if not isinstance(groups, list):
-            return groups
-        return [{"name": each, "languages": each} if isinstance(each, str) else each for each in groups]
-
-
-class Dose(_Strict):
-    """A section of the report on lines that differ in how much of one thing they do.
-
-    Attributes:
-        title: of the section.
-        label: what is dosed, in a word.
-        axis: the same as an axis of a picture names it.
-        lines: line → dose, from least to most; the first is what the picture measures gains over.
-        beside: the line that the others are tested against.
-        fact: the name under which training reports the dose that was reached.
-    """
-
-    title: str
-    label: str
-    axis: str
-    lines: dict[str, float] = Field(min_length=2)
-    beside: str
-    fact: str
-
-
-class Picture(_Strict):
-    """A picture of another experiment, shown among the report's own: title, and path from the report's folder."""
-
-    title: str
-    path: Path
-
-
-class GivenCollection(_Strict):
+class GivenCollection(BaseModel, extra="forbid", frozen=True):
     """A collection that a person gives, beside the public ones.
 
     Attributes:
@@ -244,7 +113,7 @@ class GivenCollection(_Strict):
         return self.name
 
 
-class Experiment(_Strict):
+class Experiment(BaseModel, extra="forbid", frozen=True):
     """A whole comparison.
 
     Attributes:
@@ -473,10 +342,6 @@ def read_experiment(path: Path) -> Experiment:
         raise InputError(
             "the experiment's file does not make sense", where=path, got=_problems(error.errors())
         ) from error
-
-
-def _codes(names: Sequence[str]) -> set[str]:
-    return {resolve(name).tag.split("-")[0] for name in names}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 
 from kivuko.evaluation.comparison import ALPHA, Effect, Trials, paired_effect
 from kivuko.evaluation.significance import holm
-from kivuko.experiment.config import Answer, Group
+from kivuko.experiment.asked import Answer, Group
 from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, Topic, Variant
 from kivuko.languages import resolve
 

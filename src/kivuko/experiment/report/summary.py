@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from kivuko.evaluation.comparison import ALPHA, Trials
-from kivuko.experiment.config import Target
+from kivuko.experiment.asked import Target
 from kivuko.experiment.report.cells import SYSTEMS, Measurements
 from kivuko.experiment.report.contrasts import in_summary
 from kivuko.experiment.report.evidence import Decision
