@@ -26,6 +26,7 @@ from kivuko.training.greedy import GreedyLoss, greedy_alignment
 from kivuko.training.optical import OpticalLoss, PlanSettings
 from kivuko.training.score_distillation import ScoreDistillationLoss, best_documents
 from kivuko.training.sentence_mse import SentenceMseLoss
+from kivuko.training.similarity import mean_maxsim
 from kivuko.training.teacher_vectors import TeacherVectors
 from kivuko.training.units import ByWords, Words
 from test_optical_loss import cache_of, unit, whole
@@ -167,7 +168,7 @@ def test_loss_trains_a_student_beside_any_companion(name: str, tiny_teacher: Pat
     teacher = cache_of(*(torch.from_numpy(vectors[i].astype(np.float32)) for i in range(PAIRS)))
     if name == "scores":
         loss: AlignmentLoss = ScoreDistillationLoss(
-            student, teacher, vectors, best_documents(teacher, vectors)
+            student, teacher, vectors, best_documents(teacher, vectors)[:, 0]
         )
     else:
         loss = LOSSES[name](student, teacher)
@@ -333,6 +334,26 @@ def test_score_distillation_worked_by_hand() -> None:
     assert loss.diagnostics == {"candidates": 2}
 
 
+def test_a_pair_with_documents_of_its_own_is_scored_against_these_alone() -> None:
+    batch = ragged()
+    teacher = cache_of(*(unit(n, 8, seed=10 + n) for _, n in LENGTHS))
+    own = [[2, 0], [0, 1], [1, 2], [2, 1]]
+    loss = ScoreDistillationLoss(torch.nn.Identity(), teacher, POOL, own, temperature=0.5)  # type: ignore[arg-type]
+    expected = []
+    for pair, label in enumerate(batch.labels.tolist()):
+        documents, mask = POOL.padded(own[label])
+        student, target = (
+            mean_maxsim(vectors[pair : pair + 1], kept[pair : pair + 1], documents.to(vectors), mask) / 0.5
+            for vectors, kept in (
+                (batch.student, batch.student_mask), (batch.target, batch.target_mask),
+            )
+        )  # fmt: skip
+        q, p = student.log_softmax(dim=1), target.log_softmax(dim=1)
+        expected.append(float((p.exp() * (p - q)).sum()))
+    assert loss.parts(batch)["scores"].item() == pytest.approx(np.mean(expected), rel=1e-5)
+    assert loss.diagnostics == {"candidates": 2}
+
+
 def test_document_of_two_pairs_is_one_candidate() -> None:
     batch = ragged()
     teacher = cache_of(*(unit(n, 8, seed=10 + n) for _, n in LENGTHS))
@@ -363,18 +384,22 @@ def test_best_documents_equal_a_plain_search(monkeypatch: pytest.MonkeyPatch) ->
         [unit(1 + i % 6, 8, seed=i).numpy().astype(np.float16) for i in range(20)], 8
     )
     texts = cache_of(*(unit(1 + i % 4, 8, seed=100 + i) if i != 5 else unit(0, 8) for i in range(30)))
-    found = best_documents(texts, documents)
+    found = best_documents(texts, documents, most=3)
     for text in range(30):
         rows = texts.shards[0][text].astype(np.float32)
         scores = [
             (rows @ documents[d].astype(np.float32).T).max(axis=1).sum() for d in range(20) if len(rows)
         ]
-        assert found[text] == (np.argmax(scores) if scores else -1)
+        assert found[text].tolist() == (
+            np.argsort(-np.array(scores), kind="stable")[:3].tolist() if scores else [-1] * 3
+        )
     # A text that stands in the list twice, and one of two equal documents: the first.
     repeated = TeacherVectors(texts.shards, texts.place[[3, 9, 3]], texts.dim)
-    assert best_documents(repeated, documents).tolist() == found[[3, 9, 3]].tolist()
+    assert best_documents(repeated, documents).tolist() == found[[3, 9, 3], :1].tolist()
     twice = TokenVectors.stack([documents[4], documents[4]], 8)
-    assert set(best_documents(texts, twice).tolist()) == {0, -1}
+    assert set(best_documents(texts, twice)[:, 0].tolist()) == {0, -1}
+    with pytest.raises(InputError, match="1 to 20"):
+        best_documents(texts, documents, most=21)
 
 
 def test_best_documents_in_bfloat16_find_what_stands_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -382,7 +407,7 @@ def test_best_documents_in_bfloat16_find_what_stands_out(monkeypatch: pytest.Mon
     monkeypatch.setattr(score_distillation, "device", lambda: "cpu")
     documents = TokenVectors.stack([unit(5, 32, seed=i).numpy().astype(np.float16) for i in range(12)], 32)
     texts = cache_of(*(torch.from_numpy(documents[i][1:4].astype(np.float32)) for i in range(12)))
-    assert best_documents(texts, documents).tolist() == list(range(12))
+    assert best_documents(texts, documents)[:, 0].tolist() == list(range(12))
 
 
 def test_pool_with_an_empty_document_is_refused() -> None:

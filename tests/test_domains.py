@@ -216,7 +216,14 @@ def test_ways_to_align_are_compared(
     monkeypatch.setattr(resources, "chosen_pairs", lambda *_: PAIRS)
     monkeypatch.setattr(optical, "QUICK_SETTINGS", replace(optical.QUICK_SETTINGS, steps=2, batch_size=8))
     monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(rows=a[2], **k))
-    arms = ["greedy of words", "partial of words with links", "transport of words", "transport of pieces"]
+    monkeypatch.setattr(teacher, "help_pairs", lambda **_: [("", pair.english) for pair in PAIRS])
+    arms = [
+        "scores of eight passages",
+        "greedy of words",
+        "partial of words with links",
+        "transport of words",
+        "transport of pieces",
+    ]
     script = SCRIPT.with_name("alignment.py")
     asked = ["--shared", str(shared), "--languages", "om", "--seeds", "0", "1", "--arms", *arms]
     monkeypatch.setattr(sys, "argv", ["alignment.py", *asked])

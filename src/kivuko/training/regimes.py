@@ -108,6 +108,7 @@ _LATER: dict[str, Any] = {
     "chance": 0.2,
     "relaxation": 0.3,
     "hard": False,
+    "passages": 1,
 }
 
 

@@ -44,27 +44,27 @@ DOCUMENT_TOKENS_AT_ONCE = 32_768
 
 
 class ScoreDistillationLoss(AlignmentLoss):
-    """KL(teacher ‖ student) over softmaxed MaxSim scores of the batch's documents.
+    """KL(teacher ‖ student) over softmaxed MaxSim scores of documents.
 
-    Every pair brings one document, the teacher's best for its English side, and every pair is scored against all
-    different documents of the batch: pair by pair the candidates are one near document and others' near documents.
-    A document that several pairs bring counts once. Scores are means over the text's tokens, so that texts of few and
-    many pieces get equally sharp distributions.
+    With several documents a pair, the teacher's best for its English side, a pair is scored against these alone, as
+    the paper does. With one, every pair is scored against all different documents of the batch: the candidates are
+    one near document and others' near documents, and a document that several pairs bring counts once. Scores are
+    means over the text's tokens, so that texts of few and many pieces get equally sharp distributions.
 
-    ``diagnostics["candidates"]`` is the number of documents in the batch; where it is 1 there is nothing to learn.
+    ``diagnostics["candidates"]`` is the number of documents that a pair is scored against; where it is 1 there is
+    nothing to learn.
 
     Args:
         model, teacher, shared: see :class:`~kivuko.training.align_to_teacher.AlignmentLoss`.
         documents: the teacher's frozen token vectors of a pool of documents.
-        best: [pairs], the pair's document as a row of ``documents``, see :func:`best_documents`; −1 where the
-            English side has no content token.
+        best: [pairs], or [pairs, documents of each], rows of ``documents``, see :func:`best_documents`; −1 where
+            the English side has no content token.
         temperature: divides the mean-MaxSim scores of teacher and student, > 0; 0.05 is a scale of 20.
 
     Relations:
-        The paper's teacher is a cross-encoder with some 6 passages of its own for each query; ours is the frozen
-        late-interaction teacher, and passages are shared within the batch.
-        :class:`~kivuko.training.bitext_contrast.BitextContrastLoss` scores English sides in place of documents, with
-        hard labels.
+        The paper's teacher is a cross-encoder, with some 6 passages of its own for each query; ours is the frozen
+        late-interaction teacher. :class:`~kivuko.training.bitext_contrast.BitextContrastLoss` scores English sides in
+        place of documents, with hard labels.
 
     Raises:
         InputError: ``best`` does not fit ``teacher`` and ``documents``, a document has no token, or the temperature
@@ -94,10 +94,14 @@ class ScoreDistillationLoss(AlignmentLoss):
 
     def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
         """The divergence, averaged over the batch."""
-        candidates = np.unique(self.best[batch.labels.cpu().numpy()])
-        self.diagnostics = {"candidates": float(len(candidates))}
+        own = self.best[batch.labels.cpu().numpy()]
+        candidates, place = (np.unique(own), None) if own.ndim == 1 else np.unique(own, return_inverse=True)
         documents, mask = self.documents.padded(candidates.tolist())
         documents, mask = documents.to(batch.student), mask.to(batch.student.device)
+        if place is not None:
+            chosen = torch.from_numpy(place.reshape(own.shape)).to(documents.device)
+            documents, mask = documents[chosen], mask[chosen]
+        self.diagnostics = {"candidates": float(documents.shape[-3])}
         student = mean_maxsim(batch.student, batch.student_mask, documents, mask) / self.temperature
         with torch.no_grad():
             teacher = mean_maxsim(batch.target, batch.target_mask, documents, mask) / self.temperature
@@ -110,28 +114,30 @@ class ScoreDistillationLoss(AlignmentLoss):
 def _checked_best(
     best: npt.NDArray[np.int64], teacher: TeacherVectors, documents: TokenVectors
 ) -> npt.NDArray[np.int64]:
-    if best.shape != (len(teacher),):
+    if best.ndim not in (1, 2) or len(best) != len(teacher):
         raise InputError(
             "best documents and teacher do not fit together",
             expected=f"{len(teacher)} rows, one for each text of the teacher's cache",
             got=f"shape {list(best.shape)}",
         )
     # An English side without content never gets into a batch, so it needs no document.
-    wrong = np.flatnonzero((best >= len(documents)) | ((best < 0) & (teacher.lengths > 0)))
+    columns = best.reshape(len(best), -1)
+    outside = (columns >= len(documents)).any(axis=1) | ((columns < 0).any(axis=1) & (teacher.lengths > 0))
+    wrong = np.flatnonzero(outside)
     if len(wrong):
         raise InputError(
             "a pair's best document is not in the pool",
             where=f"pair {wrong[0]}",
             expected=f"a row from 0 to {len(documents) - 1}",
-            got=int(best[wrong[0]]),
+            got=columns[wrong[0]].tolist(),
         )
     return best
 
 
 def best_documents(
-    teacher: TeacherVectors, documents: TokenVectors, *, progress: Progress | None = None
+    teacher: TeacherVectors, documents: TokenVectors, *, most: int = 1, progress: Progress | None = None
 ) -> npt.NDArray[np.int64]:
-    """[texts], the row of the document with the highest MaxSim score; of equal ones the first.
+    """[texts, most], rows of the documents with the highest MaxSim scores, from the best; of equal ones the first.
 
     Every text is scored with every document, 2 · text tokens · document tokens · dim operations, a repeated text
     once; similarities exist only a chunk at a time (at most ~1,024 × ~32,768). Where the processor multiplies
@@ -140,19 +146,26 @@ def best_documents(
     Args:
         teacher: the teacher's token vectors of the texts; one without content tokens gets −1.
         documents: the pool, in the same space.
+        most: how many of each text.
         progress: a rich display for the bar.
 
     Raises:
-        InputError: the pool is empty, or a document in it has no token.
+        InputError: the pool is empty or has fewer documents than ``most``, or one in it has no token.
 
     Reference:
         Khattab & Zaharia, ColBERT, SIGIR 2020, arXiv 2004.12832 (MaxSim).
     """
     require_content(documents)
+    if not 1 <= most <= len(documents):
+        raise InputError(
+            "so many best documents there are not",
+            expected=f"1 to {len(documents)}, the size of the pool",
+            got=most,
+        )
     places, first, row_of = np.unique(teacher.place, axis=0, return_index=True, return_inverse=True)
     lengths = teacher.lengths[first]
-    best = np.full(len(places), -1, dtype=np.int64)
-    score = np.full(len(places), -np.inf, dtype=np.float32)
+    best = np.full((len(places), most), -1, dtype=np.int64)
+    score = np.full((len(places), most), -np.inf, dtype=np.float32)
     texts = np.flatnonzero(lengths)
     groups = [texts[low:high] for low, high in _groups(lengths[texts], TEXT_TOKENS_AT_ONCE)]
     chunks = list(_groups(documents.lengths, DOCUMENT_TOKENS_AT_ONCE))
@@ -166,11 +179,13 @@ def best_documents(
             similarity = (rows @ columns).float().cpu().numpy()
             nearest = np.maximum.reduceat(similarity, document_starts, axis=1)
             text_starts = np.cumsum(lengths[group]) - lengths[group]
-            found = np.add.reduceat(nearest, text_starts, axis=0)
-            highest = found.max(axis=1)
-            better = highest > score[group]
-            best[group[better]] = low + found.argmax(axis=1)[better]
-            score[group[better]] = highest[better]
+            found = np.concatenate([score[group], np.add.reduceat(nearest, text_starts, axis=0)], axis=1)
+            numbers = np.broadcast_to(np.arange(low, high), (len(group), high - low))
+            known = np.concatenate([best[group], numbers], axis=1)
+            # Those of former chunks stand first, so that of equal ones the first stays.
+            order = np.argsort(-found, axis=1, kind="stable")[:, :most]
+            best[group] = np.take_along_axis(known, order, axis=1)
+            score[group] = np.take_along_axis(found, order, axis=1)
             if progress and bar is not None:
                 progress.advance(bar)
     return best[row_of.reshape(-1)]
@@ -218,15 +233,23 @@ class ScoreDistillationSettings(AlignSettings):
         documents: size of the pool, taken from the front of the documents given.
         document_length: pieces read of each.
         temperature: of both softmaxes.
+        passages: documents of its own that a pair is scored against, the teacher's best for its English side; 1
+            scores it against the batch's.
     """
 
     documents: int = 500
     document_length: int = 64
     temperature: float = 0.05
+    passages: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.passages < 1:
+            raise InputError("passages is out of range", expected="at least 1", got=self.passages)
 
 
 def train(start: Models, resources: Resources, settings: ScoreDistillationSettings, job: Job) -> Trained:
-    """Imitate the teacher's scores; a batch's candidates are the best document of each of its English sides."""
+    """Imitate the teacher's scores of each English side's best documents."""
     encoder = encoding.open_encoder(start.teacher)
     pool = encoding.encode(
         encoder,
@@ -237,9 +260,10 @@ def train(start: Models, resources: Resources, settings: ScoreDistillationSettin
     )
 
     def make_loss(read: ReadPairs, teacher: TeacherVectors, shared: Shared) -> ScoreDistillationLoss:
-        best = np.maximum(best_documents(teacher, pool, progress=job.progress), 0)
+        best = np.maximum(best_documents(teacher, pool, most=settings.passages, progress=job.progress), 0)
+        rows = best[:, 0] if settings.passages == 1 else best
         return ScoreDistillationLoss(
-            read.student, teacher, pool, best, temperature=settings.temperature, **shared
+            read.student, teacher, pool, rows, temperature=settings.temperature, **shared
         )
 
     return train_aligned(start, resources, settings, job, make_loss)

@@ -19,14 +19,17 @@ def mean_maxsim(queries: Tensor, query_mask: Tensor, documents: Tensor, document
     Args:
         queries: [queries, query_tokens, dim], unit vectors.
         query_mask: [queries, query_tokens], True = keep; each row keeps a token.
-        documents: [documents, document_tokens, dim], unit vectors.
-        document_mask: [documents, document_tokens], True = keep; each row keeps a token.
+        documents: [documents, document_tokens, dim], unit vectors; or [queries, documents, document_tokens, dim], for
+            every query its own.
+        document_mask: the same without dim, True = keep; each row keeps a token.
 
     Reference:
         Khattab & Zaharia, ColBERT, SIGIR 2020, arXiv 2004.12832.
     """
-    similarity = torch.einsum("qsd,ctd->qcst", queries, documents)
-    best = similarity.masked_fill(~document_mask[None, :, None, :], -torch.inf).amax(dim=3)
+    same_for_all = documents.dim() == 3
+    similarity = torch.einsum("qsd,ctd->qcst" if same_for_all else "qsd,qctd->qcst", queries, documents)
+    kept = document_mask[None] if same_for_all else document_mask
+    best = similarity.masked_fill(~kept[:, :, None, :], -torch.inf).amax(dim=3)
     best = best.masked_fill(~query_mask[:, None, :], 0.0)
     return best.sum(dim=2) / query_mask.sum(dim=1, keepdim=True)
 
