@@ -232,7 +232,7 @@ def test_scores_by_codes_are_those_of_what_codes_stand_for(dim: int, size: int) 
     decoded /= np.linalg.norm(decoded, axis=1, keepdims=True)
     assert np.mean(np.sum(decoded * own, axis=1)) > (0.99 if size * 2 >= dim else 0.8)
     query = vectors[300:304]
-    arrays = PassageArrays(lengths, {"centroid": numbers, "code": codes, "length": steps}, {})
+    arrays = PassageArrays(lengths, {"centroid": numbers, "code": codes, "norm": steps}, {})
     scores = CodedVectors(arrays, codec).maxsim(query, np.arange(4))
     starts = np.cumsum(lengths) - lengths
     expected = np.maximum.reduceat(query @ decoded.T, starts, axis=1).sum(axis=0)

@@ -24,8 +24,8 @@ _LEVEL_DISTANCE = {2: 0.9957, 4: 0.3352}
 _LOST = {2: 0.1188, 4: 0.01154}
 #: Bytes are unpacked eight at once.
 _WORD = 8
-#: Steps in which lengths of decoded vectors, which are about 1, are kept in a byte.
-_LENGTH_STEP = 1 / 200
+#: Steps in which norms of decoded vectors, which are about 1, are kept in a byte.
+_NORM_STEP = 1 / 200
 _ITERATIONS = 6
 _SAMPLES_PER_CENTROID = 32
 _TOKENS_CODED_AT_ONCE = 4096
@@ -38,7 +38,7 @@ class Codec:
 
     A code keeps what is left of a vector when its centroid is taken away, along the directions in which there is
     most of it: the first ``fine`` in 4 bits each, the others in 2. What codes leave out makes vectors shorter, some
-    more than others, so their lengths are kept too, and undone: cosines rank better than inner products.
+    more than others, so their norms are kept too, and undone: cosines rank better than inner products.
 
     Attributes:
         centroids: [K, dim] float32, unit length.
@@ -100,13 +100,13 @@ class Codec:
     def encode(
         self, vectors: NDArray[np.floating]
     ) -> tuple[NDArray[np.uint16], NDArray[np.uint8], NDArray[np.uint8]]:
-        """[tokens] the nearest centroid, [tokens, size] the codes, and [tokens] lengths in steps of 1/200.
+        """[tokens] the nearest centroid, [tokens, size] the codes, and [tokens] norms in steps of 1/200.
 
         Coordinate j of a plane is in the plane's byte j, see :attr:`planes`.
         """
         numbers = np.empty(len(vectors), dtype=np.uint16)
         codes = np.zeros((len(vectors), self.size), dtype=np.uint8)
-        lengths = np.empty(len(vectors), dtype=np.uint8)
+        norms = np.empty(len(vectors), dtype=np.uint8)
         scale = np.divide(1.0, self.spreads, out=np.zeros_like(self.spreads), where=self.spreads > 0)
         middle = self.middles
         for begin in range(0, len(vectors), _TOKENS_CODED_AT_ONCE):
@@ -116,13 +116,12 @@ class Codec:
             near = self.centroids[numbers[rows]]
             levels = np.clip(np.rint((exact - near) @ self.directions * scale + middle), 0, 2 * middle)
             decoded = near + (levels - middle) * self.spreads @ self.directions.T
-            steps = np.rint(np.linalg.norm(decoded, axis=1) / _LENGTH_STEP)
-            lengths[rows] = np.clip(steps, 1, 255)
+            norms[rows] = np.clip(np.rint(np.linalg.norm(decoded, axis=1) / _NORM_STEP), 1, 255)
             first = 0
             for plane in self.planes:
                 own = levels[:, first : (first := first + plane.width)].astype(np.uint8)
                 codes[rows, plane.begin : plane.end] |= own << plane.shift
-        return numbers, codes, lengths
+        return numbers, codes, norms
 
     @property
     def middles(self) -> NDArray[np.float32]:
@@ -149,7 +148,7 @@ class Codec:
             raise ArtifactError(
                 "an earlier version of Kivuko coded the vectors of this index",
                 where=folder,
-                expected="codes with lengths",
+                expected="codes with norms",
                 remedy="build the index again",
             )
         centroids = np.load(folder / "centroids.npy").astype(np.float32)
@@ -233,15 +232,15 @@ class CodedVectors:
     """Token vectors of a segment as centroids and codes.
 
     Args:
-        arrays: with ``"centroid"``, ``"code"`` and ``"length"`` by token, passages in ascending order of length.
+        arrays: with ``"centroid"``, ``"code"`` and ``"norm"`` by token, passages in ascending order of length.
         codec: what the codes were made with.
     """
 
     def __init__(self, arrays: PassageArrays, codec: Codec) -> None:
         self._codec = codec
         self._lengths, self._offsets = arrays.lengths, arrays.offsets
-        self._centroid, self._codes, self._decoded_lengths = (
-            arrays.by_token[name] for name in ("centroid", "code", "length")
+        self._centroid, self._codes, self._norms = (
+            arrays.by_token[name] for name in ("centroid", "code", "norm")
         )
 
     def maxsim(self, query: NDArray[np.float32], passages: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -260,7 +259,8 @@ class CodedVectors:
             rows = rows_of(self._offsets, passages[first:last])
             similarity = table.take(self._centroid.take(rows), axis=0)
             self._add_products(similarity, rows, columns)
-            cosines = similarity * (step / _LENGTH_STEP / self._decoded_lengths.take(rows)[:, None])
+            cosines = similarity.astype(np.float32)
+            cosines *= np.float32(step / _NORM_STEP) / self._norms.take(rows).astype(np.float32)[:, None]
             row = 0
             for begin, end, length in runs_of(lengths[first:last], _TOKENS_SCORED_AT_ONCE):
                 block = cosines[row : (row := row + (end - begin) * length)]
@@ -297,7 +297,7 @@ def compress(vectors: TokenVectors, codec: Codec | None) -> PassageArrays:
     if codec is None:
         by_token["int8"], by_passage["step"], _ = quantise(vectors.vectors, vectors.offsets)
     else:
-        by_token["centroid"], by_token["code"], by_token["length"] = codec.encode(vectors.vectors)
+        by_token["centroid"], by_token["code"], by_token["norm"] = codec.encode(vectors.vectors)
     return PassageArrays(vectors.lengths, by_token, by_passage)
 
 

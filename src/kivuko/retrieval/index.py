@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 _SEARCHED = {
     "token-code",
     "token-centroid",
-    "token-length",
+    "token-norm",
     "passage-mean",
     "passage-mean-step",
     "lengths",
