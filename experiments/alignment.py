@@ -17,7 +17,7 @@ import json
 import shutil
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
@@ -31,6 +31,7 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, hash_json, write_atomically
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
+from kivuko.collections.bitext import Pair
 from kivuko.evaluation.comparison import Trials, paired_effect
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
@@ -45,7 +46,7 @@ from kivuko.training.interpolation import interpolated
 from kivuko.training.optical import QUICK_SETTINGS
 from kivuko.training.regimes import Models, find_regime
 from kivuko.training.resources import Resources
-from kivuko.training.stages import cost_of, make_stage, run_stage
+from kivuko.training.stages import Stage, cost_of, make_stage, run_stage
 from kivuko.training.teacher import default_teacher, help_pairs
 
 MEASURE = "nDCG@10"
@@ -116,18 +117,22 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     with bars() as progress:
-        teacher = default_teacher(progress)
+        bench = Bench(default_teacher(progress), progress, given.report)
         bed = {
-            language: list(asked(language, given.shared, teacher, progress))
+            language: list(asked(language, given.shared, bench.teacher, progress))
             for language in map(resolve, given.languages)
         }
-        found: list[dict[str, Any]] = [
-            cell
-            for seed, language, arm in itertools.product(given.seeds, bed, given.arms)
-            for cell in _measured(
-                arm, language, seed, bed[language], "development", teacher, progress, given.report
-            )
-        ]
+
+        def measured(arms: Iterable[str], split: str) -> list[dict[str, Any]]:
+            return [
+                row
+                for seed, language, arm in itertools.product(given.seeds, bed, arms)
+                for row in bench.measured(
+                    Student(arm, language, seed), [each for each in bed[language] if each.half.split == split]
+                )
+            ]
+
+        found = measured(given.arms, "development")
         # Arms are chosen among on the students that all of them have.
         students = [
             {(cell["language"], cell["seed"]) for cell in found if cell["arm"] == arm} for arm in given.arms
@@ -138,78 +143,94 @@ def main() -> None:
         shared = [cell for cell in found if (cell["language"], cell["seed"]) in common]
         best = max(given.arms, key=lambda arm: _mean(shared, arm))
         chosen = [arm for arm in (best, ARMS[best].rival, DEFAULT) if arm in given.arms]
-        found += [
-            cell
-            for seed, language, arm in itertools.product(given.seeds, bed, dict.fromkeys(chosen))
-            for cell in _measured(arm, language, seed, bed[language], "test", teacher, progress, given.report)
-        ]
+        found += measured(dict.fromkeys(chosen), "test")
     _write(given, found, shared, chosen)
 
 
-def _measured(
-    arm: str,
-    language: Language,
-    seed: int,
-    bed: list[Asked],
-    split: str,
-    teacher: Path,
-    progress: Progress,
-    finished: bool,
-) -> list[dict[str, Any]]:
-    """A student's scores of each query of a half, by collection and share of its weights.
+@dataclass(frozen=True)
+class Student:
+    """One that an arm trains."""
 
-    Of one that was not measured, nothing if only what is ``finished`` is wanted.
+    arm: str
+    language: Language
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.arm}, {self.language.name}, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What all students have in common.
+
+    Attributes:
+        teacher: of all of them, and of the indexes.
+        progress: a display for the bars.
+        finished: whether only what was measured before is wanted.
     """
-    chosen = ARMS[arm]
-    regime = find_regime(chosen.regime)
-    quick = {name: value for name, value in asdict(QUICK_SETTINGS).items() if name in _names(regime.settings)}
-    stage = make_stage(regime, quick | dict(chosen.settings) | {"seed": seed})
-    pairs = chosen_pairs(None, language)
-    own = [each for each in bed if each.half.split == split]
-    inputs = [
-        stage.regime.name,
-        asdict(stage.settings),
-        model_hash(teacher),
-        [pair.foreign for pair in pairs],
-        [[each.name, each.half.queries] for each in own],
-    ]
-    home = cache_folder() / "alignment" / "cells"
-    cell = home / f"{hash_json(inputs)[:16]}.json"
-    if not cell.is_file() and finished:
-        return []
-    if not cell.is_file():
-        student = run_stage(
-            regime,
+
+    teacher: Path
+    progress: Progress
+    finished: bool
+
+    def measured(self, student: Student, questions: Sequence[Asked]) -> list[dict[str, Any]]:
+        """A student's scores of each query of a half, by collection and share of its weights, from the cache.
+
+        Of one that was not measured, nothing if only what is finished is wanted.
+        """
+        regime = find_regime(ARMS[student.arm].regime)
+        names = set(regime.settings.__dataclass_fields__)
+        quick = {name: value for name, value in asdict(QUICK_SETTINGS).items() if name in names}
+        stage = make_stage(regime, quick | dict(ARMS[student.arm].settings) | {"seed": student.seed})
+        pairs = chosen_pairs(None, student.language)
+        inputs = [
+            stage.regime.name,
+            asdict(stage.settings),
+            model_hash(self.teacher),
+            [pair.foreign for pair in pairs],
+            [[each.name, each.half.queries] for each in questions],
+        ]
+        cell = cache_folder() / "alignment" / "cells" / f"{hash_json(inputs)[:16]}.json"
+        if not cell.is_file():
+            if self.finished:
+                return []
+            with write_atomically(cell) as temporary:
+                temporary.write_text(
+                    json.dumps(self._measure(student, stage, pairs, questions)), encoding="utf-8"
+                )
+        kept = json.loads(cell.read_text(encoding="utf-8"))
+        split = questions[0].half.split
+        print(f"{student}, {split}: {mean(map(_average, kept['rows'])):.3f}", flush=True)
+        facts = {"arm": student.arm, "language": student.language.tag, "seed": student.seed, "split": split}
+        return [facts | {"minutes": kept["minutes"]} | row for row in kept["rows"]]
+
+    def _measure(
+        self, student: Student, stage: Stage, pairs: Sequence[Pair], questions: Sequence[Asked]
+    ) -> dict[str, Any]:
+        """Train it, ask it as it is and half-way back, and remove it."""
+        home = cache_folder() / "alignment" / "cells" / str(student).replace(", ", "-").replace(" ", "-")
+        pages = [page for _, page in help_pairs(paragraphs=False)]
+        trained = run_stage(
+            stage.regime,
             stage.settings,
-            Models(teacher, teacher),
-            Resources(bitext={language: pairs}, documents=[page for _, page in help_pairs(paragraphs=False)]),
-            output=home / f"{language.tag}-{arm}-{seed}".replace(" ", "-"),
-            progress=progress,
-            label=f"{arm}, {language.name}",
+            Models(self.teacher, self.teacher),
+            Resources(bitext={student.language: pairs}, documents=pages),
+            output=home,
+            progress=self.progress,
+            label=f"{student.arm}, {student.language.name}",
         ).student
-        minutes = cost_of(student).cpu_minutes
-        half_way = interpolated(teacher, student, student.with_name(f"{student.name}-half"), HALF_WAY)
+        minutes = cost_of(trained).cpu_minutes
+        half_way = interpolated(self.teacher, trained, home.with_name(f"{home.name}-half"), HALF_WAY)
         rows = []
-        for share, model in (("trained", student), ("half-way", half_way)):
+        for share, model in (("trained", trained), ("half-way", half_way)):
             encoder = Encoder.open(model)
-            for each in own:
+            for each in questions:
                 run = Searcher(Index.open(each.index), model=encoder).rank(each.half.queries, depth=DEPTH)
                 scores = evaluate(run, each.half.qrels, [MEASURE]).per_query[MEASURE]
                 rows.append({"queries": each.name, "weights": share, "scores": scores})
-        for folder in (student, half_way):
+        for folder in (trained, half_way):
             shutil.rmtree(folder)
-        with write_atomically(cell) as temporary:
-            temporary.write_text(json.dumps({"minutes": minutes, "rows": rows}), encoding="utf-8")
-    kept = json.loads(cell.read_text(encoding="utf-8"))
-    facts = {"arm": arm, "language": language.tag, "seed": seed, "split": split, "minutes": kept["minutes"]}
-    print(
-        f"{arm}, {language.name}, seed {seed}, {split}: {mean(map(_average, kept['rows'])):.3f}", flush=True
-    )
-    return [facts | row for row in kept["rows"]]
-
-
-def _names(settings: type[Any]) -> set[str]:
-    return set(settings.__dataclass_fields__)
+        return {"minutes": minutes, "rows": rows}
 
 
 def _average(row: Mapping[str, Any]) -> float:
