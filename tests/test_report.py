@@ -477,6 +477,35 @@ def test_what_was_fused_has_a_table_of_its_own_against_the_arm_beside_alone(tmp_
     assert "adapted by masking" not in after
 
 
+def test_what_to_use_is_chosen_on_development_queries(tmp_path: Path) -> None:
+    cells = [
+        cell("teacher", {"fra-Latn": 0.4}, development={"fra-Latn": 0.4}),
+        # Better on test queries, which nobody may choose by.
+        cell("mlm", {"fra-Latn": 0.9}, budget="monolingual", development={"fra-Latn": 0.3}),
+        cell("unsupervised", {"fra-Latn": 0.5}, budget="monolingual", development={"fra-Latn": 0.6}),
+        cell("codeswitch", {"fra-Latn": 0.1}, budget="lexicon", development={"fra-Latn": 0.1}),
+        # A control is there to compare with, however good.
+        cell("codeswitch-elsewhere", {"fra-Latn": 0.8}, budget="all", development={"fra-Latn": 0.8}),
+        cell("codeswitch", {"fra-Latn": 0.6}, budget="all", development={"fra-Latn": 0.6}),
+    ]
+    page(tmp_path, cells)
+    _, _, advice = (tmp_path / "answer.md").read_text(encoding="utf-8").partition("**What to use")
+    rows = [
+        [part.strip() for part in line.split("|")[1:-1]]
+        for line in advice.splitlines()
+        if "French" not in line
+    ]
+    told = {row[0]: row[2:] for row in rows if len(row) == 6 and row[1] == "XNLI's languages"}
+    assert told == {
+        "nothing": ["the English teacher, alone", "1", "0.400", "0.400"],
+        "text in the language": ["adapted by crops, alone", "1", "0.500", "0.400"],
+        "a dictionary": ["the English teacher, alone", "1", "0.400", "0.400"],
+        "all translated pairs there are": [
+            "code-switched by a lexicon of all pairs, alone", "1", "0.600", "0.400",
+        ],
+    }  # fmt: skip
+
+
 def test_pages_that_cells_know_are_told_apart_from_queries(tmp_path: Path) -> None:
     means = {"codeswitch": ("lexicon", 0.5), "mlm": ("monolingual", 0.4), "teacher": ("none", 0.4)}
     labels = {f"{tag} 40": [f"page {n // 20}" for n in range(40)] for tag in ("fra-Latn", "deu-Latn")}

@@ -69,11 +69,19 @@ class Comparison(BaseModel, extra="forbid", frozen=True):
 
 
 class Arm(BaseModel, extra="forbid", frozen=True):
-    """What a line at one budget is called where the experiment's question is answered."""
+    """What a line at one budget is called where the experiment's question is answered.
+
+    Attributes:
+        name: what it is called.
+        line: which line.
+        budget: at which budget.
+        control: whether it is there to compare with alone, and is not recommended.
+    """
 
     name: str
     line: str
     budget: Budget
+    control: bool = False
 
 
 class Group(BaseModel, extra="forbid", frozen=True):

@@ -28,6 +28,17 @@ _EVIDENCE = {
 }
 
 
+#: Budget → what a person has then, beside English documents.
+_DATA = {
+    "none": "nothing",
+    "monolingual": "text in the language",
+    "lexicon": "a dictionary",
+    "1k": "1,000 translated pairs",
+    "5k": "5,000 translated pairs",
+    "all": "all translated pairs there are",
+}
+
+
 @dataclass(frozen=True)
 class _Compared:
     """Two arms over the slices of a group that both have."""
@@ -100,7 +111,51 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         beside = {asked.beside: arms[asked.beside]}
         where = _fused(cells, [*fused.values()], groups)
         parts += _table(cells, beside | fused, asked.beside, where, trials, "fused")
-    return parts
+    return [*parts, *_advice(cells, asked, groups)]
+
+
+def _advice(cells: Measurements, asked: Answer, groups: dict[str, list[Slice]]) -> list[Row | str]:
+    """What to use with which data: of each kind of data and group the arm that is best on development queries.
+
+    Only where an arm was measured in all of a group's slices it is chosen among; fused, in those that were fused.
+    """
+    beside = _arms(asked)[asked.beside]
+    rows: list[Row] = []
+    for budget, data in _DATA.items():
+        able = {
+            arm.name: Variant(arm.line, arm.budget)
+            for arm in asked.arms
+            if arm.budget in ("none", budget) and not arm.control
+        }
+        for group, slices in groups.items():
+            places = {
+                "alone": slices,
+                "fused": _fused(cells, [*able.values()], {group: slices}).get(group, []),
+            }
+            for system, where in places.items():
+                known = {
+                    arm: mean
+                    for arm, variant in able.items()
+                    if where and (mean := _mean(cells, variant, where, system, "development")) is not None
+                }
+                if not any(able[arm].budget == budget for arm in known):
+                    continue
+                best = max(known, key=lambda arm: known[arm])
+                reached, floor = _mean(cells, able[best], where, system), _mean(cells, beside, where)
+                rows.append(
+                    {
+                        "with": data,
+                        "where": group,
+                        "use": f"{best}, {system}",
+                        "languages by collections": len(where),
+                        MEASURE: None if reached is None else f"{reached:.3f}",
+                        asked.beside: None if floor is None else f"{floor:.3f}",
+                    }
+                )
+    if not rows:
+        return []
+    said = "**What to use with which data**: chosen on development queries, reported on test queries."
+    return [said, *rows]
 
 
 def _fused(
@@ -142,10 +197,16 @@ def _slices(cells: Measurements, arms: dict[str, Variant], group: Group) -> list
 
 
 def _mean(
-    cells: Measurements, variant: Variant, slices: Sequence[Slice], system: str = "alone"
+    cells: Measurements,
+    variant: Variant,
+    slices: Sequence[Slice],
+    system: str = "alone",
+    split: str = "test",
 ) -> float | None:
     """Of an arm, over slices; None where it lacks one."""
-    values = [cells.values(variant, language, topic, system=system) for language, topic in slices]
+    values = [
+        cells.values(variant, language, topic, system=system, split=split) for language, topic in slices
+    ]
     found = [float(value.mean()) for value in values if value is not None]
     return float(np.mean(found)) if found and len(found) == len(values) else None
 
