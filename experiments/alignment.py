@@ -75,6 +75,7 @@ _GREEDY = {"contrast_weight": 1.0}
 _WORDS, _LINKS = {"units": "words"}, {"units": "words", "links": 0.5}
 ARMS = {
     "scores of eight passages": Arm("score-distillation", {"passages": 8}),
+    "contrast of English words": Arm("lexical-contrast", {"contrast_weight": 0.0}),
     "contrast alone": Arm("bitext-contrastive", {"contrast_weight": 0.0}),
     "greedy of pieces": Arm("greedy", _GREEDY),
     DEFAULT: Arm("optical", {}, "greedy of pieces"),
@@ -93,13 +94,14 @@ NOTES = """`pieces` are the tokenizer's, all of one mass; `words` weigh by their
 word's pieces is pulled towards the words that the plan says (kivuko.training.units). `transport` moves all mass;
 `hardened` sends a piece's mass where its plan sends most; `partial` moves mass only where that costs less than the
 lower fifth of what it costs to come as near as possible to a text that is no translation; `unbalanced` pays for
-missing the marginals. `links`: word links of the same pairs lower the cost at first. `greedy` is one to one. All have
-an in-batch contrast beside them, of one balance. `scores of eight passages` aligns no tokens: it imitates the
-teacher's scores of its own eight best English training pages for a pair, as Translate-Distill does. Students: {steps}
-steps of 32 public pairs, which are software interface and help text, words that start from English, the teacher of
-the main job. `half-way`: weights half-way back to the teacher. At most {most} queries of each collection, kind and
-half, found in compressed indexes. Tests take the mean over seeds of each query's score, and collections as equals; p
-are by Holm over all tests of this page."""
+missing the marginals. `links`: word links of the same pairs lower the cost at first. `greedy` is one to one. All
+have an in-batch contrast beside them, of one balance. `contrast of English words` contrasts the weights of English
+words that a text means, after Milco; `scores of eight passages` aligns no tokens: it imitates the teacher's scores of
+its own eight best English training pages for a pair, as Translate-Distill does. Students: {steps} steps of 32 public
+pairs, which are software interface and help text, words that start from English, the teacher of the main job.
+`half-way`: weights half-way back to the teacher. At most {most} queries of each collection, kind and half, found in
+compressed indexes. Tests take the mean over seeds of each query's score, and collections as equals; p are by Holm
+over all tests of this page."""
 
 
 def main() -> None:

@@ -23,6 +23,7 @@ from kivuko.training import score_distillation
 from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss
 from kivuko.training.bitext_contrast import BitextContrastLoss
 from kivuko.training.greedy import GreedyLoss, greedy_alignment
+from kivuko.training.lexical_contrast import LexicalContrastLoss, word_vectors
 from kivuko.training.optical import OpticalLoss, PlanSettings
 from kivuko.training.score_distillation import ScoreDistillationLoss, best_documents
 from kivuko.training.sentence_mse import SentenceMseLoss
@@ -53,6 +54,11 @@ LOSSES: dict[str, Callable[[torch.nn.Module, TeacherVectors], AlignmentLoss]] = 
     "sentence": SentenceMseLoss,  # type: ignore[dict-item]
     "contrast": BitextContrastLoss,  # type: ignore[dict-item]
     "single-vector": lambda model, teacher: BitextContrastLoss(model, teacher, similarity="single-vector"),  # type: ignore[arg-type]
+    "lexical": lambda model, teacher: LexicalContrastLoss(  # type: ignore[dict-item]
+        model,  # type: ignore[arg-type]
+        teacher,
+        unit(5, 8, seed=77).numpy(),
+    ),
     "scores": lambda model, teacher: ScoreDistillationLoss(model, teacher, POOL, [2, 0, 0, 1]),  # type: ignore[arg-type]
 }
 every_loss = pytest.mark.parametrize("name", LOSSES)
@@ -170,6 +176,8 @@ def test_loss_trains_a_student_beside_any_companion(name: str, tiny_teacher: Pat
         loss: AlignmentLoss = ScoreDistillationLoss(
             student, teacher, vectors, best_documents(teacher, vectors)[:, 0]
         )
+    elif name == "lexical":
+        loss = LexicalContrastLoss(student, teacher, vectors.vectors.astype(np.float32))
     else:
         loss = LOSSES[name](student, teacher)
     features = student.preprocess(texts, task="query")
@@ -178,7 +186,7 @@ def test_loss_trains_a_student_beside_any_companion(name: str, tiny_teacher: Pat
     (right,) = loss([features], labels).values()
     (wrong,) = loss([features], labels.roll(1)).values()
     assert wrong.item() > right.item() + 0.1
-    if name not in ("contrast", "single-vector"):
+    if name not in ("contrast", "single-vector", "lexical"):
         assert right.item() == pytest.approx(0, abs=0.01)
     assert wrong.dtype == torch.float32
     assert loss.tokens == 2 * vectors.lengths.sum()
@@ -306,6 +314,45 @@ def test_single_vector_contrast_worked_by_hand() -> None:
 def test_unknown_similarity_is_named() -> None:
     with pytest.raises(UnknownNameError, match="mean-maxsim"):
         BitextContrastLoss(torch.nn.Identity(), cache_of(unit(1, 8)), similarity="max-sim")  # type: ignore[arg-type]
+
+
+# English words
+
+
+def test_words_that_texts_mean_worked_by_hand() -> None:
+    # Two English words, (1, 0) and (0, 1); of the second text a token means the second word, below the threshold.
+    vocabulary = np.float32([[1, 0], [0, 1]])
+    target = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
+    student = torch.tensor([[[0.6, 0.8], [1.0, 0.0]], [[0.0, 1.0], [0.8, -0.6]]])
+    loss = LexicalContrastLoss(
+        torch.nn.Identity(),  # type: ignore[arg-type]
+        cache_of(*target),
+        vocabulary,
+        threshold=0.9,
+        scale=2.0,
+    )
+    found = loss.weights(student, whole(student))
+    a = math.log(1.1)
+    torch.testing.assert_close(found, torch.tensor([[a, 0.0], [0.0, a]]))
+    batch = AlignedBatch(
+        student, whole(student), target, whole(target), torch.tensor([0, 1]), torch.arange(2)
+    )
+    expected = math.log(1 + math.exp(-2.0))  # cosines 1 and 0
+    assert loss.parts(batch)["contrast"].item() == pytest.approx(expected, abs=1e-6)
+    assert loss.diagnostics == {"words_meant": 1}
+
+
+def test_an_english_words_vector_is_the_mean_of_its_tokens() -> None:
+    texts = cache_of(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[0.6, 0.8]]))
+    twice = TeacherVectors(texts.shards, texts.place[[0, 1, 0]], texts.dim)
+    words = Words(
+        [np.array([0, 1]), np.array([0]), np.array([0, 1])], [["red", "file"], ["red"], ["red", "file"]]
+    )
+    expected = np.array([[1.6, 0.8]]) / np.linalg.norm([1.6, 0.8])
+    np.testing.assert_allclose(word_vectors(twice, words, 2), expected, rtol=1e-3)
+    assert word_vectors(twice, words, 1).shape == (2, 2)
+    with pytest.raises(InputError, match="no English word"):
+        word_vectors(twice, words, 3)
 
 
 # Score distillation

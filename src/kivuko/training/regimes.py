@@ -30,6 +30,7 @@ _HOMES = {
     "codeswitch": "codeswitch:REGIME",
     "translate-train": "foreign_queries:TRANSLATE_TRAIN",
     "bitext-contrastive": "bitext_contrast:REGIME",
+    "lexical-contrast": "lexical_contrast:REGIME",
     "mse": "sentence_mse:REGIME",
     "greedy": "greedy:REGIME",
     "optical": "optical:REGIME",
