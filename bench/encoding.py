@@ -225,7 +225,8 @@ def targets(speed: Sequence[dict[str, Any]], rows: Sequence[dict[str, Any]]) -> 
 NOTES = f"""
 English help pages (all of the collection's for nDCG@10, {TIMED_PAGES} evenly spaced ones for time), encoded by a
 12-layer teacher made from multilingual-e5-small that reads 160 pieces; title queries in {", ".join(LANGUAGES)},
-encoded by its student in torch, and searched exactly. `{PEER}`: `MultiVectorEncoder.encode_document`, float32, 32
+encoded in torch by STUDENT, or without one by the teacher itself, and searched exactly.
+`{PEER}`: `MultiVectorEncoder.encode_document`, float32, 32
 texts a batch. `{TORCH}`: `kivuko.models.encoding`, batches of at most {encoding.TOKENS_A_BATCH} tokens with pads, the
 Transformer's weights in bfloat16 where the processor multiplies these; of several threads each encodes batches of
 its own. ONNX: `kivuko models export`, the same batches. Systems take turns; each figure is the median of
@@ -254,6 +255,7 @@ def main() -> None:
     parser.add_argument("student", type=Path, nargs="?")
     parser.add_argument("--folder", type=Path, default=Path("docs/results/encoding"))
     options = parser.parse_args()
+    given = " TEACHER STUDENT" if options.teacher else ""
     options.teacher = options.teacher or default_teacher()
     options.student = options.student or options.teacher
     torch.set_num_threads(1)
@@ -290,7 +292,7 @@ def main() -> None:
         options.folder,
         "Encoding on a CPU",
         rows,
-        command="OMP_NUM_THREADS=1 python bench/encoding.py TEACHER STUDENT",
+        command=f"OMP_NUM_THREADS=1 python bench/encoding.py{given} --folder {options.folder}",
         notes=NOTES,
         extra={
             "Targets": met,

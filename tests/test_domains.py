@@ -77,6 +77,23 @@ def test_of_many_documents_the_relevant_ones_are_searched_first(elsewhere: Path,
         as_collection(elsewhere, "question", 23)
 
 
+def test_documents_of_an_artefact_are_all_searched(elsewhere: Path, own_cache: Path) -> None:
+    artefact = as_collection(elsewhere, "question")
+    listed = {"folder": str(artefact), "name": "all", "queries": "question", "documents": 5}
+    experiment = Experiment.model_validate(
+        {
+            "name": "x",
+            "title": "x",
+            "seeds": [0],
+            "languages": ["om"],
+            "collections": [listed],
+            "regime": [{"name": "zero-shot", "budgets": ["none"]}],
+        }
+    )
+    with pytest.raises(InputError, match="plain files"):
+        bed_of(experiment)
+
+
 def test_an_experiment_asks_plain_files_and_knows_what_queries_are_about(
     elsewhere: Path, own_cache: Path
 ) -> None:

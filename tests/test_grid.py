@@ -238,7 +238,7 @@ def test_every_cell_is_a_file_of_the_documented_form(results: Path) -> None:
             "key", "experiment", "regime", "budget", "seed", "similarity", "languages", "inputs", "stages", "cost",
             "facts", "scores", "pages", "provenance",
         }  # fmt: skip
-        assert {row["ids"] for row in cell["scores"]} <= cell["pages"].keys()
+        assert {f"{row['collection']} {row['ids']}" for row in cell["scores"]} <= cell["pages"].keys()
         assert name == f"{cell['regime']}.{cell['budget']}.{cell['seed']}.{cell['key'][:8]}.json"
         assert cell["cost"].keys() == {"tokens", "steps", "cpu_minutes", "minutes"}
         assert cell["provenance"].keys() == {"commit", "machine", "date", "versions"}

@@ -134,6 +134,9 @@ def test_an_interval_draws_seeds_that_differ() -> None:
     averaged = paired_effect({"a": (first.mean(axis=1), second.mean(axis=1))}, trials)
     assert (averaged.low, averaged.high) == (pytest.approx(0.0), pytest.approx(0.0))
     assert differing.p == averaged.p
+    # Where a language has fewer seeds there is none to draw for all.
+    uneven = {"a": (first, second), "b": (first[:, :1], second[:, :1])}
+    assert paired_effect(uneven, trials).n == 60
     # A system of one seed stands beside each of the other's.
     assert paired_effect({"a": (first, second[:, :1])}, trials) == differing
 
@@ -508,7 +511,10 @@ def test_what_to_use_is_chosen_on_development_queries(tmp_path: Path) -> None:
 
 def test_pages_that_cells_know_are_told_apart_from_queries(tmp_path: Path) -> None:
     means = {"codeswitch": ("lexicon", 0.5), "mlm": ("monolingual", 0.4), "teacher": ("none", 0.4)}
-    labels = {f"{tag} 40": [f"page {n // 20}" for n in range(40)] for tag in ("fra-Latn", "deu-Latn")}
+    labels = {
+        f"libreoffice-help {tag} 40": [f"page {n // 20}" for n in range(40)]
+        for tag in ("fra-Latn", "deu-Latn")
+    }
     cells = [
         cell(line, {"fra-Latn": mean, "deu-Latn": mean}, budget=budget, pages=labels)
         for line, (budget, mean) in means.items()

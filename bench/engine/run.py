@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
+import sys
 from pathlib import Path
 
 from catalogue import OURS, PEERS, SCRIPTS, System
@@ -67,7 +69,7 @@ def main() -> None:
             for threads in options.threads:
                 for system in systems:
                     _measure(Cell(system, collection, threads, cells), limits, options.again)
-    write_report(folder, read_cells(cells), COMMAND)
+    write_report(folder, read_cells(cells), " ".join([COMMAND, *map(shlex.quote, sys.argv[1:])]))
 
 
 def _systems(options: argparse.Namespace) -> list[System]:

@@ -118,7 +118,8 @@ def paired_effect(
     }
     (effect,) = paired_effects(columns, trials, pages=pages)
     differences = [told_apart(*np.broadcast_arrays(*by_seed[language])) for language in sorted(by_seed)]
-    if differences[0].shape[1] == 1:
+    # Seeds are drawn for all languages at once, so all must have as many.
+    if {each.shape[1] for each in differences} != {differences[0].shape[1]} or differences[0].shape[1] == 1:
         return effect
     low, high = seeded_interval(differences, seed=trials.seed, resamples=trials.resamples)
     return replace(effect, low=low, high=high)

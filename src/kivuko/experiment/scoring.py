@@ -201,6 +201,14 @@ def _given(given: GivenCollection, languages: Sequence[Language]) -> list[_Asked
     folder = given.folder
     if is_plain(folder):
         folder = as_collection(folder, given.queries, given.documents)
+    elif given.documents is not None:
+        raise InputError(
+            "only of plain files can some documents be searched",
+            where=folder,
+            expected="documents.tsv and qrels.txt",
+            got=f"documents = {given.documents}, and no such files",
+            remedy="leave documents out, or name a folder of plain files",
+        )
     collection = Collection.open(folder)
     spoken = [language for language in collection.languages if language in languages]
     if not spoken:
@@ -382,10 +390,10 @@ def score_rows(
 
 
 def page_labels(bed: TestBed) -> dict[str, list[str]]:
-    """What each query is about, by the hash of the ids that rows of scores have: a label for the first relevant
-    document, equal for queries of one page in any language."""
+    """What each query is about, by collection and the hash of ids that rows of scores have: a label for the first
+    relevant document, equal for queries of one page in any language."""
     return {
-        hash_json(sorted(queries))[:12]: [
+        f"{topics.collection} {hash_json(sorted(queries))[:12]}": [
             hashlib.sha256(
                 f"{topics.collection} {sorted(topics.qrels[split][query])[0]}".encode()
             ).hexdigest()[:8]

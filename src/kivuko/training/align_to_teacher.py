@@ -255,6 +255,20 @@ class AlignSettings(FitSettings):
             )
 
 
+@dataclass(frozen=True)
+class ContrastSettings(AlignSettings):
+    """What regimes can be told whose loss is a contrast itself: its weight beside the loss stays 0."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.contrast_weight:
+            raise InputError(
+                "this regime is a contrast, and takes no second one beside it",
+                expected="contrast_weight 0",
+                got=self.contrast_weight,
+            )
+
+
 def train_aligned(
     start: Models,
     resources: Resources,

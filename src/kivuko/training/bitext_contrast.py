@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from torch import Tensor
 
-from kivuko.errors import InputError, UnknownNameError
-from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.errors import UnknownNameError
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, ContrastSettings, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
@@ -78,23 +78,14 @@ class BitextContrastLoss(AlignmentLoss):
 
 
 @dataclass(frozen=True)
-class BitextContrastSettings(AlignSettings):
-    """What is compared; the contrast is the loss itself here, so its weight beside the loss stays 0.
+class BitextContrastSettings(ContrastSettings):
+    """What is compared.
 
     Attributes:
         similarity: ``"mean-maxsim"`` or ``"single-vector"``.
     """
 
     similarity: Similarity = "mean-maxsim"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.contrast_weight:
-            raise InputError(
-                "this regime is a contrast, and takes no second one beside it",
-                expected="contrast_weight 0",
-                got=self.contrast_weight,
-            )
 
 
 def train(start: Models, resources: Resources, settings: BitextContrastSettings, job: Job) -> Trained:

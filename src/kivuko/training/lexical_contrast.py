@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn.functional import normalize, relu
 
 from kivuko.errors import InputError
-from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, AlignSettings, train_aligned
+from kivuko.training.align_to_teacher import AlignedBatch, AlignmentLoss, ContrastSettings, train_aligned
 from kivuko.training.fit import Job
 from kivuko.training.regimes import Models, Regime, Slot, Trained
 from kivuko.training.resources import Need, Resources
@@ -120,8 +120,8 @@ def word_vectors(teacher: TeacherVectors, words: Words, fewest: int) -> NDArray[
 
 
 @dataclass(frozen=True)
-class LexicalContrastSettings(AlignSettings):
-    """What the English words are; the contrast is the loss itself here, so its weight beside the loss stays 0.
+class LexicalContrastSettings(ContrastSettings):
+    """What the English words are.
 
     Attributes:
         fewest: English sides that a word must be in to have a dimension.
@@ -133,12 +133,6 @@ class LexicalContrastSettings(AlignSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.contrast_weight:
-            raise InputError(
-                "this regime is a contrast, and takes no second one beside it",
-                expected="contrast_weight 0",
-                got=self.contrast_weight,
-            )
         if not 0 <= self.threshold < 1:
             raise InputError("threshold is out of range", expected="0 to below 1", got=self.threshold)
 

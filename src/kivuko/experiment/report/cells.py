@@ -241,8 +241,7 @@ class Measurements:
 
         Cells that were measured before this was kept know nothing of it: there every query is its own page.
         """
-        ids = self.ids(language, topic)
-        known = self._pages.get(ids or "")
+        known = self._pages.get(f"{(topic or self.main).collection} {self.ids(language, topic)}")
         if known is not None:
             return known
         count = next(
