@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from kivuko.evaluation.comparison import PerQuery, SystemComparison, Trials, compare_systems
+from kivuko.evaluation.comparison import PerQuery, SystemComparison, compare_systems
+from kivuko.evaluation.effects import Trials
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import compare
 

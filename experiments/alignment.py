@@ -32,7 +32,7 @@ from kivuko.artifact import cache_folder, hash_json, write_atomically
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
 from kivuko.collections.bitext import Pair
-from kivuko.evaluation.comparison import Trials, paired_effect
+from kivuko.evaluation.effects import Trials, paired_effect
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import holm

@@ -37,7 +37,8 @@ from kivuko.evaluation.results import write_results
 from kivuko.evaluation.run import read_run, write_run
 from kivuko.evaluation.significance import compare, holm
 from kivuko.experiment.other_domains import Half, halves
-from kivuko.experiment.scoring import DEPTH, ENGLISH
+from kivuko.experiment.scoring import DEPTH
+from kivuko.experiment.test_bed import ENGLISH
 from kivuko.languages import Language, resolve
 from kivuko.models.encoder import Encoder
 from kivuko.models.identity import model_hash

@@ -34,7 +34,8 @@ from kivuko.collections.split import HELD_OUT
 from kivuko.evaluation.measures import evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.experiment.other_domains import halves
-from kivuko.experiment.scoring import ENGLISH, collection_index
+from kivuko.experiment.scoring import collection_index
+from kivuko.experiment.test_bed import ENGLISH
 from kivuko.languages import Language, resolve
 from kivuko.models import get, late_interaction
 from kivuko.models.identity import model_hash

@@ -21,7 +21,7 @@ import torch
 from questions import QUERIES_AT_MOST, asked
 
 from kivuko.cli.display import bars
-from kivuko.evaluation.comparison import Trials, paired_effect
+from kivuko.evaluation.effects import Trials, paired_effect
 from kivuko.evaluation.measures import Scores, evaluate
 from kivuko.evaluation.results import write_results
 from kivuko.evaluation.significance import holm

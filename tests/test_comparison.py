@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.evaluation.comparison import POOLED, Difference, Effect, SystemComparison, Trials, compare_systems
+from kivuko.evaluation.comparison import POOLED, Difference, SystemComparison, compare_systems
 from kivuko.evaluation.comparison_tables import (
     difference_tables,
     escape_latex,
@@ -18,6 +18,7 @@ from kivuko.evaluation.comparison_tables import (
     power_note,
     score_tables,
 )
+from kivuko.evaluation.effects import Effect, Trials
 from kivuko.evaluation.run import name_systems
 from kivuko.evaluation.significance import compare, holm
 

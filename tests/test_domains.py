@@ -16,7 +16,7 @@ from kivuko.errors import InputError
 from kivuko.experiment.config import Experiment
 from kivuko.experiment.other_domains import as_collection, half_of, halves
 from kivuko.experiment.scoring import page_labels
-from kivuko.experiment.scoring import test_bed as bed_of
+from kivuko.experiment.test_bed import test_bed as bed_of
 from kivuko.languages import resolve
 from tiny import made_up_pairs
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from kivuko.errors import InputError
 from kivuko.evaluation.bootstrap import bootstrap_interval, bootstrap_intervals, hierarchical_intervals
-from kivuko.evaluation.comparison import Trials, paired_effect, paired_effects
+from kivuko.evaluation.effects import Trials, paired_effect, paired_effects
 from kivuko.evaluation.significance import (
     compare,
     detectable_difference,

@@ -20,9 +20,9 @@ from kivuko.collections.bitext import Bitext
 from kivuko.collections.collection import Collection
 from kivuko.collections.split import HELD_OUT
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.evaluation.comparison import Trials
+from kivuko.evaluation.effects import Trials
 from kivuko.evaluation.measures import evaluate
-from kivuko.experiment import grid, scoring
+from kivuko.experiment import grid, scoring, test_bed
 from kivuko.experiment.asked import Dose
 from kivuko.experiment.cell_files import finished_cells, pack_cells
 from kivuko.experiment.config import Experiment, read_experiment
@@ -338,7 +338,7 @@ def test_the_ceiling_is_the_regimes_teacher_with_english_titles(results: Path, t
 def assert_scored(kept: Any, run: Run) -> Any:
     """The kept values are those of the first twenty (or fifteen) queries by hash, in the order of their ids."""
     number = len(kept["nDCG@10"])
-    asked = scoring._first(dict.fromkeys(run, ""), number)
+    asked = test_bed._first(dict.fromkeys(run, ""), number)
     scores = evaluate(run, {query: {query: 1} for query in asked}, scoring.MEASURES)
     for measure, by_query in scores.per_query.items():
         assert kept[measure] == [round(by_query[query], 4) for query in sorted(asked)]
@@ -347,10 +347,10 @@ def assert_scored(kept: Any, run: Run) -> Any:
 
 def test_which_queries_are_asked_does_not_hang_on_how_many_there_are() -> None:
     queries = {f"page/{i}": str(i) for i in range(50)}
-    few, many = scoring._first(queries, 10), scoring._first(queries, 30)
+    few, many = test_bed._first(queries, 10), test_bed._first(queries, 30)
     assert few.keys() < many.keys()
     assert list(few) == sorted(few)
-    assert scoring._first({key: queries[key] for key in sorted(queries)[:40]}, 50).keys() < queries.keys()
+    assert test_bed._first({key: queries[key] for key in sorted(queries)[:40]}, 50).keys() < queries.keys()
 
 
 def test_other_test_queries_change_no_choice(
@@ -715,7 +715,7 @@ def own(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             "held_out_texts",
             "held_out_terms",
         ),
-        scoring: ("build_collection",),
+        test_bed: ("build_collection",),
         teacher: ("english_pages",),
     }.items():
         for name in names:
@@ -780,12 +780,12 @@ def test_a_collection_without_development_queries(own: Path) -> None:
     text = OWN.replace('"mine"', '"only-test"')
     (own / "own.toml").write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=r"no development queries[\s\S]*halve"):
-        scoring.test_bed(read_experiment(own / "own.toml"))
+        test_bed.test_bed(read_experiment(own / "own.toml"))
     for choice, halved in (("halve", True), ("none", False)):
         (own / "own.toml").write_text(
             text.replace('"only-test"', f'"only-test", development = "{choice}"'), encoding="utf-8"
         )
-        bed = scoring.test_bed(read_experiment(own / "own.toml"))
+        bed = test_bed.test_bed(read_experiment(own / "own.toml"))
         queries = next(topics.queries for topics in bed.topics if topics.language == OROMO)
         assert len(queries["development"]) == (len(test) // 2 if halved else 0)
         assert queries["development"] | queries["test"] == test
@@ -817,7 +817,7 @@ def test_the_english_of_any_kind_of_query_is_the_ceiling(own: Path) -> None:
                 path.unlink()
     text = OWN.replace('{ folder = "mine" }', '{ folder = "asked", queries = "query" }')
     (own / "own.toml").write_text(text, encoding="utf-8")
-    topics = {each.language.tag: each for each in scoring.test_bed(read_experiment(own / "own.toml")).topics}
+    topics = {each.language.tag: each for each in test_bed.test_bed(read_experiment(own / "own.toml")).topics}
     assert topics["eng-Latn"].queries["test"] == collection.queries("english-title", "test")
     assert topics["orm-Latn"].queries["test"] == collection.queries("title", "test")
 
@@ -825,7 +825,7 @@ def test_the_english_of_any_kind_of_query_is_the_ceiling(own: Path) -> None:
 def test_fusion_is_the_products_with_the_weight_best_on_development_queries(
     root: Path, experiment: Experiment
 ) -> None:
-    bed = scoring.test_bed(experiment)
+    bed = test_bed.test_bed(experiment)
     topics = next(topics for topics in bed.topics if topics.language == OROMO)
     index = LexicalIndex(bed.collections["libreoffice-help"].documents)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from kivuko.artifact import hash_json
-from kivuko.evaluation.comparison import Trials
+from kivuko.evaluation.effects import Trials
 from kivuko.experiment.config import Experiment
 from kivuko.experiment.report import charts as report_charts
 from kivuko.experiment.report.assembly import QUESTION, build_report, write_report
@@ -24,8 +24,8 @@ from kivuko.experiment.report.maps import heat_map
 from kivuko.experiment.report.page import prose, save_charts, shade, svg_image, write_page
 from kivuko.experiment.report.plans import Plan, plan_chart
 from kivuko.experiment.report.queries import win_loss
-from kivuko.experiment.scoring import TestBed as Bed
-from kivuko.experiment.scoring import Topics
+from kivuko.experiment.test_bed import TestBed as Bed
+from kivuko.experiment.test_bed import Topics
 from kivuko.languages import resolve
 from test_report import CENTRED, FIVE, STUDY, TIERED, cell, on_five, read_cells, score
 

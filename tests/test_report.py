@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from kivuko.errors import InputError
-from kivuko.evaluation.comparison import Effect, Trials, paired_effect
+from kivuko.evaluation.effects import Effect, Trials, paired_effect
 from kivuko.experiment.config import Experiment, read_experiment
 from kivuko.experiment.hypotheses import judge
 from kivuko.experiment.report.assembly import build_report, write_report

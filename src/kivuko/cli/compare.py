@@ -70,7 +70,7 @@ def command(
 ) -> None:
     """Compare systems: paired randomisation tests, Holm over all comparisons, intervals, effect sizes and power."""
     from kivuko.artifact import is_complete
-    from kivuko.evaluation.comparison import Trials, compare_systems
+    from kivuko.evaluation.comparison import compare_systems
     from kivuko.evaluation.comparison_tables import (
         difference_tables,
         method,
@@ -79,6 +79,7 @@ def command(
         reading_scores,
         score_tables,
     )
+    from kivuko.evaluation.effects import Trials
     from kivuko.evaluation.measures import MEASURES
     from kivuko.evaluation.run import ONE_LANGUAGE, name_systems, read_qrels_by_language, score_system
 

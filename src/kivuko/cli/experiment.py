@@ -105,7 +105,7 @@ def report(
     if not drawable:
         say("No report.html and no pictures without matplotlib: pip install 'kivuko[report]'")
         return
-    from kivuko.experiment.scoring import test_bed
+    from kivuko.experiment.test_bed import test_bed
 
     lacking = write_page(
         made,

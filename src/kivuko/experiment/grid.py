@@ -25,8 +25,6 @@ from kivuko.experiment.scoring import (
     DEPTH,
     MEASURES,
     RECIPE,
-    TestBed,
-    Topics,
     fuse,
     index_folder,
     lexical_runs,
@@ -34,8 +32,8 @@ from kivuko.experiment.scoring import (
     page_labels,
     score_rows,
     student_runs,
-    test_bed,
 )
+from kivuko.experiment.test_bed import TestBed, Topics, test_bed
 from kivuko.languages import resolve
 from kivuko.models import late_interaction
 from kivuko.ranking import Run

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from kivuko.evaluation.comparison import ALPHA, Effect
+from kivuko.evaluation.effects import ALPHA, Effect
 
 EVERY_LANGUAGE = "every language"
 ENGLISH_QUERIES = "English queries"

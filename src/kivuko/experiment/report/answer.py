@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kivuko.evaluation.comparison import ALPHA, Effect, Trials, paired_effect
+from kivuko.evaluation.effects import ALPHA, Effect, Trials, paired_effect
 from kivuko.evaluation.significance import holm
 from kivuko.experiment.asked import Answer, Group
 from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, Topic, Variant

@@ -11,7 +11,7 @@ import numpy as np
 
 from kivuko.artifact import write_atomically
 from kivuko.evaluation.bootstrap import bootstrap_intervals
-from kivuko.evaluation.comparison import Trials
+from kivuko.evaluation.effects import Trials
 from kivuko.evaluation.results import README, described, render_readme
 from kivuko.experiment.cell_files import PACKED
 from kivuko.experiment.report import tables

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kivuko.evaluation.comparison import Effect, Trials
+from kivuko.evaluation.effects import Effect, Trials
 from kivuko.experiment.asked import Dose
 from kivuko.experiment.report.answer import PICTURE, gains_of_arms
 from kivuko.experiment.report.assembly import REPORT_TRIALS

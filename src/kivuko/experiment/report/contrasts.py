@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kivuko.evaluation.comparison import Effect, Trials, paired_effect
+from kivuko.evaluation.effects import Effect, Trials, paired_effect
 from kivuko.experiment.asked import Comparison, Dose
 from kivuko.experiment.report.cells import Measurements, Row, Topic, Values, Variant
 from kivuko.experiment.report.winners import difference, with_holm

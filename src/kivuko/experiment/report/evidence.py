@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from kivuko.evaluation.comparison import Effect, Trials, paired_effect
+from kivuko.evaluation.effects import Effect, Trials, paired_effect
 from kivuko.evaluation.significance import holm
 from kivuko.experiment.hypotheses import (
     ENGLISH_QUERIES,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kivuko.evaluation.bootstrap import bootstrap_intervals
-from kivuko.evaluation.comparison import ALPHA, Trials
+from kivuko.evaluation.effects import ALPHA, Trials
 from kivuko.evaluation.significance import holm, randomisation_test
 from kivuko.experiment.report.cells import BUDGETS, ENGLISH, MEASURE, SYSTEMS, Measurements, Row, Variant
 from kivuko.experiment.report.contrasts import floor_variant

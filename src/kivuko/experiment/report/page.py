@@ -12,7 +12,7 @@ from typing import Any
 
 from kivuko.artifact import write_atomically
 from kivuko.errors import FetchError
-from kivuko.evaluation.comparison import Trials
+from kivuko.evaluation.effects import Trials
 from kivuko.evaluation.results import described
 from kivuko.experiment.report.assembly import PICTURES, REPORT_TRIALS, Content, Report
 from kivuko.experiment.report.cells import SYSTEMS, Measurements, Row
@@ -21,7 +21,7 @@ from kivuko.experiment.report.fonts import font_faces, font_files, matplotlib_fa
 from kivuko.experiment.report.maps import heat_map, language_tables
 from kivuko.experiment.report.plans import plan_chart, plans, students
 from kivuko.experiment.report.queries import win_loss
-from kivuko.experiment.scoring import TestBed
+from kivuko.experiment.test_bed import TestBed
 from kivuko.languages import resolve
 
 PAGE, SCORES, FIGURES = "report.html", "scores.csv", "figures"

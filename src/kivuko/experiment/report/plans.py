@@ -13,7 +13,7 @@ from kivuko import transport
 from kivuko.artifact import cache_folder, is_complete, read_manifest
 from kivuko.experiment.report.cells import Measurements, Row, Values
 from kivuko.experiment.report.drawing import INK, Chart, rendered
-from kivuko.experiment.scoring import TestBed
+from kivuko.experiment.test_bed import TestBed
 from kivuko.models import encoding, late_interaction
 from kivuko.models.reading import ReadText
 from kivuko.models.token_vectors import TokenEncoder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kivuko.artifact import hash_json
 from kivuko.experiment.report.cells import Measurements, Values, Variant
 from kivuko.experiment.report.winners import competitors, rank
-from kivuko.experiment.scoring import TestBed
+from kivuko.experiment.test_bed import TestBed
 
 SHOWN = 5
 

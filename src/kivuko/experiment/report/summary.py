@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from kivuko.evaluation.comparison import ALPHA, Trials
+from kivuko.evaluation.effects import ALPHA, Trials
 from kivuko.experiment.asked import Target
 from kivuko.experiment.report.cells import SYSTEMS, Measurements
 from kivuko.experiment.report.contrasts import in_summary

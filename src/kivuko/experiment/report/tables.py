@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kivuko.evaluation.comparison import Trials
+from kivuko.evaluation.effects import Trials
 from kivuko.experiment.report.cells import (
     BITEXT,
     ENGLISH,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kivuko.evaluation.comparison import Effect, Trials, paired_effect
+from kivuko.evaluation.effects import Effect, Trials, paired_effect
 from kivuko.evaluation.significance import holm
 from kivuko.experiment.report.cells import Measurements, Row, Topic, Variant
 
