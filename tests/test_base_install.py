@@ -91,7 +91,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
     def call(*command: object) -> None:
-        done = subprocess.run([sys.executable, "-m", *map(str, command)], env=variables)
+        done = subprocess.run([sys.executable, "-m", *map(str, command)], env=variables, timeout=600)
         assert done.returncode == 0, command
 
     pip = ("pip", "--quiet", "--disable-pip-version-check")
@@ -122,7 +122,12 @@ def run(environment: Path, folder: Path, *command: str, code: int = 0) -> str:
     """What a command prints; it must end with ``code``."""
     variables = {"KIVUKO_CACHE": str(folder / "cache"), "COLUMNS": "200", "PATH": str(environment)}
     done = subprocess.run(
-        [environment / command[0], *command[1:]], cwd=folder, env=variables, capture_output=True, text=True
+        [environment / command[0], *command[1:]],
+        cwd=folder,
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == code, (command, done.stdout, done.stderr)
     return done.stdout + done.stderr
