@@ -4,8 +4,9 @@ Raise the subclass that names the kind of failure, so that callers can tell them
 :class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
 :class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`LockedError` for one
 that another process is changing, :class:`FetchError` for a source that could not be brought,
-:class:`StorageError` for a disk that refused a write, :class:`MissingExtraError` for an optional dependency
-that is not installed and :class:`Interrupted` for long work that a person stopped.
+:class:`StorageError` for a disk that refused a write, :class:`WorkerError` for workers that died,
+:class:`MissingExtraError` for an optional dependency that is not installed and :class:`Interrupted` for long
+work that a person stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 #: Extra that holds each optional package, by the name it is imported as.
 _EXTRAS = {
@@ -20,6 +22,7 @@ _EXTRAS = {
     "datasets": "train",
     "huggingface_hub": "train",
     "ot": "train",
+    "pyarrow": "train",
     "safetensors": "train",
     "sentence_transformers": "train",
     "sentencepiece": "train",
@@ -47,6 +50,7 @@ _EXTRAS = {
     "jinja2": "report",
     "matplotlib": "report",
     "eflomal": "eflomal",
+    "ray": "ray",
 }
 
 
@@ -75,6 +79,16 @@ class KivukoError(Exception):
         message = "\n".join([what, *(f"  {label}: {value}" for label, value in rows if value is not None)])
         # Half a character of JSON, or a byte of a file's name, that no terminal can show.
         super().__init__(message.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Workers in other processes raise them too, and the arguments of one are not those of another.
+        return _as_raised, (type(self), self.args, dict(self.__dict__))
+
+
+def _as_raised(kind: type[KivukoError], args: tuple[Any, ...], facts: dict[str, Any]) -> KivukoError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(facts)
+    return error
 
 
 class InputError(KivukoError):
@@ -110,6 +124,10 @@ class FetchError(KivukoError):
 
 class StorageError(KivukoError):
     """The disk refused a write; nothing that was complete has been lost."""
+
+
+class WorkerError(KivukoError):
+    """Workers in other processes died over their work; what others finished is kept."""
 
 
 class Interrupted(KivukoError):  # noqa: N818 (nothing is wrong)

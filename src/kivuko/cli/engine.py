@@ -16,7 +16,14 @@ from kivuko.cli.display import (
     say,
     set_threads,
 )
-from kivuko.cli.resources import BitextOption, LowestScoreOption, chosen_pairs, read_collection_documents
+from kivuko.cli.resources import (
+    BitextOption,
+    LowestScoreOption,
+    PassagesOption,
+    PoolingOption,
+    chosen_pairs,
+    documents_or_shards,
+)
 
 if TYPE_CHECKING:
     from kivuko.engine.quality import Quality
@@ -36,7 +43,8 @@ def create(
     documents: Annotated[
         Path,
         typer.Option(
-            help="TSV (id, title, text), JSONL (more fields are metadata to filter by), or a collection folder."
+            help="TSV (id, title, text), JSONL or Parquet (more fields are metadata to filter by), a collection "
+            "folder, or a folder of kivuko index encode."
         ),
     ],
     kind: Annotated[
@@ -52,12 +60,8 @@ def create(
         ),
     ] = None,
     language: Annotated[str, typer.Option(help="What the documents are in.")] = "en",
-    passages: Annotated[
-        bool, typer.Option(help="Split documents longer than the model reads; without, they are cut.")
-    ] = True,
-    pooling: Annotated[
-        float, typer.Option(help="Tokens of a document that become one vector on average, 1 to 16.")
-    ] = 1.0,
+    passages: PassagesOption = None,
+    pooling: PoolingOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Make documents searchable in their own language; `kivuko engine add-language` brings others."""
@@ -68,12 +72,12 @@ def create(
     with bars() as progress:
         made = Engine.create(
             engine,
-            read_collection_documents(documents),
+            documents_or_shards(documents, passages=passages, pooling=pooling),
             kind=check_kind(kind),
             model=model,
             language=language,
-            passages=passages,
-            pooling=pooling,
+            passages=passages is not False,
+            pooling=1.0 if pooling is None else pooling,
             progress=progress,
         )
     facts = made.index.info()
@@ -160,7 +164,7 @@ def check(engine: ENGINE, language: LANGUAGE, as_json: JsonOption = False) -> No
 @app.command("add")
 def add(
     engine: ENGINE,
-    documents: Annotated[Path, typer.Argument(help="TSV, JSONL or a collection folder.")],
+    documents: Annotated[Path, typer.Argument(help="As for kivuko engine create.")],
     replace: Annotated[
         bool, typer.Option("--replace", help="Documents with ids of others take their place.")
     ] = False,
@@ -171,7 +175,7 @@ def add(
 
     set_threads(threads)
     opened = Engine.open(engine)
-    found = read_collection_documents(documents)
+    found = documents_or_shards(documents)
     with bars() as progress:
         facts = opened.add(found, replace=replace, progress=progress)
     say(

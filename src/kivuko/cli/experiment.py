@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from kivuko.cli.workers import DriverOption, GpusOption, RayAddressOption, chosen_workers
 
 app = typer.Typer(help="Compare training regimes.", no_args_is_help=True)
 
@@ -30,6 +35,12 @@ def run(
     ] = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Start no cell after this long.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cells to measure at once, by a process of one thread each.")
+    ] = None,
+    driver: DriverOption = "processes",
+    ray_address: RayAddressOption = None,
+    gpus: GpusOption = 0.0,
 ) -> None:
     """Measure the cells that are not finished yet.
 
@@ -40,21 +51,33 @@ def run(
     from kivuko.cli.display import bars, say
     from kivuko.experiment.cell_files import finished_cells
     from kivuko.experiment.config import read_experiment
-    from kivuko.experiment.grid import missing_cells, run_grid
+    from kivuko.experiment.grid import cells_of, missing_cells, run_cell, run_grid
 
     if threads:
         torch.set_num_threads(threads)
+    chosen = chosen_workers(driver, workers, ray_address, gpus)
     experiment = read_experiment(config)
     folder = results or Path("docs/results") / experiment.name
-    with bars() as progress:
-        run_grid(
-            experiment,
-            folder,
-            only=only or (),
-            minutes=minutes,
-            say=say,
-            progress=progress,
+    if workers is None and driver == "processes":
+        with bars() as progress:
+            run_grid(
+                experiment,
+                folder,
+                only=only or (),
+                minutes=minutes,
+                say=say,
+                progress=progress,
+            )
+    else:
+        began = time.monotonic()
+        names = (cell.name for cell in cells_of(experiment, only or ()))
+        in_time = itertools.takewhile(
+            lambda _: minutes is None or time.monotonic() - began <= 60 * minutes, names
         )
+        work = functools.partial(run_cell, config.absolute(), folder.absolute())
+        for _, said in chosen.done(work, in_time):
+            for line in said:
+                say(line)
     missing = missing_cells(experiment, finished_cells(folder))
     if missing:
         say(f"{len(missing)} cells are missing or being measured elsewhere; the same command goes on.")

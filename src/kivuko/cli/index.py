@@ -7,15 +7,32 @@ from typing import Annotated
 
 import typer
 
-from kivuko.cli.display import JsonOption, ThreadsOption, bars, print_json, print_table, say, set_threads
-from kivuko.cli.resources import chosen_ids, read_collection_documents
+from kivuko.cli.display import (
+    JsonOption,
+    ThreadsOption,
+    bars,
+    print_json,
+    print_table,
+    reading_bars,
+    say,
+    set_threads,
+)
+from kivuko.cli.resources import (
+    PassagesOption,
+    PoolingOption,
+    chosen_ids,
+    documents_or_shards,
+    stream_collection_documents,
+)
+from kivuko.cli.workers import DriverOption, GpusOption, RayAddressOption, WorkersOption, chosen_workers
 
 app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_help=True)
 
 DOCUMENTS = Annotated[
     Path,
     typer.Argument(
-        help="TSV (id, title, text), JSONL (more fields are metadata to filter by), or a collection folder."
+        help="TSV (id, title, text), JSONL or Parquet (more fields are metadata to filter by), a collection "
+        "folder, or a folder of kivuko index encode."
     ),
 ]
 INDEX = Annotated[Path, typer.Argument(help="Index folder.")]
@@ -28,6 +45,41 @@ MODEL = Annotated[
 ]
 
 
+@app.command("encode")
+def encode(
+    documents: DOCUMENTS,
+    shards: Annotated[Path, typer.Option(help="Folder to write; kivuko index build and add take it.")],
+    model: MODEL = None,
+    passages: PassagesOption = None,
+    pooling: PoolingOption = None,
+    workers: WorkersOption = None,
+    driver: DriverOption = "processes",
+    ray_address: RayAddressOption = None,
+    gpus: GpusOption = 0.0,
+) -> None:
+    """Encode documents with many workers, of one machine or a Ray cluster, into files to be indexed later.
+
+    Any number of documents takes the same memory, and workers may die: the same command goes on.
+    """
+    from kivuko.retrieval.shards import encode_shards
+
+    chosen = chosen_workers(driver, workers, ray_address, gpus)
+    with reading_bars() as progress:
+        made = encode_shards(
+            stream_collection_documents(documents, progress),
+            _encoder(model, progress),
+            shards,
+            passages=passages is not False,
+            pooling=1.0 if pooling is None else pooling,
+            workers=chosen,
+            progress=progress,
+        )
+    say(
+        f"{shards}: {made.documents:,} documents in {len(made.names):,} shards\n"
+        f"Next: kivuko index build {shards} --output INDEX --kind compressed"
+    )
+
+
 @app.command("build")
 def build(
     documents: DOCUMENTS,
@@ -36,34 +88,37 @@ def build(
     kind: Annotated[
         str, typer.Option(help="exact, exact-int8, compressed, codes or lexical (words alone, no model).")
     ] = "exact",
-    passages: Annotated[
-        bool, typer.Option(help="Split documents longer than the model reads; without, they are cut.")
-    ] = True,
-    pooling: Annotated[
-        float,
-        typer.Option(
-            help="Tokens of a document that become one vector on average, 1 to 16: a smaller index."
-        ),
-    ] = 1.0,
+    passages: PassagesOption = None,
+    pooling: PoolingOption = None,
     threads: ThreadsOption = None,
 ) -> None:
     """Encode documents once; every student of the same teacher can search them."""
-    from kivuko.retrieval.build import build_index
+    from kivuko.retrieval.build import build_index, index_shards
     from kivuko.retrieval.index import Index
     from kivuko.retrieval.kinds import check_kind
+    from kivuko.retrieval.shards import Shards
 
     chosen = check_kind(kind)
     set_threads(threads)
-    found = read_collection_documents(documents)
+    found = documents_or_shards(documents, model=model, passages=passages, pooling=pooling)
     with bars() as progress:
-        encoder = None if chosen == "lexical" else _encoder(model, progress)
-        build_index(
-            found, encoder, output, kind=chosen, passages=passages, pooling=pooling, progress=progress
-        )
+        if isinstance(found, Shards):
+            index_shards(found, output, kind=chosen)
+        else:
+            encoder = None if chosen == "lexical" else _encoder(model, progress)
+            build_index(
+                found,
+                encoder,
+                output,
+                kind=chosen,
+                passages=passages is not False,
+                pooling=1.0 if pooling is None else pooling,
+                progress=progress,
+            )
     index = Index.open(output)
     facts, meta = index.info(), index.manifest.meta
     said = f"{output}: {facts['documents']:,} documents"
-    if encoder is not None:
+    if chosen != "lexical":
         said += (
             f", {facts['passages']:,} passages, {facts['tokens']:,} token vectors; "
             f"{meta['documents_truncated']:,} documents cut at {meta['max_length']} pieces, "
@@ -83,15 +138,19 @@ def add(
     threads: ThreadsOption = None,
 ) -> None:
     """Add documents to an index; searches that run meanwhile see it before or after, never between."""
-    from kivuko.retrieval.build import add_documents
+    from kivuko.retrieval.build import add_documents, add_shards
     from kivuko.retrieval.index import Index
+    from kivuko.retrieval.shards import Shards
 
     set_threads(threads)
-    found = read_collection_documents(documents)
     opened = Index.open(index)
+    found = documents_or_shards(documents, model=model)
     with bars() as progress:
-        encoder = None if opened.space is None else _encoder(model, progress)
-        facts = add_documents(opened, found, encoder, replace=replace, progress=progress)
+        if isinstance(found, Shards):
+            facts = add_shards(opened, found, replace=replace)
+        else:
+            encoder = None if opened.space is None else _encoder(model, progress)
+            facts = add_documents(opened, found, encoder, replace=replace, progress=progress)
     say(
         f"{index}: {len(found) - facts['documents_without_content']:,} documents added, "
         f"{facts['documents_without_content']:,} without content left out, "

@@ -11,12 +11,30 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.progress import Progress
+
     from kivuko.collections.bitext import Pair
     from kivuko.collections.collection import Collection, QuerySet
     from kivuko.collections.document import Document
     from kivuko.languages import Language
     from kivuko.ranking import Qrels
+    from kivuko.retrieval.shards import Shards
 
+PassagesOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--passages/--no-passages",
+        help="Split documents longer than the model reads, as is done by default; without, they are cut.",
+    ),
+]
+PoolingOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Tokens of a document that become one vector on average, 1 to 16: a smaller index; 1 by default."
+    ),
+]
 BitextOption = Annotated[
     Path | None,
     typer.Option(
@@ -116,6 +134,39 @@ def read_collection_documents(path: Path) -> list[Document]:
     from kivuko.readers.documents import read_documents
 
     return Collection.open(path).documents if path.is_dir() else read_documents(path)
+
+
+def documents_or_shards(path: Path, **settings: object) -> list[Document] | Shards:
+    """What :func:`read_collection_documents` reads, or a folder of ``kivuko index encode``.
+
+    Args:
+        path: the file or folder.
+        settings: how documents are to be encoded; None where nothing was said.
+
+    Raises:
+        InputError: the documents are encoded already, and settings are given.
+    """
+    from kivuko.errors import InputError
+    from kivuko.retrieval.shards import Shards
+
+    if not Shards.are_at(path):
+        return read_collection_documents(path)
+    if given := [f"--{name}" for name, value in settings.items() if value is not None]:
+        raise InputError(
+            "these documents are encoded already",
+            where=path,
+            got=", ".join(given),
+            remedy="leave that out, or encode them anew: kivuko index encode",
+        )
+    return Shards.open(path)
+
+
+def stream_collection_documents(path: Path, progress: Progress) -> Iterator[Document]:
+    """The same one by one: those of a file in memory that does not grow with their number."""
+    from kivuko.collections.collection import Collection
+    from kivuko.readers.documents import stream_documents
+
+    return iter(Collection.open(path).documents) if path.is_dir() else stream_documents(path, progress)
 
 
 def read_asked(

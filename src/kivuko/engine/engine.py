@@ -19,11 +19,12 @@ from kivuko.engine.opened import Encoders, Opened
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.retrieval.build import add_documents, build_index, documents_hash
+from kivuko.retrieval.build import add_documents, add_shards, build_index, documents_hash, index_shards
 from kivuko.retrieval.filters import as_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.search import Hit, Searcher
+from kivuko.retrieval.shards import Shards
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -99,7 +100,7 @@ class Engine:
     def create(
         cls,
         path: Path | str,
-        documents: Sequence[Document],
+        documents: Sequence[Document] | Shards,
         *,
         kind: Kind = "exact",
         model: ModelLike | None = None,
@@ -114,7 +115,8 @@ class Engine:
 
         Args:
             path: the folder to write.
-            documents: what can be found; ids are unique.
+            documents: what can be found; ids are unique. Those that are encoded already keep the settings by which
+                they were.
             kind: how vectors are kept, see :data:`kivuko.retrieval.kinds.KINDS`; ``"lexical"`` keeps none, and needs
                 neither a model nor torch.
             model: the late-interaction model that encodes the documents; the English teacher by default.
@@ -125,7 +127,8 @@ class Engine:
 
         Raises:
             InputError: no document, a repeated id, or ``kind`` and ``model`` do not go together.
-            ArtifactError: an engine of other documents or settings, or something else, stands at ``path``.
+            ArtifactError: an engine of other documents or settings, or something else, stands at ``path``; another
+                model encoded the documents.
             StorageError: the disk is full; repeat the command when it is not.
         """
         path = Path(path)
@@ -140,16 +143,22 @@ class Engine:
                 return cls.open(path)
             teacher = None
             if kind != "lexical":
-                teacher = place_model(_document_model(model, progress), building / layout.TEACHER)
-            build_index(
-                documents,
-                teacher,
-                building / layout.INDEX,
-                kind=kind,
-                passages=passages,
-                pooling=pooling,
-                progress=progress,
-            )
+                found = _document_model(model, progress)
+                if isinstance(documents, Shards):
+                    documents.require_model(found)
+                teacher = place_model(found, building / layout.TEACHER)
+            if isinstance(documents, Shards):
+                index_shards(documents, building / layout.INDEX, kind=kind)
+            else:
+                build_index(
+                    documents,
+                    teacher,
+                    building / layout.INDEX,
+                    kind=kind,
+                    passages=passages,
+                    pooling=pooling,
+                    progress=progress,
+                )
             return cls._finish(building, path, spoken, progress)
 
     @classmethod
@@ -426,12 +435,16 @@ class Engine:
         return self.index.document(document_id)
 
     def add(
-        self, documents: Sequence[Document], *, replace: bool = False, progress: Progress | None = None
+        self,
+        documents: Sequence[Document] | Shards,
+        *,
+        replace: bool = False,
+        progress: Progress | None = None,
     ) -> dict[str, int]:
         """Add documents; whoever searches meanwhile sees all of them or none.
 
         Args:
-            documents: new ones.
+            documents: new ones; those that are encoded already, by the engine's model and settings.
             replace: whether one with the id of another takes its place.
             progress: a rich display for the bar.
 
@@ -440,10 +453,12 @@ class Engine:
 
         Raises:
             InputError: an id comes twice, or is there already (without ``replace``).
-            ArtifactError: another process is changing the index.
+            ArtifactError: another process is changing the index, or documents were encoded in another way.
             StorageError: the disk is full; the engine stays as it was.
         """
         index = self._own_index()
+        if isinstance(documents, Shards):
+            return add_shards(index, documents, replace=replace)
         model = None if index.space is None else self.encoder(self.document_language, "teacher")
         return add_documents(index, documents, model, replace=replace, progress=progress)
 
@@ -522,10 +537,11 @@ def _document_model(model: ModelLike | None, progress: Progress | None) -> Model
     return default_teacher(progress)
 
 
-def _require_same(path: Path, documents: Sequence[Document], kind: Kind) -> None:
+def _require_same(path: Path, documents: Sequence[Document] | Shards, kind: Kind) -> None:
     """Refuse to replace an engine: students may have been trained for it."""
     manifest = read_manifest(path / layout.INDEX, "index")
-    if (manifest.parents.get("documents"), manifest.meta["kind"]) != (documents_hash(documents), kind):
+    own = documents.read().documents_hash if isinstance(documents, Shards) else documents_hash(documents)
+    if (manifest.parents.get("documents"), manifest.meta["kind"]) != (own, kind):
         raise ArtifactError(
             "there is an engine here already, of other documents or another kind",
             where=path,

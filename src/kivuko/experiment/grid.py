@@ -6,6 +6,7 @@ the hash of everything that determined it, so a grid that was stopped goes on an
 
 from __future__ import annotations
 
+import functools
 import json
 import shutil
 import time
@@ -20,7 +21,7 @@ from kivuko.artifact import cache_folder, hash_json, read_manifest, try_exclusiv
 from kivuko.errors import UnknownNameError
 from kivuko.evaluation.results import commit, machine, now, package_versions
 from kivuko.experiment.cell_files import FOLDER, finished_keys
-from kivuko.experiment.config import Experiment, RegimeConfig
+from kivuko.experiment.config import Experiment, RegimeConfig, read_experiment
 from kivuko.experiment.scoring import (
     DEPTH,
     MEASURES,
@@ -116,6 +117,7 @@ def run_grid(
     minutes: float | None = None,
     say: Callable[[str], None] = print,
     progress: Progress | None = None,
+    bench: Bench | None = None,
 ) -> None:
     """Run what is not finished yet.
 
@@ -128,6 +130,7 @@ def run_grid(
         minutes: start no further cell after this long.
         say: told about every cell.
         progress: a rich display for the bars.
+        bench: of an earlier run in this process; gathered anew by default.
 
     Raises:
         UnknownNameError: see :func:`cells_of`.
@@ -135,7 +138,7 @@ def run_grid(
     """
     started = time.monotonic()
     cells = cells_of(experiment, only)
-    bench = Bench(experiment, say=say, progress=progress)
+    bench = bench or Bench(experiment, say=say, progress=progress)
     finished = finished_keys(folder)
     for cell in cells:
         if minutes is not None and time.monotonic() - started > 60 * minutes:
@@ -172,6 +175,28 @@ def run_grid(
             if progress:  # finished bars of so many cells would fill the screen
                 for bar in progress.task_ids:
                     progress.remove_task(bar)
+
+
+def run_cell(config: Path, folder: Path, name: str) -> list[str]:
+    """Run one cell of a grid, as a worker does (:mod:`kivuko.workers`), unless it is finished.
+
+    Args:
+        config: the experiment's file.
+        folder: its folder of results.
+        name: the cell's.
+
+    Returns:
+        What there is to say of it.
+    """
+    said: list[str] = []
+    bench = _bench_of(config)
+    run_grid(bench.experiment, folder, only=[name], say=said.append, bench=bench)
+    return said
+
+
+@functools.lru_cache(maxsize=1)
+def _bench_of(config: Path) -> Bench:
+    return Bench(read_experiment(config))
 
 
 class Bench:

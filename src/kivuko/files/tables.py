@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rich.progress import Progress
+
 from kivuko.errors import InputError, UnknownNameError
 from kivuko.files.streams import lines, plain_name
 from kivuko.languages import resolve
@@ -50,17 +52,20 @@ _BETWEEN_WORDS = re.compile(r"[\W\d_]+")
 _OTHER_SEPARATORS = (("|||", "'|||'"), (",", "commas"), (";", "semicolons"), ("|", "'|'"))
 
 
-def read_tsv(path: Path, fields: Sequence[str]) -> Iterator[tuple[int, list[str] | None]]:
+def read_tsv(
+    path: Path, fields: Sequence[str], progress: Progress | None = None
+) -> Iterator[tuple[int, list[str] | None]]:
     """Number and fields of each line; None for an empty line, which the caller counts.
 
     Args:
         path: the file.
         fields: names of the fields every line must have.
+        progress: a rich display for a bar over the file's bytes.
 
     Raises:
         InputError: a line has another number of fields; not a file; not UTF-8; a NUL.
     """
-    for number, line in lines(path):
+    for number, line in lines(path, progress):
         if not line.strip():
             yield number, None
             continue

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
 from kivuko.files.json_lines import id_field, is_json_lines, json_objects, text_field
+from kivuko.files.parquet import is_parquet, parquet_objects
 from kivuko.files.tables import names_columns, read_tsv
 from kivuko.text import normalise
 from kivuko.text.faults import fault, faulty
 from kivuko.trec_lines import fits
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 _FIELDS = ("id", "title", "text")
 _QUERY_FIELDS = ("id", "text")
@@ -20,11 +25,11 @@ _Metadata = dict[str, str | int | float | bool]
 
 
 def read_documents(path: Path | str) -> list[Document]:
-    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSON lines (``.jsonl``, ``.ndjson``) with these three.
+    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSON lines or Parquet with these three.
 
-    Either may be compressed (``.gz``, ``.bz2``, ``.xz``, ``.zst``). The title or the text may be empty, not both.
-    Text is normalised. In JSON an id may be a whole number, and every other field is metadata: a string, a number,
-    true or false; null is none.
+    JSON lines end in ``.jsonl`` or ``.ndjson``, Parquet in ``.parquet``; all but Parquet may be compressed (``.gz``,
+    ``.bz2``, ``.xz``, ``.zst``). The title or the text may be empty, not both. Text is normalised. But in TSV an id
+    may be a whole number, and every other field is metadata: a string, a number, true or false; null is none.
 
     Raises:
         InputError: a line is ragged, empty, not in UTF-8 or no JSON object, names the columns, or has a control
@@ -32,17 +37,41 @@ def read_documents(path: Path | str) -> list[Document]:
             empty, or there is none. Names ``file:line``, and both lines of a repeated id.
     """
     path = Path(path)
-    metadata: dict[int, _Metadata] = {}
-    rows = _rows(path, _FIELDS, metadata)
+    first_line: dict[str, int] = {}
     documents = []
-    for number, (document_id, title, text) in _distinct(path, "document", rows):
-        document = Document(document_id, normalise(title), normalise(text), metadata.get(number, {}))
-        if not document.title and not document.text:
-            raise _empty(path, number, f"document {document_id} has neither title nor text")
+    for number, document in _documents(path, None):
+        _check_new(path, number, "document", document.id, first_line)
         documents.append(document)
     if not documents:
         raise InputError("the file has no documents", where=path, expected="one document a line")
     return documents
+
+
+def stream_documents(path: Path | str, progress: Progress | None = None) -> Iterator[Document]:
+    """The documents of :func:`read_documents` one by one, in memory that does not grow with their number.
+
+    Whether an id is repeated is not seen here, for that would take memory; an index of them says so.
+
+    Args:
+        path: as there.
+        progress: a rich display for a bar over the file's bytes.
+
+    Raises:
+        InputError: as there, when the line is reached.
+    """
+    return (document for _, document in _documents(Path(path), progress))
+
+
+def _documents(path: Path, progress: Progress | None) -> Iterator[tuple[int, Document]]:
+    """Number of the line and document."""
+    metadata: dict[int, _Metadata] = {}
+    for number, (document_id, title, text) in _checked(
+        path, "document", _rows(path, _FIELDS, metadata, progress)
+    ):
+        document = Document(document_id, normalise(title), normalise(text), metadata.pop(number, {}))
+        if not document.title and not document.text:
+            raise _empty(path, number, f"document {document_id} has neither title nor text")
+        yield number, document
 
 
 def read_queries(path: Path | str) -> dict[str, str]:
@@ -52,8 +81,10 @@ def read_queries(path: Path | str) -> dict[str, str]:
         InputError: as :func:`read_documents`.
     """
     path = Path(path)
-    queries = {}
-    for number, (query_id, text) in _distinct(path, "query", _rows(path, _QUERY_FIELDS, {})):
+    queries: dict[str, str] = {}
+    first_line: dict[str, int] = {}
+    for number, (query_id, text) in _checked(path, "query", _rows(path, _QUERY_FIELDS, {}, None)):
+        _check_new(path, number, "query", query_id, first_line)
         queries[query_id] = normalise(text)
         if not queries[query_id]:
             raise _empty(path, number, f"query {query_id} has no text")
@@ -63,13 +94,16 @@ def read_queries(path: Path | str) -> dict[str, str]:
 
 
 def _rows(
-    path: Path, fields: Sequence[str], metadata: dict[int, _Metadata]
+    path: Path, fields: Sequence[str], metadata: dict[int, _Metadata], progress: Progress | None
 ) -> Iterator[tuple[int, list[str] | None]]:
-    """An id and texts of each line; other fields of JSON go into ``metadata`` under the line's number."""
-    if not is_json_lines(path):
-        yield from read_tsv(path, fields)
+    """An id and texts of each line; other fields of objects go into ``metadata`` under the line's number."""
+    if not is_json_lines(path) and not is_parquet(path):
+        yield from read_tsv(path, fields, progress)
         return
-    for number, body in json_objects(path):
+    objects: Iterable[tuple[int, Mapping[str, Any] | None]] = (
+        parquet_objects(path, progress) if is_parquet(path) else json_objects(path, progress)
+    )
+    for number, body in objects:
         if body is None:
             yield number, None
             continue
@@ -100,11 +134,10 @@ def _metadata(name: str, value: object, where: str) -> str | int | float | bool:
     return value
 
 
-def _distinct(
+def _checked(
     path: Path, kind: str, rows: Iterable[tuple[int, list[str] | None]]
 ) -> Iterator[tuple[int, list[str]]]:
-    """Rows as they are, once it is clear that each is data and is text, and that no id comes twice."""
-    first_line: dict[str, int] = {}
+    """Rows as they are, once it is clear that each is data and is text, and has a usable id."""
     for number, fields in rows:
         where = f"{path}:{number}"
         if fields is None:
@@ -129,16 +162,20 @@ def _distinct(
                 got=repr(fields[0]),
                 remedy="give each line an id of its own",
             )
-        if fields[0] in first_line:
-            raise InputError(
-                f"two lines have the same {kind} id",
-                where=where,
-                expected=f"an id of its own for each {kind}",
-                got=f"{fields[0]!r}, which line {first_line[fields[0]]} has too",
-                remedy="rename one of the two, or remove it if it is a copy",
-            )
-        first_line[fields[0]] = number
         yield number, fields
+
+
+def _check_new(path: Path, number: int, kind: str, name: str, first_line: dict[str, int]) -> None:
+    """Refuse an id that an earlier line has; ``first_line`` takes it up."""
+    if name in first_line:
+        raise InputError(
+            f"two lines have the same {kind} id",
+            where=f"{path}:{number}",
+            expected=f"an id of its own for each {kind}",
+            got=f"{name!r}, which line {first_line[name]} has too",
+            remedy="rename one of the two, or remove it if it is a copy",
+        )
+    first_line[name] = number
 
 
 def _empty(path: Path, number: int, what: str) -> InputError:

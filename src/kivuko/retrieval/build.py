@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rich.progress import Progress
 
-from kivuko.artifact import check_replaceable, hash_json, is_complete, read_manifest, write_artifact
+from kivuko.artifact import check_replaceable, hash_json, is_complete, read_manifest
 from kivuko.collections.document import Document
-from kivuko.errors import InputError, names_missing_extra
-from kivuko.models.token_vectors import TokenVectors
+from kivuko.errors import ArtifactError, InputError, names_missing_extra
 from kivuko.retrieval import changes
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind, check_kind
 from kivuko.retrieval.segment import EncodedDocuments
+from kivuko.retrieval.shards import Recipe, Shards, document_row, encode_shard, in_shards, read_shards
 from kivuko.retrieval.state import FORMAT, KIND
 
 if TYPE_CHECKING:
-    from kivuko.models.encoder import Encoder, ModelLike
+    from kivuko.models.encoder import ModelLike
 
-#: What a kill may cost: a minute where documents are long and a processor slow.
-DOCUMENTS_A_SHARD = 1024
-_SHARD = "encoded-documents"
-_PASSAGES = "passages.npy"
-#: Pieces that neighbouring passages share, so that what is asked for is whole in one of them.
-_OVERLAP = 16
+_EMPTY = "no document has any content"
 
 
 @names_missing_extra()
@@ -94,11 +88,8 @@ def build_index(
         check_pooling(pooling)
         space = space_of(model)
         parents["model"] = model_hash(folder_of(model))
-    if is_complete(output):
-        former = read_manifest(output, KIND)
-        wanted = {"format": FORMAT, **settings}
-        if former.parents == parents and wanted.items() <= former.meta.items():
-            return output
+    if _stands_there(output, parents, settings):
+        return output
     check_replaceable(output, KIND)
     if model is None:
         shards, facts = [EncodedDocuments.words_only(documents)], dict(settings)
@@ -109,11 +100,51 @@ def build_index(
         facts,
     ):
         if not shards:
-            raise InputError(
-                "no document has any content", expected="documents with text", got=f"{len(documents)} empty"
-            )
+            raise InputError(_EMPTY, expected="documents with text", got=f"{len(documents)} empty")
         changes.build(output, shards, kind=kind, space=space, parents=parents, facts=settings | facts)
     return output
+
+
+def index_shards(shards: Shards, output: Path, *, kind: Kind = "exact") -> Path:
+    """Write an index folder of documents that are encoded: the one that :func:`build_index` makes of them itself.
+
+    Args:
+        shards: of :func:`kivuko.retrieval.shards.encode_shards`.
+        output: the folder to write; an index there of the same documents and kind is kept.
+        kind: how vectors are kept; not ``"lexical"``.
+
+    Raises:
+        InputError: no document has content, or an id comes twice.
+        ArtifactError: a shard is missing or damaged, or ``output`` holds something else.
+        StorageError: the disk is full; a former index at ``output`` stays.
+    """
+    check_kind(kind)
+    if kind == "lexical":
+        raise InputError(
+            "an index of words alone has no use for encoded documents",
+            where=shards.path,
+            remedy="build it of the documents themselves, or give another kind",
+        )
+    check_replaceable(output, KIND)
+    found = shards.read()
+    parents = {"documents": found.documents_hash, "model": shards.model_hash}
+    settings: dict[str, Any] = {"kind": kind, "split": shards.passages, "pooling": shards.pooling}
+    if _stands_there(output, parents, settings):
+        return output
+    if not found.shards:
+        raise InputError(_EMPTY, where=shards.path, got=f"{shards.documents} empty")
+    facts = settings | found.facts
+    changes.build(output, found.shards, kind=kind, space=shards.space, parents=parents, facts=facts)
+    return output
+
+
+def _stands_there(output: Path, parents: Mapping[str, str], settings: Mapping[str, Any]) -> bool:
+    """Whether an index of the same inputs is there already."""
+    if not is_complete(output):
+        return False
+    former = read_manifest(output, KIND)
+    wanted = {"format": FORMAT, **settings}
+    return former.parents == parents and wanted.items() <= former.meta.items()
 
 
 @names_missing_extra()
@@ -152,6 +183,30 @@ def add_documents(
     return {name: facts[name] for name in ("documents_without_content", "documents_truncated")}
 
 
+def add_shards(index: Index, shards: Shards, *, replace: bool = False) -> dict[str, int]:
+    """Add documents that are encoded to an index; for the rest as :func:`add_documents`.
+
+    Raises:
+        InputError: an id comes twice, or is there already (without ``replace``).
+        ArtifactError: they were encoded in another way than the index's documents, or another process is changing it.
+        StorageError: the disk is full; the index stays as it was.
+    """
+    meta = index.manifest.meta
+    own = {name: meta.get(name) for name in ("space", "max_length", "split", "pooling")}
+    theirs = dict(zip(own, (shards.space, shards.length, shards.passages, shards.pooling), strict=True))
+    if own != theirs:
+        raise ArtifactError(
+            "these documents were encoded in another way than the index's own",
+            where=shards.path,
+            expected=", ".join(f"{name} {value}" for name, value in own.items()),
+            got=", ".join(f"{name} {value}" for name, value in theirs.items()),
+            remedy="encode them by the index's model and settings: kivuko index encode",
+        )
+    found = shards.read()
+    index.add(found.shards, replace=replace)
+    return {name: found.facts[name] for name in ("documents_without_content", "documents_truncated")}
+
+
 @contextmanager
 def encoded(
     documents: Sequence[Document],
@@ -167,78 +222,23 @@ def encoded(
     Shards that a killed run left there are used again when they are of the same documents, model and settings; after
     the block they are removed.
     """
-    from kivuko.models.encoder import Encoder, folder_of
-    from kivuko.models.identity import model_hash
+    from kivuko.models.encoder import Encoder
 
     folder = output.with_name(f".{output.name}.encoding")
     encoder = Encoder.open(model)
-    limit = encoder.length
-    key = {"model": model_hash(folder_of(model))}
-    facts = {"max_length": limit, "documents_without_content": 0, "documents_truncated": 0}
-    shards = []
-    for number, begin in enumerate(range(0, len(documents), DOCUMENTS_A_SHARD)):
-        chunk = documents[begin : begin + DOCUMENTS_A_SHARD]
-        path = folder / f"{number:06d}"
-        parents = key | {"documents": hash_json([passages, limit, float(pooling), *map(_row, chunk)])}
-        if not is_complete(path) or read_manifest(path, _SHARD, verify=True).parents != parents:
-            texts, table = _texts(encoder, chunk, passages)
-            vectors = encoder.encode(
-                texts, task="document", pooling=pooling, progress=progress, label="indexing documents"
-            )
-            cut = 0 if passages else encoder.truncated(texts)
-            with write_artifact(path, _SHARD, parents=parents, meta={"cut": cut}) as building:
-                vectors.save(building)
-                np.save(building / _PASSAGES, table)
-        facts["documents_truncated"] += read_manifest(path, _SHARD).meta["cut"]
-        shard = _without_empty(chunk, np.load(path / _PASSAGES), TokenVectors.open(path))
-        facts["documents_without_content"] += len(chunk) - len(shard.documents)
-        if shard.documents:
-            shards.append(shard)
-    yield shards, facts
+    recipe = Recipe.of(encoder, passages=passages, pooling=pooling)
+    names = [
+        encode_shard(folder, recipe, several, encoder=encoder, progress=progress)
+        for several in in_shards(documents)
+    ]
+    found = read_shards(folder, names, recipe.length)
+    yield found.shards, found.facts
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _texts(
-    encoder: Encoder, documents: Sequence[Document], split: bool
-) -> tuple[list[str], np.ndarray[Any, Any]]:
-    """Texts to encode, and for each the number of its document and its span in the full text."""
-    full = [document.full_text for document in documents]
-    spans = [[(0, len(text))] for text in full]
-    if split:
-        from kivuko.retrieval.passages import passage_spans
-
-        overlap = min(_OVERLAP, encoder.length // 4)
-        spans = passage_spans(encoder.model, full, max_pieces=encoder.length, overlap=overlap)
-    rows = [(number, *span) for number, own in enumerate(spans) for span in own]
-    table = np.array(rows, dtype=np.int32).reshape(-1, 3)
-    return [full[number][begin:end] for number, begin, end in rows], table
-
-
-def _without_empty(
-    documents: Sequence[Document], table: np.ndarray[Any, Any], vectors: TokenVectors
-) -> EncodedDocuments:
-    """Passages that have a token, and documents that have such a passage."""
-    kept = np.flatnonzero(vectors.lengths)
-    owners = np.unique(table[kept, 0])
-    renumbered = np.full(len(documents), -1)
-    renumbered[owners] = np.arange(len(owners))
-    table = table[kept]
-    table[:, 0] = renumbered[table[:, 0]]
-    # Passages without a token own no rows, so the rows of the others are all there are.
-    offsets = np.concatenate(([0], np.cumsum(vectors.lengths[kept])))
-    return EncodedDocuments(
-        [documents[number] for number in owners.tolist()], table, TokenVectors(vectors.vectors, offsets)
-    )
 
 
 def documents_hash(documents: Sequence[Document]) -> str:
     """What an index's manifest calls its documents by: SHA-256 (hex) of ids, texts and metadata, in order."""
-    return hash_json([_row(document) for document in documents])
-
-
-def _row(document: Document) -> list[Any]:
-    row: list[Any] = [document.id, document.title, document.text]
-    return [*row, dict(document.metadata)] if document.metadata else row
+    return hash_json([document_row(document) for document in documents])
 
 
 def _check_ids(documents: Sequence[Document]) -> None:
