@@ -770,6 +770,28 @@ def test_files_that_are_not_there_are_told_at_once(own: Path) -> None:
         run_grid(read_experiment(own / "own.toml"), own / "results", only=["lexicon-bm25"])
 
 
+def test_workers_measure_a_cell_each(own: Path) -> None:
+    config, folder = str(own / "own.toml"), own / "results"
+    command = [
+        "experiment",
+        "run",
+        config,
+        "--results",
+        str(folder),
+        "--only",
+        "lexicon-bm25",
+        "--workers",
+        "1",
+    ]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    for budget in ("lexicon", "all"):
+        assert f"lexicon-bm25.{budget}.0: orm" in done.output
+    assert len(finished_cells(folder)) == 2
+    again = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert "lexicon-bm25.all.0:" not in again.output
+
+
 def test_a_collection_without_development_queries(own: Path) -> None:
     collection = Collection.open(own / "mine")
     test = collection.queries("title", "test")

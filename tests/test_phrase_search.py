@@ -155,9 +155,9 @@ def test_segments_are_read_alike_with_and_without_their_order(tmp_path: Path) ->
     index = Index.open(build_index(DOCUMENTS, None, tmp_path / "index", kind="lexical"))
     add_documents(index, [Document("new", "Ice", "ice cream ice cream")], None)
     with_order = index.lexical.search_structured([{"ice cream": 0.5, "ice": 0.5}])
-    for segment in index._state.segments:
+    for segment in index.state.segments:
         object.__setattr__(segment.words, "order", None)
-    index._state.__dict__.pop("lexical")
+    index.state.__dict__.pop("lexical")
     assert index.lexical.search_structured([{"ice cream": 0.5, "ice": 0.5}]) == with_order
     assert index.lexical.search_structured([{"ice cream": 0.5, "ice": 0.5}]) == pytest.approx(
         LexicalIndex(index.documents).search_structured([{"ice cream": 0.5, "ice": 0.5}])

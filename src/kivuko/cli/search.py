@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 _PLACE = Annotated[
     Path, typer.Argument(help="Engine folder (kivuko engine create), or index folder (kivuko index build).")
+]
+_ALSO = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Further engine or index folders, whose documents are searched as if they lay in the first: parts of "
+        "one collection, encoded by one model."
+    ),
 ]
 _LANGUAGE = Annotated[
     str | None, typer.Option(help="What the engine is asked in: om, orm, Oromo …; guessed by default.")
@@ -69,6 +76,7 @@ _GLOSS = Annotated[
 def search(
     place: _PLACE,
     query: Annotated[str, typer.Argument(help="What is looked for.")],
+    also: _ALSO = None,
     language: _LANGUAGE = None,
     model: _MODEL = None,
     lexicon: _LEXICON = None,
@@ -104,6 +112,7 @@ def search(
         searcher = engine.searcher(spoken, way)
         if advice := engine.advice(spoken, way):
             note(advice)
+    searcher = _over_all(searcher, also)
     asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
     found = searcher.find(asked, depth=depth, where=conditions)
@@ -158,6 +167,7 @@ def rank(
         ),
     ],
     output: Annotated[Path, typer.Option(help="TREC run to write.")],
+    also: _ALSO = None,
     language: _LANGUAGE = None,
     model: _MODEL = None,
     lexicon: _LEXICON = None,
@@ -191,6 +201,7 @@ def rank(
             )
         spoken = engine.language(language)
         searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight, gloss=gloss))
+    searcher = _over_all(searcher, also)
     conditions = parse_filter(where or ())
     with bars() as progress:
         found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
@@ -256,6 +267,15 @@ def _searcher(
         weight=0.5 if weight is None else weight,
         gloss=gloss or 0.0,
     )
+
+
+def _over_all(searcher: Searcher, also: Sequence[Path] | None) -> Searcher:
+    """A searcher over its own documents and those of other places."""
+    if not also:
+        return searcher
+    others = (_engine(place) for place in also)
+    places = [place if engine is None else engine.index for place, engine in zip(also, others, strict=True)]
+    return searcher.over([searcher.index, *places])
 
 
 def _refuse_parts(model: str | None, lexicon: Path | None) -> None:

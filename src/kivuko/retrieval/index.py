@@ -59,11 +59,16 @@ class PassageHit:
 
 
 class Index:
-    """An index folder. Use :meth:`open`."""
+    """An index folder. Use :meth:`open`.
+
+    Attributes:
+        path: the folder.
+        state: what it holds, as it was opened.
+    """
 
     def __init__(self, path: Path, state: State) -> None:
         self.path = path
-        self._state = state
+        self.state = state
         self._sharing: Sharing[NDArray[np.float32], list[PassageHit]] = Sharing()
 
     @classmethod
@@ -82,12 +87,12 @@ class Index:
     @property
     def manifest(self) -> Manifest:
         """What the index says of itself."""
-        return self._state.manifest
+        return self.state.manifest
 
     @property
     def kind(self) -> Kind:
         """How it keeps vectors."""
-        return self._state.kind
+        return self.state.kind
 
     @property
     def space(self) -> str | None:
@@ -98,7 +103,7 @@ class Index:
     @property
     def documents(self) -> list[Document]:
         """The documents that can be found, in the order in which they were added."""
-        return self._state.documents
+        return self.state.documents
 
     def document(self, document_id: str) -> Document:
         """One document.
@@ -106,12 +111,12 @@ class Index:
         Raises:
             KeyError: the index has no such document.
         """
-        number, document = self._state.places[document_id]
-        return self._state.segments[number].document(document)
+        number, document = self.state.places[document_id]
+        return self.state.segments[number].document(document)
 
     def has(self, document_id: str) -> bool:
         """Whether there is a document of this id."""
-        return document_id in self._state.places
+        return document_id in self.state.places
 
     @names_missing_extra()
     def require_space(self, model: ModelLike) -> None:
@@ -172,17 +177,17 @@ class Index:
         where: Filter | Among | None,
         effort: Effort,
     ) -> list[list[PassageHit]]:
-        if self._state.storage is None:
+        if self.state.storage is None:
             raise self._lacks_vectors()
         allowed = self._allowed(where)
         asked = [number for number, query in enumerate(queries) if len(query)]
         best: list[dict[str, tuple[float, tuple[int, int]]]] = [{} for _ in queries]
         passages = [
-            alive[segment.owners.of] for segment, alive in zip(self._state.segments, allowed, strict=True)
+            alive[segment.owners.of] for segment, alive in zip(self.state.segments, allowed, strict=True)
         ]
-        found_by = search(self._state.parts, [queries[each] for each in asked], depth, passages, effort)
+        found_by = search(self.state.parts, [queries[each] for each in asked], depth, passages, effort)
         for query, results in zip(asked, found_by, strict=True):
-            for segment, result in zip(self._state.segments, results, strict=True):
+            for segment, result in zip(self.state.segments, results, strict=True):
                 # The best first, so that a document keeps its best passage, the earlier one of equals.
                 order = np.lexsort((result.passages, -result.scores))
                 spans = segment.passages[result.passages[order]].tolist()
@@ -213,7 +218,7 @@ class Index:
         Raises:
             UnknownNameError: no document has a field that ``where`` names.
         """
-        among = zip(self._allowed(where), self._state.alive, strict=True)
+        among = zip(self._allowed(where), self.state.alive, strict=True)
         allowed = np.concatenate([np.zeros(0, dtype=bool), *(mask[alive] for mask, alive in among)])
         runs = (self.lexical.search_structured(query, depth, allowed=allowed) for query in queries)
         return [[PassageHit(name, score, None) for name, score in run.items()] for run in runs]
@@ -221,7 +226,7 @@ class Index:
     @property
     def lexical(self) -> LexicalIndex:
         """BM25 over the documents that can be found."""
-        return self._state.lexical
+        return self.state.lexical
 
     @names_missing_extra()
     def vectors_of(self, document_id: str) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
@@ -233,8 +238,8 @@ class Index:
         """
         from kivuko.retrieval.exact import Vectors
 
-        number, document = self._state.places[document_id]
-        segment = self._state.segments[number]
+        number, document = self.state.places[document_id]
+        segment = self.state.segments[number]
         if segment.arrays is None or "int8" not in segment.arrays.by_token:
             raise self._lacks_vectors()
         own = np.flatnonzero(segment.owners.of == document)
@@ -299,15 +304,15 @@ class Index:
         sizes = {"text": 0, "searched": 0, "vectors": 0}
         for name, (size, _) in self.manifest.files.items():
             sizes[self._part(Path(name))] += size
-        documents = len(self._state.places)
+        documents = len(self.state.places)
         return {
             "kind": self.kind,
             "space": self.space,
             "documents": documents,
-            "deleted": self._state.total("documents") - documents,
-            "passages": self._state.total("passages"),
-            "tokens": self._state.total("tokens"),
-            "segments": len(self._state.segments),
+            "deleted": self.state.total("documents") - documents,
+            "passages": self.state.total("passages"),
+            "tokens": self.state.total("tokens"),
+            "segments": len(self.state.segments),
             "bytes": sizes,
         }
 
@@ -326,25 +331,25 @@ class Index:
         Raises:
             UnknownNameError: no document has a field that ``where`` names.
         """
-        if not self._state.places or any(allowed.any() for allowed in self._allowed(where)):
+        if not self.state.places or any(allowed.any() for allowed in self._allowed(where)):
             return None
-        there = zip(self._state.segments, self._state.alive, strict=True)
+        there = zip(self.state.segments, self.state.alive, strict=True)
         rows = [segment.metadata[number] for segment, alive in there for number in np.flatnonzero(alive)]
         return why_none_fits(rows, where)
 
     def _allowed(self, where: Filter | Among | None) -> list[NDArray[np.bool_]]:
         """[documents] of each segment, which of them may be found."""
         if isinstance(where, Among):
-            chosen = [np.zeros_like(alive) for alive in self._state.alive]
+            chosen = [np.zeros_like(alive) for alive in self.state.alive]
             for name in where.ids:
-                number, document = self._state.places[name]
+                number, document = self.state.places[name]
                 chosen[number][document] = True
             return chosen
-        if not where or not self._state.places:  # without documents there are no fields to know
-            return self._state.alive
-        rows = [segment.metadata for segment in self._state.segments]
+        if not where or not self.state.places:  # without documents there are no fields to know
+            return self.state.alive
+        rows = [segment.metadata for segment in self.state.segments]
         check_fields(where, itertools.chain.from_iterable(itertools.chain.from_iterable(rows)))
-        return [alive & fitting(own, where) for alive, own in zip(self._state.alive, rows, strict=True)]
+        return [alive & fitting(own, where) for alive, own in zip(self.state.alive, rows, strict=True)]
 
     def _lacks_vectors(self) -> ArtifactError:
         return ArtifactError(
@@ -356,7 +361,7 @@ class Index:
         )
 
     def _reopen(self) -> None:
-        self._state = _read_state(self.path)
+        self.state = _read_state(self.path)
 
 
 def _read_state(path: Path) -> State:

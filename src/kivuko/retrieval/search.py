@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 #: Characters of a snippet.
 _WIDTH = 160
 Method = Literal["late-interaction", "bm25", "lexicon-bm25", "fusion"]
+#: Whatever takes an index takes these: its folder, or an open one.
+IndexLike = Index | Path | str
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Searcher:
     """An index with what queries are read with, each opened once.
 
     Args:
-        index: an index folder, or an open index.
+        index: an index folder, or an open index; several of them are searched as one
+            (:mod:`kivuko.retrieval.together`).
         model: encodes the queries: a folder, a name, or an open encoder; None searches by words alone.
         lexicon: translates the queries' words: a folder, or an open lexicon; None leaves them as they are.
         method: ``"late-interaction"`` (needs a model), ``"bm25"`` (the words as they are), ``"lexicon-bm25"`` (needs
@@ -132,7 +135,7 @@ class Searcher:
 
     def __init__(
         self,
-        index: Index | Path | str,
+        index: IndexLike | Sequence[IndexLike],
         *,
         model: ModelLike | None = None,
         lexicon: Lexicon | Path | str | None = None,
@@ -143,13 +146,25 @@ class Searcher:
     ) -> None:
         self.method = check_method(method, model is not None, lexicon is not None)
         self.gloss = check_gloss(gloss, lexicon is not None)
-        self.index = index if isinstance(index, Index) else Index.open(Path(index))
+        self.index = _opened(index)
         self.weight = weight
         self.language = language
         self._model = model
         self._lexicon = lexicon
         if self.method in ("late-interaction", "fusion") and model is not None:
             self.index.require_space(model)
+
+    def over(self, index: IndexLike | Sequence[IndexLike]) -> Searcher:
+        """The same way of searching, over other documents."""
+        return Searcher(
+            index,
+            model=self._model,
+            lexicon=self._lexicon,
+            method=self.method,
+            weight=self.weight,
+            gloss=self.gloss,
+            language=self.language,
+        )
 
     def search(
         self, query: str, *, top: int = 10, where: Filter | None = None, explain: bool = False
@@ -382,6 +397,16 @@ class Searcher:
             if met:
                 weight, sense = max(met, key=lambda each: (each[0], each[1]))
                 yield Match(asked.text, sense, weight, asked.span, tuple(_places(sense, of_document)))
+
+
+def _opened(index: IndexLike | Sequence[IndexLike]) -> Index:
+    if isinstance(index, Index):
+        return index
+    if isinstance(index, Path | str):
+        return Index.open(Path(index))
+    from kivuko.retrieval.together import SeveralIndexes
+
+    return SeveralIndexes.together(index)
 
 
 class _Asked(NamedTuple):

@@ -23,6 +23,7 @@ from kivuko.artifact import (
     check_replaceable,
     hash_json,
     is_complete,
+    kind_of,
     read_manifest,
     storage_errors,
     write_artifact,
@@ -246,12 +247,7 @@ class Shards:
     @classmethod
     def are_at(cls, path: Path) -> bool:
         """Whether a path is that of encoded documents, complete ones."""
-        if not is_complete(path):
-            return False
-        try:
-            return bool(read_manifest(path, KIND))
-        except ArtifactError:
-            return False
+        return kind_of(path) == KIND
 
     def read(self) -> Encoded:
         """All of its documents.
