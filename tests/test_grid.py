@@ -577,7 +577,8 @@ def test_two_processes_measure_each_cell_once(root: Path, experiment: Experiment
     context = multiprocessing.get_context("fork")
     start, logs = context.Barrier(2), [tmp_path / "first", tmp_path / "second"]
     workers = [
-        context.Process(target=_work, args=(experiment, tmp_path / "results", start, log)) for log in logs
+        context.Process(target=_work, args=(experiment, tmp_path / "results", start, log), daemon=True)
+        for log in logs
     ]
     for worker in workers:
         worker.start()

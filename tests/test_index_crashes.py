@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
 import shutil
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ from kivuko.retrieval.index import Index
 from test_search_index import encoded, made, unit
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no fork there")
+#: A server that never had a thread: a fork of a test process, in which others may hold locks, would wait for ever.
+FORKS = multiprocessing.get_context("forkserver") if sys.platform != "win32" else None
 
 #: What changes a folder, beside opening a file to write: a kill in between leaves what the next of these would find.
 CHANGING_EVENTS = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
@@ -91,6 +95,31 @@ def no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def server() -> None:
+    """Starts with this module loaded, so that a fork takes milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        FORKS.set_forkserver_preload([__name__])
+        forkserver.ensure_running()
+
+
+def change(name: str, path: Path, number: int) -> None:
+    """Make a change, and be killed at its ``number``-th file operation."""
+    os.fsync = lambda descriptor: None  # type: ignore[assignment]
+    with at_file_operation(number, path, kill):
+        CHANGES[name](path)
+
+
+def is_acknowledged(name: str, path: Path, number: int) -> bool:
+    """Whether another process made the change before it was killed."""
+    child = FORKS.Process(target=change, args=(name, path, number), daemon=True)
+    child.start()
+    child.join(120)
+    assert child.exitcode in (0, -signal.SIGKILL)
+    return child.exitcode == 0
+
+
 @pytest.fixture
 def base(tmp_path: Path) -> Path:
     """Two segments, one of them with a deleted document."""
@@ -112,14 +141,7 @@ def test_a_writer_killed_at_any_file_operation_loses_nothing(name: str, base: Pa
     for number in range(1, 2000):
         shutil.rmtree(path)
         shutil.copytree(base, path)
-        child = os.fork()
-        if child == 0:
-            with at_file_operation(number, path, kill):
-                CHANGES[name](path)
-            os._exit(0)  # acknowledged
-        _, status = os.waitpid(child, 0)
-        acknowledged = os.WIFEXITED(status)
-        assert acknowledged or os.WTERMSIG(status) == signal.SIGKILL
+        acknowledged = is_acknowledged(name, path, number)
         found = state(path)
         assert found == after if acknowledged else found in (before, after)
         outcomes.add("after" if found == after else "before")
@@ -142,17 +164,12 @@ def test_a_first_build_killed_anywhere_leaves_an_index_or_none(tmp_path: Path) -
     path = tmp_path / "worked-on"
     for number in range(1, 2000):
         shutil.rmtree(path, ignore_errors=True)
-        child = os.fork()
-        if child == 0:
-            with at_file_operation(number, path, kill):
-                CHANGES["build"](path)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
+        acknowledged = is_acknowledged("build", path, number)
         if (path / "manifest.json").exists():
             assert state(path).keys() == {"x", "y"}
         CHANGES["build"](path)
         assert state(path).keys() == {"x", "y"}
-        if os.WIFEXITED(status):
+        if acknowledged:
             break
     assert number > 20
 
