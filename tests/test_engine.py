@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 import kivuko.models.encoding
 import kivuko.models.query_encoder
 from kivuko.artifact import try_exclusive
+from kivuko.cli.main import app
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.engine import Engine
@@ -336,6 +339,47 @@ def test_a_killed_creation_goes_on(
     engine = Engine.create(tmp_path / "engine", documents(), model=tiny_teacher)
     assert not encoded  # the index was complete
     assert engine.search("printer")
+
+
+def test_an_engine_is_brought_to_what_documents_are_now(
+    tiny_teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine.create(tmp_path / "engine", documents(), model=tiny_teacher)
+    first, *others = documents()
+    changed = replace(first, text="a printer that prints in green")
+    new = Document("new", "Blue window", "a window in blue", {"year": 2026})
+    now = [changed, *others[:-1], new]
+    read: list[str] = []
+    real = kivuko.models.encoding.encode
+
+    def counted(encoder: object, texts: Sequence[str], **options: object) -> object:
+        read.extend(texts)
+        return real(encoder, texts, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kivuko.models.encoding, "encode", counted)
+    facts = engine.sync(now)
+    assert read == [changed.full_text, new.full_text]
+    count = {"added": 1, "replaced": 1, "unchanged": len(others) - 1, "missing": 1}
+    assert facts == count | {"documents_without_content": 0, "documents_truncated": 0}
+    assert engine.document(first.id) == changed
+    assert engine.document(others[-1].id) == others[-1]
+    read.clear()
+    facts = engine.sync(now, delete=True)
+    assert (facts["unchanged"], facts["missing"]) == (len(now), 1)
+    assert sorted(engine.index.ids) == sorted(document.id for document in now)
+    assert engine.sync([replace(new, title="", text=" "), *now[:-1]])["replaced"] == 1
+    assert not engine.index.has("new")
+    with pytest.raises(InputError, match="same id"):
+        engine.sync([new, new])
+    file = tmp_path / "now.jsonl"
+    file.write_text('{"id": "only", "title": "Only", "text": "one"}\n', encoding="utf-8")
+    done = CliRunner().invoke(app, ["engine", "sync", str(engine.path), str(file)], catch_exceptions=False)
+    assert "1 documents added, 0 replaced, 0 unchanged" in done.output
+    assert f"{len(now) - 1} that are not among these stay (--delete" in done.output
+    CliRunner().invoke(
+        app, ["engine", "sync", str(engine.path), str(file), "--delete"], catch_exceptions=False
+    )
+    assert list(engine.index.ids) == ["only"]
 
 
 def test_held_out_pairs_share_no_text_with_training() -> None:

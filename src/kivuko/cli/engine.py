@@ -23,6 +23,7 @@ from kivuko.cli.resources import (
     PoolingOption,
     chosen_pairs,
     documents_or_shards,
+    read_collection_documents,
 )
 
 if TYPE_CHECKING:
@@ -181,6 +182,33 @@ def add(
     say(
         f"{engine}: {len(found) - facts['documents_without_content']:,} documents added, "
         f"{facts['documents_without_content']:,} without content left out, {facts['documents_truncated']:,} cut; "
+        f"{opened.index.info()['documents']:,} in all"
+    )
+
+
+@app.command("sync")
+def sync(
+    engine: ENGINE,
+    documents: Annotated[
+        Path, typer.Argument(help="All documents that there are, as for kivuko engine add.")
+    ],
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Remove documents that are not there; they stay without.")
+    ] = False,
+    threads: ThreadsOption = None,
+) -> None:
+    """Bring an engine to what documents are now: add new ones, replace those that changed, leave the others."""
+    from kivuko.engine import Engine
+
+    set_threads(threads)
+    opened = Engine.open(engine)
+    with bars() as progress:
+        facts = opened.sync(read_collection_documents(documents), delete=delete, progress=progress)
+    missing = "removed" if delete else "stay (--delete removes them)"
+    say(
+        f"{engine}: {facts['added']:,} documents added, {facts['replaced']:,} replaced, "
+        f"{facts['unchanged']:,} unchanged; {facts['missing']:,} that are not among these {missing}; "
+        f"{facts['documents_without_content']:,} without content left out; "
         f"{opened.index.info()['documents']:,} in all"
     )
 

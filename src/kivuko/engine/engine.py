@@ -19,7 +19,14 @@ from kivuko.engine.opened import Encoders, Opened
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.retrieval.build import add_documents, add_shards, build_index, documents_hash, index_shards
+from kivuko.retrieval.build import (
+    add_documents,
+    add_shards,
+    build_index,
+    documents_hash,
+    index_shards,
+    sync_documents,
+)
 from kivuko.retrieval.filters import as_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
@@ -461,6 +468,29 @@ class Engine:
             return add_shards(index, documents, replace=replace)
         model = None if index.space is None else self.encoder(self.document_language, "teacher")
         return add_documents(index, documents, model, replace=replace, progress=progress)
+
+    def sync(
+        self, documents: Sequence[Document], *, delete: bool = False, progress: Progress | None = None
+    ) -> dict[str, int]:
+        """Bring the engine to what documents are now; what has not changed is not encoded again.
+
+        Args:
+            documents: all that there are.
+            delete: whether documents that are not among these are removed; they stay by default.
+            progress: a rich display for the bar.
+
+        Returns:
+            How many were ``added``, ``replaced`` and ``unchanged``, how many others of the engine are ``missing``
+            from these, and what :meth:`add` counts.
+
+        Raises:
+            InputError: an id comes twice.
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; repeat the call when it is not.
+        """
+        index = self._own_index()
+        model = None if index.space is None else self.encoder(self.document_language, "teacher")
+        return sync_documents(index, documents, model, delete=delete, progress=progress)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove documents.

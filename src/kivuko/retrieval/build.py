@@ -183,6 +183,60 @@ def add_documents(
     return {name: facts[name] for name in ("documents_without_content", "documents_truncated")}
 
 
+@names_missing_extra()
+def sync_documents(
+    index: Index,
+    documents: Sequence[Document],
+    model: ModelLike | None,
+    *,
+    delete: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, int]:
+    """Bring an index to what documents are now; what has not changed is not encoded again.
+
+    A run that was killed leaves the index as it was, or with all that is new and nothing deleted yet; repeat it.
+
+    Args:
+        index: what is changed.
+        documents: all that there are.
+        model: the model that encoded the index's; None for one of words alone.
+        delete: whether documents that are not among these are removed; they stay by default.
+        progress: a rich display for the bar.
+
+    Returns:
+        How many were ``added``, ``replaced`` and ``unchanged``, how many others of the index are ``missing`` here,
+        and what :func:`add_documents` counts.
+
+    Raises:
+        InputError, ArtifactError, StorageError: as :func:`add_documents`.
+    """
+    _check_ids(documents)
+
+    def is_as_it_was(document: Document) -> bool:
+        return index.document(document.id) == document
+
+    known = [document for document in documents if index.has(document.id)]
+    changed = [document for document in known if not is_as_it_was(document)]
+    new = [document for document in documents if not index.has(document.id)]
+    here = {document.id for document in documents}
+    missing = [name for name in index.ids if name not in here]
+    facts = {"documents_without_content": 0, "documents_truncated": 0}
+    if new or changed:
+        facts = add_documents(index, [*changed, *new], model, replace=True, progress=progress)
+    # What has lost its content is not there to take the former's place.
+    emptied = [each.id for each in changed if index.has(each.id) and not is_as_it_was(each)]
+    gone = [*emptied, *(missing if delete else ())]
+    if gone:
+        index.delete(gone)
+    return {
+        "added": len(new),
+        "replaced": len(changed),
+        "unchanged": len(known) - len(changed),
+        "missing": len(missing),
+        **facts,
+    }
+
+
 def add_shards(index: Index, shards: Shards, *, replace: bool = False) -> dict[str, int]:
     """Add documents that are encoded to an index; for the rest as :func:`add_documents`.
 

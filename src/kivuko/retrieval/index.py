@@ -7,7 +7,7 @@ index open keeps the state that was opened.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,6 +104,11 @@ class Index:
     def documents(self) -> list[Document]:
         """The documents that can be found, in the order in which they were added."""
         return self.state.documents
+
+    @property
+    def ids(self) -> Collection[str]:
+        """Those of the documents that can be found, in the order in which they were added."""
+        return self.state.places.keys()
 
     def document(self, document_id: str) -> Document:
         """One document.
