@@ -192,10 +192,7 @@ def cost_of_passage(rows: list[dict[str, Any]]) -> dict[str, float]:
         return unit * max(0.0, large[name] - small[name]) / (large["passages"] - small["passages"])
 
     return {
-        **{
-            name: adds(part, 1e6)
-            for name, part in zip(ON_DISK, ("text MB", "searched MB", "vectors MB"), strict=True)
-        },
+        **{name: adds(f"{part} MB", 1e6) for part, name in ON_DISK.items()},
         "memory, bytes": adds("memory MB", 1e6),
         "opening, CPU µs": adds("opening CPU s", 1e6),
         "indexing, CPU µs": adds("indexing CPU s", 1e6),
