@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import pickle
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,9 @@ def test_scores_are_those_of_one_index(
     Index.open(whole).delete(["d40"])
     parts = parts_of(tmp_path, tiny_teacher, kind)
     Index.open(parts[2]).delete(["d40"])
-    of_one = Searcher(whole, model=tiny_teacher, lexicon=lexicon, method=method)
-    of_all = of_one.over(parts)
+    of_one, of_all = (
+        Searcher(index, model=tiny_teacher, lexicon=lexicon, method=method) for index in (whole, parts)
+    )
     for where in ({}, {"part": ["1"]}):
         found, expected = (
             of_all.find(QUERIES, depth=20, where=where),
@@ -115,6 +117,32 @@ def test_what_does_not_fit_together_is_refused(tiny_teacher: Path, tmp_path: Pat
         Searcher([part, part])
     with pytest.raises(InputError, match="no index"):
         Searcher([])
+
+
+def test_an_engine_answers_for_others_and_sees_their_changes(tmp_path: Path) -> None:
+    first, second = (
+        Engine.create(tmp_path / name, documents, kind="lexical")
+        for name, documents in (("first", DOCUMENTS[:30]), ("second", DOCUMENTS[30:]))
+    )
+    whole = Engine.create(tmp_path / "whole", DOCUMENTS, kind="lexical")
+
+    def found(engine: Engine) -> list[tuple[str, float]]:
+        return [(hit.id, hit.score) for hit in engine.search("window print", language="en", top=99)]
+
+    together = pickle.loads(pickle.dumps(Engine.open(first.path, also=[second.path])))
+    assert found(together) == found(whole)
+    before = together.generation
+    for engine in (second, whole):
+        engine.delete(["d31"])
+    assert found(together) == found(whole)
+    assert together.generation != before
+    together.add([Document("new", "window", "a window")])
+    whole.add([Document("new", "window", "a window")])
+    assert sorted(found(together)) == sorted(found(whole))
+    assert first.index.has("new")
+    with pytest.raises(InputError, match="no such document"):
+        together.delete(["d40"])  # the other's own
+    together.verify()
 
 
 def test_on_the_command_line(tmp_path: Path) -> None:

@@ -101,10 +101,10 @@ def search(
     query = normalise(query)  # as documents are: a tokenizer needs other pieces for letters typed in parts
     if not query:
         raise InputError("the query is empty", expected="at least one word", remedy="type what you look for")
-    engine = _engine(place)
+    engine = _engine(place, also)
     if engine is None:
         _refuse_language(language)
-        spoken, searcher = None, _searcher(place, model, lexicon, method, weight, gloss)
+        spoken, searcher = None, _searcher(place, also, model, lexicon, method, weight, gloss)
     else:
         _refuse_parts(model, lexicon)
         spoken = engine.language(language) if language else engine.guess(query)
@@ -112,7 +112,6 @@ def search(
         searcher = engine.searcher(spoken, way)
         if advice := engine.advice(spoken, way):
             note(advice)
-    searcher = _over_all(searcher, also)
     asked, conditions = {"query": query}, parse_filter(where or ())
     depth = max(top, rerank_depth) if rerank else top
     found = searcher.find(asked, depth=depth, where=conditions)
@@ -187,11 +186,11 @@ def rank(
     from kivuko.evaluation.run import write_run
     from kivuko.retrieval.filters import parse_filter
 
-    engine = _engine(place)
+    engine = _engine(place, also)
     texts = read_asked(queries, *asked)
     if engine is None:
         _refuse_language(language)
-        searcher = _searcher(place, model, lexicon, method, weight, gloss)
+        searcher = _searcher(place, also, model, lexicon, method, weight, gloss)
     else:
         _refuse_parts(model, lexicon)
         if language is None:
@@ -201,7 +200,6 @@ def rank(
             )
         spoken = engine.language(language)
         searcher = engine.searcher(spoken, engine.way(spoken, method, weight=weight, gloss=gloss))
-    searcher = _over_all(searcher, also)
     conditions = parse_filter(where or ())
     with bars() as progress:
         found = searcher.find(texts, depth=depth, where=conditions, progress=progress)
@@ -241,41 +239,34 @@ def _why_nothing(searcher: Searcher, where: Filter) -> str:
     )
 
 
-def _engine(place: Path) -> Engine | None:
+def _engine(place: Path, also: Sequence[Path] | None) -> Engine | None:
     """The engine at a place; None for an index, or for nothing, of which the index's error speaks."""
     from kivuko.artifact import kind_of
     from kivuko.engine import Engine
 
-    return Engine.open(place) if kind_of(place) == "engine" else None
+    return Engine.open(place, also=also or ()) if kind_of(place) == "engine" else None
 
 
 def _searcher(
     index: Path,
+    also: Sequence[Path] | None,
     model: str | None,
     lexicon: Path | None,
     method: str | None,
     weight: float | None,
     gloss: float | None,
 ) -> Searcher:
+    from kivuko.engine.opened import index_folder
     from kivuko.retrieval.search import Searcher
 
     return Searcher(
-        index,
+        [index, *map(index_folder, also)] if also else index,
         model=model,
         lexicon=lexicon,
         method=method,
         weight=0.5 if weight is None else weight,
         gloss=gloss or 0.0,
     )
-
-
-def _over_all(searcher: Searcher, also: Sequence[Path] | None) -> Searcher:
-    """A searcher over its own documents and those of other places."""
-    if not also:
-        return searcher
-    others = (_engine(place) for place in also)
-    places = [place if engine is None else engine.index for place, engine in zip(also, others, strict=True)]
-    return searcher.over([searcher.index, *places])
 
 
 def _refuse_parts(model: str | None, lexicon: Path | None) -> None:

@@ -16,6 +16,12 @@ _WORKERS_A_CORE = 4
 
 def command(
     engine: Annotated[Path, typer.Argument(help="Engine folder.")],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further engine or index folders, whose documents are searched as if they lay in the first."
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen at; this machine alone by default.")
     ] = "127.0.0.1",
@@ -76,4 +82,4 @@ def command(
         log_queries=log_queries,
     )
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    serve(engine, host, port, settings, say, localise=localise)
+    serve(engine, host, port, settings, say, also=also or (), localise=localise)

@@ -80,26 +80,34 @@ class Engine:
     is seen by the next call. Threads may share one.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, also: Sequence[Path] = ()) -> None:
         self.path = path
+        self._also = tuple(also)
         self._opened: Opened | None = None
         self._encoders = Encoders()
         self._renewing = threading.Lock()
 
-    def __reduce__(self) -> tuple[type[Engine], tuple[Path]]:
+    def __reduce__(self) -> tuple[type[Engine], tuple[Path, tuple[Path, ...]]]:
         # A copy, in this process or another, opens the folder anew.
-        return Engine, (self.path.absolute(),)
+        return Engine, (self.path.absolute(), tuple(place.absolute() for place in self._also))
 
     @classmethod
-    def open(cls, path: EngineLike) -> Engine:
+    def open(cls, path: EngineLike, *, also: Sequence[Path | str] = ()) -> Engine:
         """Open the engine in folder ``path``; an open one is returned as it is.
 
+        Args:
+            path: the engine's folder.
+            also: further engine or index folders, parts of one collection: their documents are searched as if they
+                were this engine's, in its languages, with the scores of one index of all; each is changed by itself.
+
         Raises:
-            ArtifactError: no complete engine is there, or a part of it is damaged.
+            ArtifactError: no complete engine is there, or a part of it is damaged, or another was encoded by another
+                model.
+            InputError: two of them have a document of the same id.
         """
         if isinstance(path, Engine):
             return path
-        engine = cls(Path(path))
+        engine = cls(Path(path), [Path(place) for place in also])
         engine._now()
         return engine
 
@@ -551,7 +559,7 @@ class Engine:
 
     def _now(self) -> Opened:
         with self._renewing:
-            self._opened = Opened.now(self.path, self._encoders, self._opened)
+            self._opened = Opened.now(self.path, self._encoders, self._opened, self._also)
             return self._opened
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kivuko.artifact import MANIFEST
+from kivuko.artifact import MANIFEST, kind_of
 from kivuko.codeswitch import Lexicon
 from kivuko.engine import queries
 from kivuko.engine import state as layout
@@ -17,6 +18,7 @@ from kivuko.errors import InputError
 from kivuko.languages import Language, resolve
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.search import Searcher
+from kivuko.retrieval.together import SeveralIndexes
 
 if TYPE_CHECKING:
     from kivuko.models.encoder import Encoder
@@ -56,16 +58,16 @@ class Opened:
 
     Attributes:
         path: the engine's folder.
-        stamps: of the engine's manifest and the index's, as they were before they were read.
+        stamps: of the engine's manifest and of those of the indexes, as they were before they were read.
         state: languages and how they are searched.
-        index: documents.
+        index: documents; of several indexes, all.
         encoders: shared with other states.
         searchers: tag and way → what searches so.
         lexicons: of languages; None for one without.
     """
 
     path: Path
-    stamps: tuple[_Stamp | None, _Stamp | None]
+    stamps: tuple[_Stamp | None, ...]
     state: EngineState
     index: Index
     encoders: Encoders
@@ -73,18 +75,20 @@ class Opened:
     lexicons: dict[Language, Lexicon | None] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, path: Path, encoders: Encoders, former: Opened | None) -> Opened:
+    def now(cls, path: Path, encoders: Encoders, former: Opened | None, also: Sequence[Path] = ()) -> Opened:
         """The engine as it stands: what another process, or a change of our own, has replaced is opened again.
 
         Args:
             path: the engine's folder.
             encoders: those held open.
             former: an earlier state, which is returned where it is still the present one.
+            also: further engines or indexes, whose documents are searched as if they were its own.
 
         Raises:
             ArtifactError: no complete engine is there, or a part of it is damaged.
         """
-        stamps = _stamp(path), _stamp(path / layout.INDEX)
+        indexes = [path / layout.INDEX, *map(index_folder, also)]
+        stamps = tuple(map(_stamp, [path, *indexes]))
         if former is not None and former.stamps == stamps and None not in stamps:
             return former
         if former is None or former.stamps[0] != stamps[0] or stamps[0] is None:
@@ -92,8 +96,8 @@ class Opened:
             encoders.keep({path, *(path / each.folder for each in state.languages.values() if each.folder)})
         else:
             state, lexicons = former.state, former.lexicons
-        if former is None or former.stamps[1] != stamps[1] or stamps[1] is None:
-            index = Index.open(path / layout.INDEX)
+        if former is None or former.stamps[1:] != stamps[1:] or None in stamps[1:]:
+            index = Index.open(indexes[0]) if len(indexes) == 1 else SeveralIndexes.together(indexes)
         else:
             index = former.index
         return cls(path, stamps, state, index, encoders, {}, lexicons)
@@ -208,6 +212,11 @@ class Opened:
         folder = self.state.languages[spoken.tag].folder
         path = None if folder is None else self.path / folder / name
         return path if path is not None and path.is_dir() else None
+
+
+def index_folder(place: Path) -> Path:
+    """The index of an engine folder, or an index folder itself."""
+    return place / layout.INDEX if kind_of(place) == layout.KIND else place
 
 
 def _stamp(folder: Path) -> _Stamp | None:

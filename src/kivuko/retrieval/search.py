@@ -154,18 +154,6 @@ class Searcher:
         if self.method in ("late-interaction", "fusion") and model is not None:
             self.index.require_space(model)
 
-    def over(self, index: IndexLike | Sequence[IndexLike]) -> Searcher:
-        """The same way of searching, over other documents."""
-        return Searcher(
-            index,
-            model=self._model,
-            lexicon=self._lexicon,
-            method=self.method,
-            weight=self.weight,
-            gloss=self.gloss,
-            language=self.language,
-        )
-
     def search(
         self, query: str, *, top: int = 10, where: Filter | None = None, explain: bool = False
     ) -> list[Hit]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ def serve(
     settings: Settings,
     say: Callable[[str], None],
     *,
+    also: Sequence[Path] = (),
     localise: bool = False,
 ) -> None:
     """Serve an engine until the process is told to stop (SIGTERM, Ctrl-C); what is in flight then is finished.
@@ -41,6 +42,7 @@ def serve(
         port: to listen at; 0 takes one that is free.
         settings: how it is run.
         say: is told the address, and what goes on.
+        also: see :meth:`kivuko.engine.Engine.open`.
         localise: whether public translations of the page's words are fetched for the engine's languages.
 
     Raises:
@@ -48,7 +50,7 @@ def serve(
         InputError: the address cannot be listened at.
         FetchError: the translations cannot be brought.
     """
-    engine = Engine.open(path)
+    engine = Engine.open(path, also=also)
     listening = _listen(host, port, settings.connections)
     name = f"[{host}]" if ":" in host else host
     with listening:
