@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kivuko.cli.display import ThreadsOption, note, say, set_threads
+from kivuko.cli.workers import DriverOption, RayAddressOption, chosen_workers
 
 #: What waits for a core shares its scan with others that wait (see kivuko.retrieval.sharing).
 _WORKERS_A_CORE = 4
@@ -57,6 +58,11 @@ def command(
             "(MediaWiki, LibreOffice and others; fetched once, licences shown).",
         ),
     ] = False,
+    driver: DriverOption = "processes",
+    ray_address: RayAddressOption = None,
+    replicas: Annotated[
+        int, typer.Option(min=1, help="Of a Ray cluster: actors of one core for each folder that is scanned.")
+    ] = 1,
     threads: ThreadsOption = None,
 ) -> None:
     """Serve a page to search an engine with, and an HTTP API, until Ctrl-C or SIGTERM."""
@@ -82,4 +88,9 @@ def command(
         log_queries=log_queries,
     )
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
-    serve(engine, host, port, settings, say, also=also or (), localise=localise)
+    scanners = None
+    if chosen_workers(driver, None, ray_address).driver == "ray":
+        from kivuko.engine.engine import scanners_of
+
+        scanners = scanners_of(engine, also or (), replicas=replicas, address=ray_address)
+    serve(engine, host, port, settings, say, also=also or (), scanners=scanners, localise=localise)

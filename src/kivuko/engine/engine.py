@@ -15,7 +15,7 @@ from kivuko.collections.document import Document
 from kivuko.engine import queries
 from kivuko.engine import state as layout
 from kivuko.engine.languages import LanguageParts, add_language, place, place_model
-from kivuko.engine.opened import Encoders, Opened
+from kivuko.engine.opened import Encoders, Opened, index_folder
 from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from kivuko.engine.quality import Quality
     from kivuko.models.encoder import Encoder, ModelLike
+    from kivuko.retrieval.scanners import Scanners
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,10 @@ class Engine:
     is seen by the next call. Threads may share one.
     """
 
-    def __init__(self, path: Path, also: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, also: Sequence[Path] = (), scanners: Scanners | None = None) -> None:
         self.path = path
         self._also = tuple(also)
+        self._scanners = scanners
         self._opened: Opened | None = None
         self._encoders = Encoders()
         self._renewing = threading.Lock()
@@ -92,13 +94,17 @@ class Engine:
         return Engine, (self.path.absolute(), tuple(place.absolute() for place in self._also))
 
     @classmethod
-    def open(cls, path: EngineLike, *, also: Sequence[Path | str] = ()) -> Engine:
+    def open(
+        cls, path: EngineLike, *, also: Sequence[Path | str] = (), scanners: Scanners | None = None
+    ) -> Engine:
         """Open the engine in folder ``path``; an open one is returned as it is.
 
         Args:
             path: the engine's folder.
             also: further engine or index folders, parts of one collection: their documents are searched as if they
                 were this engine's, in its languages, with the scores of one index of all; each is changed by itself.
+            scanners: actors of a Ray cluster that scan the vectors of all of them, see
+                :func:`kivuko.engine.engine.scanners_of`; this process does by default.
 
         Raises:
             ArtifactError: no complete engine is there, or a part of it is damaged, or another was encoded by another
@@ -107,7 +113,7 @@ class Engine:
         """
         if isinstance(path, Engine):
             return path
-        engine = cls(Path(path), [Path(place) for place in also])
+        engine = cls(Path(path), [Path(place) for place in also], scanners)
         engine._now()
         return engine
 
@@ -559,12 +565,32 @@ class Engine:
 
     def _now(self) -> Opened:
         with self._renewing:
-            self._opened = Opened.now(self.path, self._encoders, self._opened, self._also)
+            self._opened = Opened.now(self.path, self._encoders, self._opened, self._also, self._scanners)
             return self._opened
 
 
 #: Whatever takes an engine takes these: its folder, or an open one.
 EngineLike = Path | str | Engine
+
+
+def scanners_of(
+    path: Path | str, also: Sequence[Path | str] = (), *, replicas: int = 1, address: str | None = None
+) -> Scanners:
+    """Actors that scan the vectors of an engine and of others beside it, for :meth:`Engine.open`.
+
+    Args:
+        path: the engine's folder, under the same path on every node of the cluster, as are the others.
+        also: as for :meth:`Engine.open`.
+        replicas: actors for each folder, of one core each.
+        address: of the Ray cluster; that of ``RAY_ADDRESS``, else a new one on this machine, by default.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+    """
+    from kivuko.retrieval.scanners import Scanners
+
+    indexes = [index_folder(Path(place)) for place in (path, *also)]
+    return Scanners(indexes, replicas=replicas, address=address)
 
 
 def _document_model(model: ModelLike | None, progress: Progress | None) -> ModelLike:

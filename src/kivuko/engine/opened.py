@@ -22,6 +22,7 @@ from kivuko.retrieval.together import SeveralIndexes
 
 if TYPE_CHECKING:
     from kivuko.models.encoder import Encoder
+    from kivuko.retrieval.scanners import Scanners
 
 #: What tells one manifest file from another without reading it: time of change, number, size.
 _Stamp = tuple[int, int, int]
@@ -75,7 +76,14 @@ class Opened:
     lexicons: dict[Language, Lexicon | None] = field(default_factory=dict)
 
     @classmethod
-    def now(cls, path: Path, encoders: Encoders, former: Opened | None, also: Sequence[Path] = ()) -> Opened:
+    def now(
+        cls,
+        path: Path,
+        encoders: Encoders,
+        former: Opened | None,
+        also: Sequence[Path] = (),
+        scanners: Scanners | None = None,
+    ) -> Opened:
         """The engine as it stands: what another process, or a change of our own, has replaced is opened again.
 
         Args:
@@ -83,6 +91,7 @@ class Opened:
             encoders: those held open.
             former: an earlier state, which is returned where it is still the present one.
             also: further engines or indexes, whose documents are searched as if they were its own.
+            scanners: what scans their vectors, and its own; this process by default.
 
         Raises:
             ArtifactError: no complete engine is there, or a part of it is damaged.
@@ -97,7 +106,7 @@ class Opened:
         else:
             state, lexicons = former.state, former.lexicons
         if former is None or former.stamps[1:] != stamps[1:] or None in stamps[1:]:
-            index = Index.open(indexes[0]) if len(indexes) == 1 else SeveralIndexes.together(indexes)
+            index = _opened(indexes, scanners)
         else:
             index = former.index
         return cls(path, stamps, state, index, encoders, {}, lexicons)
@@ -212,6 +221,14 @@ class Opened:
         folder = self.state.languages[spoken.tag].folder
         path = None if folder is None else self.path / folder / name
         return path if path is not None and path.is_dir() else None
+
+
+def _opened(indexes: Sequence[Path], scanners: Scanners | None) -> Index:
+    if scanners is not None:
+        from kivuko.retrieval.scanners import ScannedIndexes
+
+        return ScannedIndexes.scanned(indexes, scanners)
+    return Index.open(indexes[0]) if len(indexes) == 1 else SeveralIndexes.together(indexes)
 
 
 def index_folder(place: Path) -> Path:

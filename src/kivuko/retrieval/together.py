@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from kivuko.artifact import Manifest, hash_json
 from kivuko.errors import ArtifactError, InputError
@@ -29,7 +29,7 @@ class SeveralIndexes(Index):
         self.parts = tuple(parts)
 
     @classmethod
-    def together(cls, indexes: Sequence[Index | Path | str]) -> SeveralIndexes:
+    def together(cls, indexes: Sequence[Index | Path | str]) -> Self:
         """Search some indexes as one, as they stand now.
 
         Args:

@@ -8,7 +8,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from h11 import IDLE
@@ -21,6 +21,9 @@ from kivuko.service.searching import warm
 from kivuko.service.settings import Settings, Timeouts
 from kivuko.service.strings import Strings, interface_strings
 
+if TYPE_CHECKING:
+    from kivuko.retrieval.scanners import Scanners
+
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -32,6 +35,7 @@ def serve(
     say: Callable[[str], None],
     *,
     also: Sequence[Path] = (),
+    scanners: Scanners | None = None,
     localise: bool = False,
 ) -> None:
     """Serve an engine until the process is told to stop (SIGTERM, Ctrl-C); what is in flight then is finished.
@@ -43,6 +47,7 @@ def serve(
         settings: how it is run.
         say: is told the address, and what goes on.
         also: see :meth:`kivuko.engine.Engine.open`.
+        scanners: see there.
         localise: whether public translations of the page's words are fetched for the engine's languages.
 
     Raises:
@@ -50,7 +55,7 @@ def serve(
         InputError: the address cannot be listened at.
         FetchError: the translations cannot be brought.
     """
-    engine = Engine.open(path, also=also)
+    engine = Engine.open(path, also=also, scanners=scanners)
     listening = _listen(host, port, settings.connections)
     name = f"[{host}]" if ":" in host else host
     with listening:
