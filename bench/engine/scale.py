@@ -44,7 +44,8 @@ NOTES = """**What is measured.** {count:,} English package descriptions of Debia
 pieces ({tokens:.0f} token vectors each of {dimension} numbers), and the first {part:,} of them; one thread. An index
 is opened by a process of its own, asked {asked} times for ten documents, by vectors and by words. `memory` is what it
 holds that is no copy of a file (`RssAnon`), beyond what it holds before; files that are mapped come and go with what
-is asked.
+is asked. A search reads all means, and of the codes or vectors those of the passages that the means propose. Times
+are of the processor, so that what else runs here counts little.
 
 **What is not.** Everything at a million passages and beyond is arithmetic: what a passage adds between the two sizes,
 times their number. No machine of that size, no network and no cluster was at hand. Real passages are longer or
@@ -55,7 +56,7 @@ merging are left out."""
 #: What lies on the disk, by the name that an index has for it.
 ON_DISK = {
     "text": "text and words, bytes",
-    "searched": "read through by a search, bytes",
+    "searched": "means, and codes, bytes",
     "vectors": "vectors that rank, bytes",
 }
 
@@ -85,13 +86,13 @@ def main() -> None:
             row = {"kind": kind, "passages": size, "indexing CPU s": time.process_time() - begun}
             command = [sys.executable, __file__, "--ask", str(index), str(source.queries)]
             found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-            latencies[kind, size] = np.array(found.pop("vectors ms"))
+            latencies[kind, size] = np.array(found.pop("vectors, CPU ms"))
             sizes = Index.open(index).info()["bytes"]
             rows.append(
                 row
                 | {f"{name} MB": value / 1e6 for name, value in sizes.items()}
                 | found
-                | {"by vectors, ms p50": float(np.median(latencies[kind, size]))}
+                | {"by vectors, CPU ms p50": float(np.median(latencies[kind, size]))}
             )
     rate = encoding_rate(model, [document.full_text for document in documents[:ENCODED]])
     costs = {kind: cost_of_passage([row for row in rows if row["kind"] == kind]) for kind in KINDS}
@@ -145,7 +146,7 @@ def indexed(documents: list[Any], vectors: TokenVectors, path: Path, kind: str) 
 
 
 def asked(index: Path, queries: Path) -> dict[str, Any]:
-    """Open an index and ask it, in this process: seconds, memory and each query's milliseconds."""
+    """Open an index and ask it, in this process: seconds, memory and each query's milliseconds of the processor."""
     flat, begins = np.load(queries / "queries.npy"), np.load(queries / "query_offsets.npy")
     asked = [flat[begin:end].astype(np.float32) for begin, end in itertools.pairwise(begins)][:ASKED]
     before, begun = memory(), time.process_time()
@@ -158,15 +159,15 @@ def asked(index: Path, queries: Path) -> dict[str, Any]:
     return {
         "opening CPU s": opening,
         "memory MB": held / 1e6,
-        "by words, ms p50": float(np.median(by_words)),
-        "vectors ms": [timed(lambda q=query: opened.search([q], depth=10)) for query in asked],
+        "by words, CPU ms p50": float(np.median(by_words)),
+        "vectors, CPU ms": [timed(lambda q=query: opened.search([q], depth=10)) for query in asked],
     }
 
 
 def timed(work: Any) -> float:
-    begun = time.perf_counter()
+    begun = time.process_time()
     work()
-    return 1000 * (time.perf_counter() - begun)
+    return 1000 * (time.process_time() - begun)
 
 
 def memory() -> int:
@@ -196,8 +197,8 @@ def cost_of_passage(rows: list[dict[str, Any]]) -> dict[str, float]:
         "memory, bytes": adds("memory MB", 1e6),
         "opening, CPU µs": adds("opening CPU s", 1e6),
         "indexing, CPU µs": adds("indexing CPU s", 1e6),
-        "search by vectors, ns": adds("by vectors, ms p50", 1e6),
-        "search by words, ns": adds("by words, ms p50", 1e6),
+        "search by vectors, ns": adds("by vectors, CPU ms p50", 1e6),
+        "search by words, ns": adds("by words, CPU ms p50", 1e6),
     }
 
 
@@ -207,10 +208,10 @@ def sized(cost: dict[str, float], passages: int, rate: float) -> dict[str, Any]:
         cost[name]
         for name in ("text and words, bytes", "read through by a search, bytes", "vectors that rank, bytes")
     )
-    held = cost["memory, bytes"] + cost["read through by a search, bytes"]
+    held = cost["memory, bytes"] + cost[ON_DISK["searched"]]
     return {
         "disk GB": passages * disk / 1e9,
-        "memory GB, with what a search reads through": passages * held / 1e9,
+        "memory GB, with means and codes": passages * held / 1e9,
         f"machines of {MEMORY / 1e9:.0f} GB": int(np.ceil(passages * held / (0.8 * MEMORY))),
         "encoding, CPU-hours": passages / rate / 3600,
         "indexing, CPU-hours": passages * cost["indexing, CPU µs"] / 3.6e9,

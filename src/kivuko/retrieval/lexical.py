@@ -80,6 +80,8 @@ class WordCounts:
 
     def take(self, documents: NDArray[np.int64]) -> WordCounts:
         """Some documents, in the order asked for; the vocabulary stays."""
+        if np.array_equal(documents, np.arange(len(self))):
+            return self
         lengths = np.diff(self.offsets)[documents]
         offsets = np.concatenate(([0], np.cumsum(lengths)))
         order = None if self.order is None else self.order.take(documents)
@@ -95,6 +97,8 @@ class WordCounts:
 
         Their order is kept where all parts have one.
         """
+        if len(parts) == 1 and len(np.unique(parts[0].counts[:, 0])) == len(parts[0].vocabulary):
+            return parts[0]
         numbers: dict[str, int] = {}
         counts, lengths, orders = [], [], []
         for part in parts:
@@ -120,9 +124,10 @@ class WordCounts:
 
     @classmethod
     def open(cls, folder: Path) -> WordCounts:
-        """Read what :meth:`save` wrote."""
+        """Memory-map what :meth:`save` wrote."""
         vocabulary = json.loads((folder / _VOCABULARY).read_text(encoding="utf-8"))
-        return cls(vocabulary, np.load(folder / _COUNTS), np.load(folder / _OFFSETS), WordOrder.open(folder))
+        counts = np.load(folder / _COUNTS, mmap_mode="r")
+        return cls(vocabulary, counts, np.load(folder / _OFFSETS), WordOrder.open(folder))
 
 
 class LexicalIndex:
@@ -184,8 +189,9 @@ class LexicalIndex:
         #: Word → column, for every word of the documents.
         self.vocabulary: Mapping[str, int] = counts.numbers
         self._by_fold: dict[Language | None, Mapping[str, Sequence[str]]] = {}
-        rows = np.repeat(np.arange(len(ids)), np.diff(counts.offsets))
-        frequency = counts.counts[:, 1].astype(np.float64)
+        # Of all that an index holds in memory these are the most: whole numbers of four bytes are enough for both.
+        rows = np.repeat(np.arange(len(ids), dtype=np.int32), np.diff(counts.offsets))
+        frequency = counts.counts[:, 1]
         order, self._begins = _by_column(counts.counts[:, 0], len(self.vocabulary))
         #: Of each column, from ``_begins[column]`` on: the documents that have the word, and how often.
         self._having_it, self._frequencies = rows[order], frequency[order]
