@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +41,8 @@ def plain_console(*, stderr: bool = False) -> Console:
 
 
 console = plain_console()
+#: Of several processes that train together, as torchrun starts them, the first one speaks.
+_SPEAKS = os.environ.get("WORLD_SIZE", "1") == "1" or os.environ.get("RANK") == "0"
 _NARROWEST = 22  # letters of a line of text in a table
 
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; all cores by default.")]
@@ -56,12 +59,14 @@ def set_threads(threads: int | None) -> None:
 
 def say(text: str) -> None:
     """Print text on stdout as it is: brackets are no markup, nothing is coloured, and no line is broken."""
-    print(text)
+    if _SPEAKS:
+        print(text)
 
 
 def note(text: str) -> None:
     """Print what a person should know beside the result on stderr, so that it never stands in the midst of JSON."""
-    print(text, file=sys.stderr)
+    if _SPEAKS:
+        print(text, file=sys.stderr)
 
 
 def say_styled(*parts: str | tuple[str, str], whole_lines: bool = False) -> None:
@@ -118,7 +123,7 @@ class _Lines(Progress):
         task = self._tasks[number]
         elapsed = task.elapsed or 0.0
         waits = elapsed - self._said.get(number, 0.0) < self.every
-        if number in self._done or (waits and not task.finished):
+        if not _SPEAKS or number in self._done or (waits and not task.finished):
             return
         self._said[number] = elapsed
         if task.finished:
@@ -133,7 +138,7 @@ class _Lines(Progress):
 def _bars(count: ProgressColumn) -> Progress:
     """Bars of one line each, however long the description: of it, what the rest leaves room for is shown."""
     error = plain_console(stderr=True)
-    return (Progress if error.is_terminal else _Lines)(
+    return (Progress if error.is_terminal and _SPEAKS else _Lines)(
         TextColumn(
             "{task.description}",
             markup=False,  # file names

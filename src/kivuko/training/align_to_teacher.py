@@ -30,6 +30,7 @@ from kivuko.training.examples import Drawn, distinct, draw
 from kivuko.training.fit import FitSettings, Job, Words
 from kivuko.training.interpolation import move_back
 from kivuko.training.parallel import encoded
+from kivuko.training.ranks import labels_of_others
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.resources import Resources
 from kivuko.training.similarity import in_batch_contrast
@@ -38,6 +39,27 @@ from kivuko.training.words import start_from_english
 
 if TYPE_CHECKING:
     from sentence_transformers import MultiVectorEncoder
+
+
+@dataclass(frozen=True, eq=False)
+class EnglishSides:
+    """English sides of pairs, as the teacher's token vectors.
+
+    Attributes:
+        vectors: [texts, teacher_tokens, dim], as many tokens as those they stand beside.
+        mask: [texts, teacher_tokens], True = keep.
+        english: [texts], ids that are equal for equal texts.
+        labels: [texts], rows of the teacher's cache.
+    """
+
+    vectors: Tensor
+    mask: Tensor
+    english: Tensor
+    labels: Tensor
+
+    def after(self, number: int) -> EnglishSides:
+        """Without the first ones."""
+        return EnglishSides(*(each[number:] for each in (self.vectors, self.mask, self.english, self.labels)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +73,8 @@ class AlignedBatch:
         target_mask: [batch, teacher_tokens], True = keep.
         english: [batch], ids that are equal for equal English sides.
         labels: [batch], rows of the teacher's cache.
+        further: where several processes train together, the English sides of the others' pairs, which are negatives
+            of these; None in a process alone.
 
     Raises:
         InputError: a side of a pair keeps no token.
@@ -62,6 +86,21 @@ class AlignedBatch:
     target_mask: Tensor
     english: Tensor
     labels: Tensor
+    further: EnglishSides | None = None
+
+    @property
+    def candidates(self) -> tuple[Tensor, Tensor]:
+        """English sides that a pair's own is told from, its own batch's first, and their mask."""
+        if self.further is None:
+            return self.target, self.target_mask
+        return torch.cat([self.target, self.further.vectors]), torch.cat(
+            [self.target_mask, self.further.mask]
+        )
+
+    @property
+    def negatives(self) -> Tensor | None:
+        """[negatives], ids of those candidates that are of no pair of this batch."""
+        return None if self.further is None else self.further.english
 
     def __post_init__(self) -> None:
         for side, mask in (("foreign", self.student_mask), ("English", self.target_mask)):
@@ -182,27 +221,33 @@ class AlignmentLoss(nn.Module, ABC):
         # Mask tokens after a query help to score it, but no word of the English side is theirs.
         expansion = output.get("query_expansion_positions")
         student_mask = scored if expansion is None else scored & ~expansion.bool()
-        target, target_mask = self.teacher.padded(labels.tolist())
         device = student.device
+        rows = torch.tensor([*labels.tolist(), *labels_of_others(labels)])
+        vectors, mask = self.teacher.padded(rows.tolist())
+        sides = EnglishSides(
+            vectors.to(device), mask.to(device), self.english[rows].to(device), rows.to(device)
+        )
+        own = len(labels)
         self.tokens += int(student_mask.sum())
         with torch.autocast(device.type, enabled=False):
             batch = AlignedBatch(
                 student=student,
                 student_mask=student_mask,
-                target=target.to(device),
-                target_mask=target_mask.to(device),
-                english=self.english[labels.cpu()].to(device),
+                target=sides.vectors[:own],
+                target_mask=sides.mask[:own],
+                english=sides.english[:own],
                 labels=labels,
+                further=None if len(rows) == own else sides.after(own),
             )
             losses = self.parts(batch)
             if self.contrast_weight:
                 losses["contrast"] = self.contrast_weight * in_batch_contrast(
                     batch.student,
                     scored,
-                    batch.target,
-                    batch.target_mask,
+                    *batch.candidates,
                     batch.english,
                     scale=self.contrast_scale,
+                    negatives=batch.negatives,
                 )
         return losses
 

@@ -65,15 +65,15 @@ class BitextContrastLoss(AlignmentLoss):
             found = in_batch_contrast(
                 batch.student,
                 batch.student_mask,
-                batch.target,
-                batch.target_mask,
+                *batch.candidates,
                 batch.english,
                 scale=self.scale,
+                negatives=batch.negatives,
             )
         else:
             student = sentence_vectors(batch.student, batch.student_mask)
-            target = sentence_vectors(batch.target, batch.target_mask)
-            found = contrast(self.scale * student @ target.T, batch.english)
+            target = sentence_vectors(*batch.candidates)
+            found = contrast(self.scale * student @ target.T, batch.english, batch.negatives)
         return {"contrast": found}
 
 

@@ -31,6 +31,7 @@ from kivuko.models.late_interaction import device, prompt_of
 from kivuko.models.loading import quiet
 from kivuko.models.precision import uses_bfloat16
 from kivuko.models.token_vectors import Task
+from kivuko.training import ranks
 from kivuko.training.words import trained_rows
 
 if TYPE_CHECKING:
@@ -154,8 +155,16 @@ class Job:
                 got=f"{different} examples",
                 remedy="bring more pairs, or choose a smaller batch size",
             )
+        together = ranks.count()
+        if settings.batch_size % together:
+            raise InputError(
+                "a batch cannot be shared by so many processes",
+                expected=f"a batch_size that {together} divides",
+                got=settings.batch_size,
+            )
         freeze(encoder, train_word_embeddings=settings.train_word_embeddings)
-        _claim(self.checkpoints, self.inputs)
+        if ranks.is_first():
+            _claim(self.checkpoints, self.inputs)
         arguments = MultiVectorEncoderTrainingArguments(
             output_dir=str(self.checkpoints),
             max_steps=settings.steps,
@@ -170,6 +179,8 @@ class Job:
             optim="adamw_torch_fused",
             bf16=uses_bfloat16("training"),
             use_cpu=device() == "cpu",
+            # Each of several processes takes its share of the batches that one alone would have.
+            accelerator_config={"split_batches": True} if together > 1 else None,
             save_steps=settings.checkpoint_every,
             save_total_limit=2,
             logging_steps=25,
@@ -184,7 +195,7 @@ class Job:
             stack.enter_context(quiet(warnings=False))
             stack.enter_context(storage_errors(self.checkpoints))
             stack.enter_context(_flushed_denormals())
-            bar = _Bar(loss, settings.steps, self.progress, self.label)
+            bar = _Bar(loss, settings.steps, self.progress if ranks.is_first() else None, self.label)
             trainer = _BucketedTrainer(
                 model=encoder,
                 args=arguments,
@@ -195,7 +206,7 @@ class Job:
                 distinct=different,
             )
             _silence(trainer)
-            newest = newest_checkpoint(self.checkpoints)
+            newest = ranks.agreed(newest_checkpoint(self.checkpoints) if ranks.is_first() else None)
             trainer.train(resume_from_checkpoint=str(newest) if newest else None)
         encoder.eval()
         self.tokens += round(sum(lengths) / len(lengths) * settings.steps * settings.batch_size)
@@ -267,6 +278,12 @@ class _BucketedTrainer(MultiVectorEncoderTrainer):
             for name, value in self._trained():
                 value.copy_(kept[name])
 
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        # Each of several processes writes its own at its own time, so that a kill may cut one short in a checkpoint
+        # that is whole but for it. What they train draws nothing at random.
+        if ranks.count() == 1:
+            super()._load_rng_state(checkpoint)
+
     def _trained(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
         return ((name, value) for name, value in self.model.named_parameters() if value.requires_grad)
 
@@ -331,7 +348,7 @@ class _TimelyCheckpoints(TrainerCallback):
         now = time.monotonic()
         # Steps differ by their batches' lengths. A much slower one, of a machine that slept, is forgotten again.
         self.step, self.step_ended = max(now - self.step_ended, 0.9 * self.step), now
-        if now - self.kept >= max(SELDOM, LOST_AT_MOST - self.step - self.writing):
+        if ranks.agreed(now - self.kept >= max(SELDOM, LOST_AT_MOST - self.step - self.writing)):
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

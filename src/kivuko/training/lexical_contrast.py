@@ -73,9 +73,10 @@ class LexicalContrastLoss(AlignmentLoss):
         """The cross-entropy."""
         student = self.weights(batch.student, batch.student_mask)
         with torch.no_grad():
-            target = self.weights(batch.target, batch.target_mask)
+            target = self.weights(*batch.candidates)
         self.diagnostics = {"words_meant": float((student > 0).sum(dim=1).float().mean())}
-        return {"contrast": contrast(self.scale * normalize(student) @ normalize(target).T, batch.english)}
+        scores = self.scale * normalize(student) @ normalize(target).T
+        return {"contrast": contrast(scores, batch.english, batch.negatives)}
 
     def weights(self, tokens: Tensor, mask: Tensor) -> Tensor:
         """[batch, words], how much each text means each English word, at least 0."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from kivuko.errors import InputError
 from kivuko.models import centring, late_interaction
+from kivuko.training import ranks
 from kivuko.training.examples import distinct, draw
 from kivuko.training.fit import FitSettings, Job
 from kivuko.training.interpolation import move_back
@@ -222,6 +223,13 @@ class MlmSettings(FitSettings):
 
 def train(start: Models, resources: Resources, settings: MlmSettings, job: Job) -> Trained:
     """Predict masked pieces of each language's text, then centre the changed space anew on English text."""
+    if ranks.count() > 1:
+        raise InputError(
+            "this regime is trained by one process",
+            where="mlm",
+            got=f"{ranks.count()}, of torchrun",
+            remedy="adapt the model in one process, and give it as --start to several",
+        )
     encoder = late_interaction.load(start.student)
     centring.centring_layer(encoder)  # refused here what could not be centred after training
     drawn = draw(resources.monolingual, settings.steps * settings.batch_size, settings.seed)

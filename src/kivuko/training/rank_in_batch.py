@@ -15,6 +15,7 @@ from kivuko.models import late_interaction
 from kivuko.training.fit import FitSettings, Job
 from kivuko.training.interpolation import move_back
 from kivuko.training.parallel import encoded
+from kivuko.training.ranks import with_others
 from kivuko.training.regimes import Models, Trained
 from kivuko.training.similarity import contrast, mean_maxsim, sentence_vectors
 
@@ -77,18 +78,16 @@ class RankingLoss(nn.Module):
         """
         query_features, *document_features = sentence_features
         queries, query_mask = self._encode(query_features, "query")
-        scores = torch.cat(
-            [
-                self._scores(queries, query_mask, *self._encode(each, "document"))
-                for each in document_features
-            ],
-            dim=1,
-        )
-        numbers = labels.to(scores.device)
-        if numbers.dim() == 1:
-            return contrast(self.scale * scores, numbers)
-        # Columns of scores: all documents, then all first negatives, all second ones …
-        return contrast(self.scale * scores, numbers[:, 0], numbers[:, 1:].T.reshape(-1))
+        numbers = labels.to(queries.device).reshape(len(labels), -1)
+        # Columns of scores: all documents, then all first negatives, all second ones …; of several processes, this
+        # one's own before the others'.
+        scores, columns = [], []
+        for side, each in enumerate(document_features):
+            documents, mask = map(with_others, self._encode(each, "document"))
+            scores.append(self._scores(queries, query_mask, documents, mask))
+            columns.append(with_others(numbers[:, side].contiguous()))
+        number = torch.cat(columns)
+        return contrast(self.scale * torch.cat(scores, dim=1), number[: len(labels)], number[len(labels) :])
 
     def _scores(
         self, queries: Tensor, query_mask: Tensor, documents: Tensor, document_mask: Tensor

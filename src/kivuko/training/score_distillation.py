@@ -95,7 +95,11 @@ class ScoreDistillationLoss(AlignmentLoss):
     def parts(self, batch: AlignedBatch) -> dict[str, Tensor]:
         """The divergence, averaged over the batch."""
         own = self.best[batch.labels.cpu().numpy()]
-        candidates, place = (np.unique(own), None) if own.ndim == 1 else np.unique(own, return_inverse=True)
+        if own.ndim == 1:
+            others = [] if batch.further is None else self.best[batch.further.labels.cpu().numpy()]
+            candidates, place = np.unique(np.concatenate([own, others]).astype(np.int64)), None
+        else:
+            candidates, place = np.unique(own, return_inverse=True)
         documents, mask = self.documents.padded(candidates.tolist())
         documents, mask = documents.to(batch.student), mask.to(batch.student.device)
         if place is not None:

@@ -69,15 +69,17 @@ def in_batch_contrast(
     english: Tensor,
     *,
     scale: float,
+    negatives: Tensor | None = None,
 ) -> Tensor:
     """:func:`contrast` of mean-MaxSim scores.
 
     Args:
         student: [batch, student_tokens, dim], unit vectors.
         student_mask: [batch, student_tokens], True = keep.
-        target: [batch, teacher_tokens, dim], unit vectors.
-        target_mask: [batch, teacher_tokens], True = keep.
+        target: [batch + negatives, teacher_tokens, dim], unit vectors.
+        target_mask: [batch + negatives, teacher_tokens], True = keep.
         english: [batch], equal for equal English sides.
         scale: inverse temperature.
+        negatives: [negatives], the same numbers for further English sides.
     """
-    return contrast(scale * mean_maxsim(student, student_mask, target, target_mask), english)
+    return contrast(scale * mean_maxsim(student, student_mask, target, target_mask), english, negatives)

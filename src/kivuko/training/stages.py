@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from kivuko.artifact import (
 from kivuko.errors import InputError, Interrupted
 from kivuko.models import late_interaction
 from kivuko.models.identity import model_hash
+from kivuko.training import ranks
 from kivuko.training.fit import Job, newest_checkpoint
 from kivuko.training.regimes import Models, Regime, Slot, Trained, without_later_defaults
 from kivuko.training.resources import Resources
@@ -196,8 +198,9 @@ def run_stage(
     }
     inputs = {"regime": regime.name, "settings": hashed_settings(Stage(regime, settings)), **parents}
     path = output or stage_folder(inputs)
-    with exclusive(stage_folder(inputs)):
-        if not _is_made_from(inputs, path):
+    # Of several processes that train together the first holds the lock, decides and writes.
+    with exclusive(stage_folder(inputs)) if ranks.is_first() else nullcontext():
+        if not ranks.agreed(_is_made_from(inputs, path)):
             check_replaceable(path, late_interaction.KIND)
             checkpoints = cache_folder() / "checkpoints" / hash_json(inputs)[:16]
             job = Job(checkpoints, inputs, label or regime.name, progress)
@@ -209,8 +212,10 @@ def run_stage(
                 **trained.facts,
             }
             space = late_interaction.space_of(start.teacher) if regime.slot == Slot.ALIGN else None
-            late_interaction.save(trained.encoder, path, space=space, parents=parents, meta=meta)
-            shutil.rmtree(checkpoints, ignore_errors=True)
+            if ranks.is_first():
+                late_interaction.save(trained.encoder, path, space=space, parents=parents, meta=meta)
+                shutil.rmtree(checkpoints, ignore_errors=True)
+            ranks.agreed("written")
     return Models(path, start.teacher if regime.slot == Slot.ALIGN else path)
 
 
@@ -244,6 +249,8 @@ def _train(stage: Stage, start: Models, resources: Resources, job: Job) -> Train
         round((time.process_time() - cpu) / 60, 2),
         round((time.monotonic() - wall) / 60, 2),
     )
+    if not ranks.is_first():
+        return trained
     # Times differ from run to run and the model's hash must not, so they are kept apart.
     with write_atomically(_cost_file(hash_json(job.inputs))) as temporary:
         temporary.write_text(json.dumps(asdict(cost)), encoding="utf-8")
