@@ -206,7 +206,7 @@ def sized(cost: dict[str, float], passages: int, rate: float) -> dict[str, Any]:
     """What so many passages would take."""
     disk = sum(
         cost[name]
-        for name in ("text and words, bytes", "read through by a search, bytes", "vectors that rank, bytes")
+        for name in ("text and words, bytes", ON_DISK["searched"], "vectors that rank, bytes")
     )
     held = cost["memory, bytes"] + cost[ON_DISK["searched"]]
     return {
