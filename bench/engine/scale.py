@@ -204,10 +204,7 @@ def cost_of_passage(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 def sized(cost: dict[str, float], passages: int, rate: float) -> dict[str, Any]:
     """What so many passages would take."""
-    disk = sum(
-        cost[name]
-        for name in ("text and words, bytes", ON_DISK["searched"], "vectors that rank, bytes")
-    )
+    disk = sum(cost[name] for name in ON_DISK.values())
     held = cost["memory, bytes"] + cost[ON_DISK["searched"]]
     return {
         "disk GB": passages * disk / 1e9,
