@@ -9,9 +9,10 @@ export OMP_WAIT_POLICY = PASSIVE
 demo: .venv/installed
 	$(BIN)/kivuko demo
 
-# A test that hangs, be it in native code, ends its process with the stack of every thread and is named.
+# A process of tests for each core, of one thread: two that each want both cores take turns. A test that hangs, be it
+# in native code, ends its process with the stack of every thread and is named.
 test: .venv/installed lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --timeout 900 --timeout-method thread \
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --timeout 900 --timeout-method thread \
 	  -m "not training and not browser"
 
 # What the pages say of training, run as it stands there: an hour and more.

@@ -130,7 +130,7 @@ def test_training_lowers_the_loss_with_every_solver(solver: str, tiny_teacher: P
     before = transport_cost(tiny_teacher, tiny_teacher, PAIRS)
     model = train_optical(PAIRS, OROMO, tiny_teacher, tmp_path / "om", settings=settings)
     after = transport_cost(model, tiny_teacher, PAIRS)
-    assert after < 0.8 * before
+    assert after < 0.85 * before
 
 
 def test_teacher_stays_and_the_student_keeps_its_space(
