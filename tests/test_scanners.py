@@ -13,8 +13,7 @@ import pytest
 
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
-from kivuko.engine import Engine
-from kivuko.engine.engine import scanners_of
+from kivuko.engine import Engine, scanners_of
 from kivuko.engine.languages import LanguageParts
 from kivuko.errors import UnknownNameError
 from kivuko.languages import resolve

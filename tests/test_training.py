@@ -126,11 +126,11 @@ def transport_cost(student: Path, teacher: Path, pairs: list[Pair]) -> float:
 
 @pytest.mark.parametrize("solver", ["sinkhorn", "ipot", "exact", "partial", "unbalanced"])
 def test_training_lowers_the_loss_with_every_solver(solver: str, tiny_teacher: Path, tmp_path: Path) -> None:
-    settings = OpticalSettings(steps=60, batch_size=8, learning_rate=3e-3, solver=solver)  # type: ignore[arg-type]
+    settings = OpticalSettings(steps=80, batch_size=8, learning_rate=3e-3, solver=solver)  # type: ignore[arg-type]
     before = transport_cost(tiny_teacher, tiny_teacher, PAIRS)
     model = train_optical(PAIRS, OROMO, tiny_teacher, tmp_path / "om", settings=settings)
     after = transport_cost(model, tiny_teacher, PAIRS)
-    assert after < 0.85 * before
+    assert after < 0.8 * before
 
 
 def test_teacher_stays_and_the_student_keeps_its_space(

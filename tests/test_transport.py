@@ -194,13 +194,13 @@ def test_unbalanced_plans_are_pots(problem: Problem, relaxation: float, epsilon:
 @invariant
 @given(problem=problems)
 def test_relaxation_leads_from_the_kernel_to_the_marginals(problem: Problem) -> None:
-    settings: Any = {"epsilon": 0.1, "max_iterations": 5000, "tolerance": 1e-7}
-    little, some, much = (solve_unbalanced(*problem, relaxation=tau, **settings) for tau in (1e-6, 0.3, 30.0))
+    settings: Any = {"epsilon": 0.1, "max_iterations": 10_000, "tolerance": 1e-7}
+    little, some, much = (solve_unbalanced(*problem, relaxation=tau, **settings) for tau in (1e-6, 0.3, 60.0))
     kernel = problem.source[:, :, None] * problem.target[:, None, :] * torch.exp(-problem.cost / 0.1)
     torch.testing.assert_close(little.plan, kernel, atol=1e-6, rtol=1e-2)
     assert bool((little.moved <= some.moved + 1e-6).all())
     assert bool((some.moved <= much.moved + 1e-6).all())
-    assert float(much.marginal_error.max()) < 3e-2
+    assert float(much.marginal_error.max()) < 1e-2
 
 
 @pytest.mark.parametrize("solver", WAYS)

@@ -103,13 +103,11 @@ def _alone() -> None:
 def _by_ray(
     workers: Workers, work: Callable[[Piece], Made], pieces: Iterable[Piece]
 ) -> Iterator[tuple[int, Made]]:
-    with names_missing_extra():
-        import ray
-        from ray.exceptions import RayError, RayTaskError
-    if not ray.is_initialized():
-        ray.init(address=workers.address, log_to_driver=False, include_dashboard=False)
+    ray = connected_ray(workers.address)
+    from ray.exceptions import RayError, RayTaskError
+
     task: Any = ray.remote(num_cpus=1, num_gpus=workers.gpus, max_retries=_MOST_DEATHS)(_alone_in_ray)
-    cluster: Any = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    cluster = ray.cluster_resources()
     count = workers.count or int(cluster.get("CPU", 1))
     drawn = enumerate(pieces)
     unfinished: dict[int, Piece] = {}
@@ -130,6 +128,23 @@ def _by_ray(
                 raise _always_dies(unfinished) from error
             del unfinished[number]
             yield number, made
+
+
+def connected_ray(address: str | None) -> Any:
+    """The library ray, connected to a cluster; nothing of its use is reported to its makers.
+
+    Args:
+        address: of the cluster; that of ``RAY_ADDRESS``, else a new one on this machine, by default.
+
+    Raises:
+        MissingExtraError: ray is not installed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with names_missing_extra():
+        import ray
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+    return ray
 
 
 def _alone_in_ray(work: Callable[[Any], Any], piece: Any) -> Any:

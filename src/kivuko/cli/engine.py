@@ -190,7 +190,7 @@ def add(
 def sync(
     engine: ENGINE,
     documents: Annotated[
-        Path, typer.Argument(help="All documents that there are, as for kivuko engine add.")
+        Path, typer.Argument(help="All that there are now: TSV, JSONL, Parquet or a collection folder.")
     ],
     delete: Annotated[
         bool, typer.Option("--delete", help="Remove documents that are not there; they stay without.")

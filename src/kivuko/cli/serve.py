@@ -90,7 +90,7 @@ def command(
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     scanners = None
     if chosen_workers(driver, None, ray_address).driver == "ray":
-        from kivuko.engine.engine import scanners_of
+        from kivuko.engine import scanners_of
 
         scanners = scanners_of(engine, also or (), replicas=replicas, address=ray_address)
     serve(engine, host, port, settings, say, also=also or (), scanners=scanners, localise=localise)

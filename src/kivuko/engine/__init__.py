@@ -7,6 +7,6 @@ comes into it; ``quality.py`` how good it is there, without judgments; ``guess.p
 
 from __future__ import annotations
 
-from kivuko.engine.engine import Engine, Results
+from kivuko.engine.engine import Engine, Results, scanners_of
 
-__all__ = ["Engine", "Results"]
+__all__ = ["Engine", "Results", "scanners_of"]

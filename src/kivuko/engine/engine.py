@@ -104,7 +104,7 @@ class Engine:
             also: further engine or index folders, parts of one collection: their documents are searched as if they
                 were this engine's, in its languages, with the scores of one index of all; each is changed by itself.
             scanners: actors of a Ray cluster that scan the vectors of all of them, see
-                :func:`kivuko.engine.engine.scanners_of`; this process does by default.
+                :func:`scanners_of`; this process does by default.
 
         Raises:
             ArtifactError: no complete engine is there, or a part of it is damaged, or another was encoded by another

@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kivuko.errors import UnknownNameError, names_missing_extra
+from kivuko.errors import UnknownNameError
 from kivuko.ranking import ranked
 from kivuko.retrieval.bounds import Effort
 from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.state import State
 from kivuko.retrieval.together import SeveralIndexes
+from kivuko.workers import connected_ray
 
 #: Seconds after which another actor of the same index is asked as well.
 PATIENCE = 2.0
@@ -80,11 +81,7 @@ class Scanners:
     """
 
     def __init__(self, indexes: Sequence[Path], *, replicas: int = 1, address: str | None = None) -> None:
-        with names_missing_extra():
-            import ray
-        if not ray.is_initialized():
-            ray.init(address=address, log_to_driver=False, include_dashboard=False)
-        self._ray: Any = ray
+        ray = self._ray = connected_ray(address)
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=-1)(_Scanner)
         self.actors: dict[Path, list[Any]] = {
             path.absolute(): [actor.remote(path.absolute()) for _ in range(replicas)] for path in indexes
