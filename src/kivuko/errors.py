@@ -4,7 +4,8 @@ Raise the subclass that names the kind of failure, so that callers can tell them
 :class:`InputError` for data a person gave, :class:`UnknownNameError` for a name outside a known set,
 :class:`ArtifactError` for a folder of ours that is incomplete or does not fit, :class:`LockedError` for one
 that another process is changing, :class:`FetchError` for a source that could not be brought,
-:class:`StorageError` for a disk that refused a write, :class:`WorkerError` for workers that died,
+:class:`StorageError` for a disk that refused a write, :class:`StoreError` for a store on a server that does
+not answer, :class:`WorkerError` for workers that died,
 :class:`MissingExtraError` for an optional dependency that is not installed and :class:`Interrupted` for long
 work that a person stopped.
 """
@@ -51,6 +52,8 @@ _EXTRAS = {
     "matplotlib": "report",
     "eflomal": "eflomal",
     "ray": "ray",
+    "qdrant_client": "qdrant",
+    "qdrant_edge": "qdrant",
 }
 
 
@@ -124,6 +127,10 @@ class FetchError(KivukoError):
 
 class StorageError(KivukoError):
     """The disk refused a write; nothing that was complete has been lost."""
+
+
+class StoreError(KivukoError):
+    """A store of vectors on a server does not answer, or refuses; what the folder holds is as it was."""
 
 
 class WorkerError(KivukoError):

@@ -21,6 +21,7 @@ from kivuko.cli.resources import (
     LowestScoreOption,
     PassagesOption,
     PoolingOption,
+    StoreOption,
     chosen_pairs,
     documents_or_shards,
     read_collection_documents,
@@ -54,6 +55,7 @@ def create(
             help="exact, exact-int8, compressed, codes or lexical (words alone: no model, no torch)."
         ),
     ] = "exact",
+    store: StoreOption = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -75,6 +77,7 @@ def create(
             engine,
             documents_or_shards(documents, passages=passages, pooling=pooling),
             kind=check_kind(kind),
+            store=store,
             model=model,
             language=language,
             passages=passages is not False,
@@ -228,6 +231,17 @@ def delete(
     say(f"{engine}: {opened.index.info()['documents']:,} documents left")
 
 
+@app.command("compact")
+def compact(engine: ENGINE) -> None:
+    """Free the space of deleted documents."""
+    from kivuko.engine import Engine
+
+    opened = Engine.open(engine)
+    opened.compact()
+    facts = opened.index.info()
+    say(f"{engine}: {facts['documents']:,} documents, {sum(facts['bytes'].values()) / 1e6:,.1f} MB")
+
+
 @app.command("optimize")
 def optimize(engine: ENGINE) -> None:
     """Make searches begin at once in an engine that an earlier Kivuko made, or one without the extra onnx."""
@@ -243,7 +257,7 @@ def optimize(engine: ENGINE) -> None:
 
 @app.command("verify")
 def verify(engine: ENGINE) -> None:
-    """Read every file of an engine and compare it with the checksum that was written with it."""
+    """Read every file of an engine and compare it with its checksum; see that a store has every passage."""
     from kivuko.engine import Engine
 
     Engine.open(engine).verify()

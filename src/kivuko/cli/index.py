@@ -20,6 +20,7 @@ from kivuko.cli.display import (
 from kivuko.cli.resources import (
     PassagesOption,
     PoolingOption,
+    StoreOption,
     chosen_ids,
     documents_or_shards,
     stream_collection_documents,
@@ -88,6 +89,7 @@ def build(
     kind: Annotated[
         str, typer.Option(help="exact, exact-int8, compressed, codes or lexical (words alone, no model).")
     ] = "exact",
+    store: StoreOption = None,
     passages: PassagesOption = None,
     pooling: PoolingOption = None,
     threads: ThreadsOption = None,
@@ -103,7 +105,7 @@ def build(
     found = documents_or_shards(documents, model=model, passages=passages, pooling=pooling)
     with bars() as progress:
         if isinstance(found, Shards):
-            index_shards(found, output, kind=chosen)
+            index_shards(found, output, kind=chosen, store=store)
         else:
             encoder = None if chosen == "lexical" else _encoder(model, progress)
             build_index(
@@ -111,6 +113,7 @@ def build(
                 encoder,
                 output,
                 kind=chosen,
+                store=store,
                 passages=passages is not False,
                 pooling=1.0 if pooling is None else pooling,
                 progress=progress,

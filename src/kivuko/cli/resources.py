@@ -35,6 +35,13 @@ PoolingOption = Annotated[
         help="Tokens of a document that become one vector on average, 1 to 16: a smaller index; 1 by default."
     ),
 ]
+StoreOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Where vectors are kept, if not in the folder: qdrant://HOST[:PORT]/COLLECTION, qdrant+https://… (with "
+        "QDRANT_API_KEY), or qdrant-edge:FOLDER."
+    ),
+]
 BitextOption = Annotated[
     Path | None,
     typer.Option(

@@ -124,6 +124,7 @@ class Engine:
         documents: Sequence[Document] | Shards,
         *,
         kind: Kind = "exact",
+        store: str | None = None,
         model: ModelLike | None = None,
         language: Language | str = "en",
         passages: bool = True,
@@ -140,6 +141,7 @@ class Engine:
                 they were.
             kind: how vectors are kept, see :data:`kivuko.retrieval.kinds.KINDS`; ``"lexical"`` keeps none, and needs
                 neither a model nor torch.
+            store: address of a store that keeps them, see :func:`kivuko.retrieval.stores.open_store`.
             model: the late-interaction model that encodes the documents; the English teacher by default.
             language: what the documents are in.
             passages: whether a document longer than the model reads is found by its passages; else it is cut.
@@ -160,7 +162,7 @@ class Engine:
         building = path.with_name(f".{path.name}.creating")
         with exclusive(building):
             if is_complete(path):
-                _require_same(path, documents, kind)
+                _require_same(path, documents, kind if store is None else "stored")
                 return cls.open(path)
             teacher = None
             if kind != "lexical":
@@ -169,13 +171,14 @@ class Engine:
                     documents.require_model(found)
                 teacher = place_model(found, building / layout.TEACHER)
             if isinstance(documents, Shards):
-                index_shards(documents, building / layout.INDEX, kind=kind)
+                index_shards(documents, building / layout.INDEX, kind=kind, store=store)
             else:
                 build_index(
                     documents,
                     teacher,
                     building / layout.INDEX,
                     kind=kind,
+                    store=store,
                     passages=passages,
                     pooling=pooling,
                     progress=progress,
@@ -203,12 +206,19 @@ class Engine:
         """
         path = Path(path)
         check_replaceable(path, layout.KIND)
+        own = Index.open(index)
+        if own.kind == "stored":
+            raise InputError(
+                "the vectors of this index are in a store, which two folders cannot share",
+                where=index,
+                remedy="make an engine of the documents, or of their encoded shards, with a store of its own",
+            )
         building = path.with_name(f".{path.name}.creating")
         with exclusive(building):
             if is_complete(path):
                 return cls.open(path)
             if model is not None:
-                Index.open(index).require_space(model)
+                own.require_space(model)
                 place_model(model, building / layout.TEACHER)
             place(index, building / layout.INDEX, "index")
             spoken = resolve(language) if isinstance(language, str) else language
@@ -515,15 +525,25 @@ class Engine:
         """
         self._own_index().delete(ids)
 
+    def compact(self) -> None:
+        """Free the space of deleted documents.
+
+        Raises:
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; the index stays as it was.
+        """
+        self._own_index().compact()
+
     def _own_index(self) -> Index:
         """The index opened once more, to be changed: searches that run meanwhile keep the state they began with."""
         return Index.open(self.path / layout.INDEX)
 
     def verify(self) -> None:
-        """Read every file and compare it with the checksum that was written with it.
+        """Read every file and compare it with its checksum; see that a store has every passage.
 
         Raises:
-            ArtifactError: a file is not what was written.
+            ArtifactError: a file is not what was written, or a store lacks a passage.
+            StoreError: a store keeps the vectors, and does not answer.
         """
         self.index.verify()
         if (self.path / layout.TEACHER).is_dir():

@@ -33,6 +33,7 @@ def build_index(
     output: Path,
     *,
     kind: Kind = "exact",
+    store: str | None = None,
     passages: bool = False,
     pooling: float = 1.0,
     progress: Progress | None = None,
@@ -46,6 +47,8 @@ def build_index(
         model: the late-interaction model that encodes them, teacher or student; None for kind ``"lexical"``.
         output: the folder to write.
         kind: how vectors are kept, see :data:`kivuko.retrieval.kinds.KINDS`.
+        store: address of a store that keeps them (kind ``"stored"``), see
+            :func:`kivuko.retrieval.stores.open_store`.
         passages: whether a document longer than the model reads is split into passages, and found by its best one;
             without, it is cut.
         pooling: tokens that become one vector on average, 1 to 16, see :func:`kivuko.models.encoding.encode`; also of
@@ -64,7 +67,7 @@ def build_index(
         StorageError: the disk is full; a former index at ``output`` stays.
         MissingExtraError: there is a model, and no torch to run it.
     """
-    check_kind(kind)
+    kind = _kind(kind, store)
     _check_ids(documents)
     if (model is None) != (kind == "lexical"):
         raise InputError(
@@ -88,7 +91,7 @@ def build_index(
         check_pooling(pooling)
         space = space_of(model)
         parents["model"] = model_hash(folder_of(model))
-    if _stands_there(output, parents, settings):
+    if _stands_there(output, parents, settings, store):
         return output
     check_replaceable(output, KIND)
     if model is None:
@@ -101,24 +104,26 @@ def build_index(
     ):
         if not shards:
             raise InputError(_EMPTY, expected="documents with text", got=f"{len(documents)} empty")
-        changes.build(output, shards, kind=kind, space=space, parents=parents, facts=settings | facts)
+        facts = settings | facts
+        changes.build(output, shards, kind=kind, space=space, parents=parents, facts=facts, store=store)
     return output
 
 
-def index_shards(shards: Shards, output: Path, *, kind: Kind = "exact") -> Path:
+def index_shards(shards: Shards, output: Path, *, kind: Kind = "exact", store: str | None = None) -> Path:
     """Write an index folder of documents that are encoded: the one that :func:`build_index` makes of them itself.
 
     Args:
         shards: of :func:`kivuko.retrieval.shards.encode_shards`.
         output: the folder to write; an index there of the same documents and kind is kept.
         kind: how vectors are kept; not ``"lexical"``.
+        store: address of a store that keeps them, as for :func:`build_index`.
 
     Raises:
         InputError: no document has content, or an id comes twice.
         ArtifactError: a shard is missing or damaged, or ``output`` holds something else.
         StorageError: the disk is full; a former index at ``output`` stays.
     """
-    check_kind(kind)
+    kind = _kind(kind, store)
     if kind == "lexical":
         raise InputError(
             "an index of words alone has no use for encoded documents",
@@ -129,22 +134,42 @@ def index_shards(shards: Shards, output: Path, *, kind: Kind = "exact") -> Path:
     found = shards.read()
     parents = {"documents": found.documents_hash, "model": shards.model_hash}
     settings: dict[str, Any] = {"kind": kind, "split": shards.passages, "pooling": shards.pooling}
-    if _stands_there(output, parents, settings):
+    if _stands_there(output, parents, settings, store):
         return output
     if not found.shards:
         raise InputError(_EMPTY, where=shards.path, got=f"{shards.documents} empty")
     facts = settings | found.facts
-    changes.build(output, found.shards, kind=kind, space=shards.space, parents=parents, facts=facts)
+    changes.build(
+        output, found.shards, kind=kind, space=shards.space, parents=parents, facts=facts, store=store
+    )
     return output
 
 
-def _stands_there(output: Path, parents: Mapping[str, str], settings: Mapping[str, Any]) -> bool:
+def _kind(kind: Kind, store: str | None) -> Kind:
+    """The kind meant: a store makes it ``"stored"``."""
+    if store is None and check_kind(kind) == "stored":
+        raise InputError("an index of kind stored needs a store", remedy="give its address")
+    if store is not None and kind not in ("exact", "stored"):  # exact is what nobody asked for
+        raise InputError(f"an index of kind {kind} has no use for a store", got=store, remedy="leave one out")
+    return kind if store is None else "stored"
+
+
+def _stands_there(
+    output: Path, parents: Mapping[str, str], settings: Mapping[str, Any], store: str | None
+) -> bool:
     """Whether an index of the same inputs is there already."""
     if not is_complete(output):
         return False
     former = read_manifest(output, KIND)
     wanted = {"format": FORMAT, **settings}
-    return former.parents == parents and wanted.items() <= former.meta.items()
+    if former.parents != parents or not wanted.items() <= former.meta.items():
+        return False
+    if store is None:
+        return True
+    if former.meta["store"][0] != store:
+        return False
+    changes.publish(output)
+    return True
 
 
 @names_missing_extra()

@@ -31,11 +31,13 @@ from kivuko.artifact import (
     try_exclusive,
     write_manifest,
 )
-from kivuko.errors import ArtifactError, InputError, LockedError
+from kivuko.errors import ArtifactError, InputError, LockedError, StoreError
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import TITLE_WEIGHT, WordCounts
 from kivuko.retrieval.segment import Content, EncodedDocuments, write_segment
 from kivuko.retrieval.state import FORMAT, KIND, State
+from kivuko.retrieval.stored import StoredVectors, points_of
+from kivuko.retrieval.stores import open_store
 
 #: A segment of more passages is not merged with newer ones any more.
 LARGEST_MERGED = 100_000
@@ -55,6 +57,7 @@ def build(
     space: str | None,
     parents: Mapping[str, str],
     facts: Mapping[str, Any],
+    store: str | None = None,
     seed: int = 0,
 ) -> None:
     """Make an index folder of encoded documents; a former index there is replaced in one step.
@@ -67,12 +70,15 @@ def build(
         parents: label → content hash of what the index is made from.
         facts: what else is worth keeping (lengths, what was cut or left out); by ``"pooling"``, tokens that became
             one vector, a code is so many times longer.
+        store: address of the store that keeps the vectors of kind ``"stored"``, see
+            :func:`kivuko.retrieval.stores.open_store`; the index gets a collection of its own there.
         seed: of the sample that a codec is trained on.
 
     Raises:
         InputError: no document, a repeated id, a passage without a token, vectors of different length.
         ArtifactError: ``path`` holds something else, or another process is changing it.
         StorageError: the disk is full; a former index stays.
+        StoreError: the store does not answer; a former index stays.
     """
     check_kind(kind)
     dimension = next((s.vectors.vectors.shape[1] for s in shards if s.vectors is not None), None)
@@ -86,18 +92,34 @@ def build(
         if codec is not None:
             codec.mkdir()
             _train_codec(shards, seed, codec, pooling=float(facts.get("pooling", 1)))
-        kept_as = storage(kind, codec)
+        place = None if store is None else (store, _collection(path, parents, facts))
+        kept_as = storage(kind, codec, None if place is None else open_store(*place))
         meta: dict[str, Any] = {
             "format": FORMAT,
             "kind": kind,
             "space": space,
             "dimension": dimension,
             "codec": now.name(codec) if codec else None,
+            "store": place,
             "segments": _write(now, (_content(shard, kept_as) for shard in shards)),
             "deleted": None,
             **facts,
         }
         now.commit(parents=parents, meta=meta, kept=())
+        former = now.former.meta.get("store") if now.former is not None else None
+        if isinstance(kept_as, StoredVectors):
+            kept_as.store.finish()
+            kept_as.store.publish()
+        if former is not None and tuple(former) != place:
+            with suppress(StoreError):  # nobody reads it any more
+                open_store(*former).drop()
+
+
+def publish(path: Path) -> None:
+    """Let others find a store's collection by its name, where who built the index was killed before that."""
+    store = read_manifest(path, KIND).meta.get("store")
+    if store is not None:
+        open_store(*store).publish()
 
 
 def add(path: Path, shards: Sequence[EncodedDocuments], *, replace: bool) -> None:
@@ -125,7 +147,9 @@ def add(path: Path, shards: Sequence[EncodedDocuments], *, replace: bool) -> Non
         while kept and _is_outgrown(len(state.segments[kept - 1].ids), parts):
             kept -= 1
             parts.insert(0, state.segments[kept].content(alive[kept]))
-        _commit(now, state, kept, alive, [Content.join(parts)], event=["added", *ids])
+        new = Content.join(parts)
+        _commit(now, state, kept, alive, [new], event=["added", *ids])
+        _forget(state, alive, [new])
 
 
 def delete(path: Path, ids: Sequence[str]) -> None:
@@ -139,7 +163,9 @@ def delete(path: Path, ids: Sequence[str]) -> None:
                 expected="ids of documents that are there (none was removed)",
                 got=_first_of(unknown),
             )
-        _commit(now, state, len(state.names), _without(state, ids), [], event=["deleted", *ids])
+        alive = _without(state, ids)
+        _commit(now, state, len(state.names), alive, [], event=["deleted", *ids])
+        _forget(state, alive, [])
 
 
 def compact(path: Path) -> None:
@@ -154,7 +180,28 @@ def compact(path: Path) -> None:
                 groups.append([])
                 size = len(content.documents)
             groups[-1].append(content)
-        _commit(now, state, 0, [], [Content.join(group) for group in groups], event=None)
+        whole = [Content.join(group) for group in groups]
+        _commit(now, state, 0, [], whole, event=None)
+        if isinstance(state.storage, StoredVectors):
+            state.storage.sweep(points_of(content.arrays for content in whole))
+
+
+def _forget(state: State, alive: Sequence[NDArray[np.bool_]], new: Sequence[Content]) -> None:
+    """Remove from a store the points of documents that a change has removed."""
+    if not isinstance(state.storage, StoredVectors):
+        return
+    gone = points_of(
+        segment.arrays.take(np.flatnonzero((before & ~after)[segment.owners.of]))
+        for segment, before, after in zip(state.segments, state.alive, alive, strict=True)
+        if segment.arrays is not None
+    )
+    with suppress(StoreError):  # the change is made, and nobody finds what stays; compact removes it
+        state.storage.forget(gone, points_of(content.arrays for content in new))
+
+
+def _collection(path: Path, parents: Mapping[str, str], facts: Mapping[str, Any]) -> str:
+    """Name of an index's own collection: that of a run that was killed, and of no other folder."""
+    return hash_json([str(path.absolute()), dict(parents), dict(facts)])[:12]
 
 
 @contextmanager
@@ -213,10 +260,10 @@ def _write(now: Change, contents: Iterable[Content]) -> list[dict[str, Any]]:
     return entries
 
 
-def _content(documents: EncodedDocuments, kept_as: Storage | None) -> Content:
+def _content(documents: EncodedDocuments, kept_as: Storage | StoredVectors | None) -> Content:
     arrays = None
     if kept_as is not None and documents.vectors is not None:
-        arrays = kept_as.compress(documents.vectors)
+        arrays = kept_as.keep(documents)
     return Content(
         list(documents.documents),
         WordCounts.of(documents.documents, TITLE_WEIGHT),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,6 +89,19 @@ def fitting(rows: Sequence[Mapping[str, object]], wanted: Filter) -> NDArray[np.
     )
 
 
+def field_tokens(metadata: Mapping[str, object]) -> list[str]:
+    """Metadata as texts; those of :func:`asked_tokens` are the same where :func:`fitting` says that a value fits."""
+    return sorted({_token(name, _compared(value)) for name, value in metadata.items()})
+
+
+def asked_tokens(wanted: Filter) -> list[list[str]]:
+    """For each condition of a filter, the texts of which a document that fits has one."""
+    return [
+        sorted({_token(field, meant) for value in values for meant in _meant(value)})
+        for field, values in wanted.items()
+    ]
+
+
 def check_fields(wanted: Filter, known: Iterable[str]) -> None:
     """Refuse a field that no document has: it would find nothing, silently.
 
@@ -166,6 +180,12 @@ def _compared(value: object) -> object:
     if isinstance(value, int | float) and _NUMBER.fullmatch(repr(value)):
         return Decimal(repr(value))
     return _plain(normalise(str(value)))
+
+
+def _token(field: str, compared: object) -> str:
+    kind = type(compared).__name__
+    value = str(compared.normalize() + 0) if isinstance(compared, Decimal) else compared
+    return json.dumps([normalise(field), kind, value], ensure_ascii=False)
 
 
 def _plain(text: str) -> str:

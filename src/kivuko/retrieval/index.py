@@ -20,13 +20,14 @@ from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError, names_missing_extra
 from kivuko.ranking import ranked
 from kivuko.retrieval import changes
-from kivuko.retrieval.bounds import EFFORT, Effort, search
+from kivuko.retrieval.bounds import EFFORT, Effort
 from kivuko.retrieval.filters import Among, Filter, check_fields, fitting, why_none_fits
 from kivuko.retrieval.kinds import Kind
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.segment import EncodedDocuments
 from kivuko.retrieval.sharing import Sharing
 from kivuko.retrieval.state import KIND, State
+from kivuko.retrieval.stored import StoredVectors
 
 if TYPE_CHECKING:
     from kivuko.models.encoder import ModelLike
@@ -169,6 +170,7 @@ class Index:
 
         Raises:
             ArtifactError: the index holds words alone.
+            StoreError: a store keeps the vectors, and does not answer.
             UnknownNameError: no document has a field that ``where`` names.
         """
         return self._sharing.run(
@@ -190,7 +192,7 @@ class Index:
         passages = [
             alive[segment.owners.of] for segment, alive in zip(self.state.segments, allowed, strict=True)
         ]
-        found_by = search(self.state.parts, [queries[each] for each in asked], depth, passages, effort)
+        found_by = self.state.search([queries[each] for each in asked], depth, passages, where, effort)
         for query, results in zip(asked, found_by, strict=True):
             for segment, result in zip(self.state.segments, results, strict=True):
                 # The best first, so that a document keeps its best passage, the earlier one of equals.
@@ -240,17 +242,21 @@ class Index:
         Raises:
             KeyError: the index has no such document.
             ArtifactError: the index keeps no vectors.
+            StoreError: a store keeps them, and does not answer.
         """
         from kivuko.retrieval.exact import Vectors
 
         number, document = self.state.places[document_id]
-        segment = self.state.segments[number]
-        if segment.arrays is None or "int8" not in segment.arrays.by_token:
-            raise self._lacks_vectors()
+        segment, kept_as = self.state.segments[number], self.state.storage
         own = np.flatnonzero(segment.owners.of == document)
         own = own[np.argsort(segment.passages[own, 1], kind="stable")]
+        spans = [(int(begin), int(end)) for _, begin, end in segment.passages[own]]
+        if isinstance(kept_as, StoredVectors):
+            return list(zip(spans, kept_as.vectors_of(segment, own), strict=True))
+        if segment.arrays is None or "int8" not in segment.arrays.by_token:
+            raise self._lacks_vectors()
         vectors = Vectors(segment.arrays)
-        return [((int(segment.passages[i, 1]), int(segment.passages[i, 2])), vectors.of(int(i))) for i in own]
+        return list(zip(spans, map(vectors.of, own.tolist()), strict=True))
 
     @names_missing_extra()
     def add(self, shards: Sequence[EncodedDocuments], *, replace: bool = False) -> None:
@@ -290,12 +296,15 @@ class Index:
         self._reopen()
 
     def verify(self) -> None:
-        """Read every file of the index and compare its SHA-256 with the manifest's.
+        """Read every file and compare its SHA-256 with the manifest's; see that a store has every passage.
 
         Raises:
-            ArtifactError: a file is missing, cut short or altered.
+            ArtifactError: a file is missing, cut short or altered, or a store lacks a passage.
+            StoreError: a store keeps the vectors, and does not answer.
         """
         read_manifest(self.path, KIND, verify=True)
+        if isinstance(self.state.storage, StoredVectors):
+            self.state.storage.verify(self.state.points.all)
 
     def info(self) -> dict[str, Any]:
         """What the index holds and how large it is.

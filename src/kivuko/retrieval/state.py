@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from numpy.typing import NDArray
 from kivuko.artifact import Manifest
 from kivuko.collections.document import Document
 from kivuko.errors import ArtifactError
-from kivuko.retrieval.bounds import Part
+from kivuko.retrieval.bounds import Effort, Part, Scored, search
+from kivuko.retrieval.filters import Among, Filter
 from kivuko.retrieval.kinds import Kind, Storage, check_kind, storage
 from kivuko.retrieval.lexical import LexicalIndex, WordCounts
 from kivuko.retrieval.segment import Segment
+from kivuko.retrieval.stored import PointPlaces, StoredVectors
+from kivuko.retrieval.stores import open_store
 
 KIND = "index"
 FORMAT = 3
@@ -40,7 +44,7 @@ class State:
 
     manifest: Manifest
     kind: Kind
-    storage: Storage | None
+    storage: Storage | StoredVectors | None
     names: list[str]
     segments: list[Segment]
     alive: list[NDArray[np.bool_]]
@@ -71,7 +75,8 @@ class State:
         alive = [np.ones(len(segment), dtype=bool) for segment in segments]
         for name, mask in zip(names, alive, strict=True):
             mask[deleted.get(name, [])] = False
-        kept_as = storage(kind, path / meta["codec"] if meta["codec"] else None)
+        store = open_store(*meta["store"]) if kind == "stored" else None
+        kept_as = storage(kind, path / meta["codec"] if meta["codec"] else None, store)
         return cls(manifest, kind, kept_as, names, segments, alive)
 
     @functools.cached_property
@@ -98,8 +103,40 @@ class State:
 
     @functools.cached_property
     def parts(self) -> list[Part]:
-        """The segments, to be searched by vectors; none in an index of words alone."""
-        return [] if self.storage is None else [self.storage.part(segment) for segment in self.segments]
+        """The segments, to be searched by vectors that the folder has; none where it has none."""
+        if self.storage is None or isinstance(self.storage, StoredVectors):
+            return []
+        return [self.storage.part(segment) for segment in self.segments]
+
+    @functools.cached_property
+    def points(self) -> PointPlaces:
+        """Where the points that a store keeps stand in the segments."""
+        passages = [mask[segment.owners.of] for segment, mask in zip(self.segments, self.alive, strict=True)]
+        return PointPlaces(self.segments, passages)
+
+    def search(
+        self,
+        queries: Sequence[NDArray[np.float32]],
+        depth: int,
+        allowed: Sequence[NDArray[np.bool_]],
+        where: Filter | Among | None,
+        effort: Effort,
+    ) -> Iterator[list[Scored]]:
+        """Passages with their MaxSim, the ``depth`` best documents' among them, see :mod:`kivuko.retrieval.bounds`.
+
+        Args:
+            queries: [query tokens, dim] of each query, at least one token.
+            depth: documents wanted a query.
+            allowed: [passages] of each segment, which may be found.
+            where: by which that was found.
+            effort: how far to look.
+
+        Yields:
+            For each query, what was found in each segment.
+        """
+        if isinstance(self.storage, StoredVectors):
+            return self.storage.search(self, queries, depth, allowed, where, effort)
+        return search(self.parts, queries, depth, allowed, effort)
 
     def total(self, what: str) -> int:
         """Sum over segments of their ``"documents"``, ``"passages"`` or ``"tokens"``, deleted ones included."""

@@ -44,6 +44,8 @@ class SeveralIndexes(Index):
             raise InputError("no index to search", expected="at least one", got="none")
         for part in parts[1:]:
             _require_alike(parts[0], part)
+        if len(parts) > 1:
+            _refuse_stored(parts)
         made = cls(parts, _Joined.of([part.state for part in parts]))
         if len(made.state.places) < sum(len(part.state.places) for part in parts):
             _refuse_repeated(parts)
@@ -120,6 +122,16 @@ def _require_alike(first: Index, other: Index) -> None:
             got=f"space {other.space or 'none'}",
             remedy="build all of them with one model",
         )
+
+
+def _refuse_stored(parts: Sequence[Index]) -> None:
+    for part in parts:
+        if part.kind == "stored":
+            raise InputError(
+                "an index whose vectors a store keeps is searched by itself",
+                where=part.path,
+                remedy="put all documents into one: a store has room for them",
+            )
 
 
 def _refuse_repeated(parts: Sequence[Index]) -> NoReturn:

@@ -15,7 +15,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from kivuko.errors import ArtifactError, InputError, KivukoError, StorageError, UnknownNameError
+from kivuko.errors import ArtifactError, InputError, KivukoError, StorageError, StoreError, UnknownNameError
 
 MEDIA_TYPE = "application/problem+json"
 PREFIX = "/problems/"
@@ -69,6 +69,7 @@ TYPES = {
         ProblemType("timed-out", 503, "It took too long", "ask again; a change may still be made meanwhile"),
         ProblemType("being-changed", 503, "Another process is changing the engine", "wait, then send it again"),
         ProblemType("engine-unusable", 503, "The engine cannot be read", "run kivuko engine verify ENGINE"),
+        ProblemType("store-unavailable", 503, "The store of the vectors does not answer", "ask again in a while"),
         ProblemType("storage-full", 507, "The disk refused the change", "free some space; nothing was changed"),
     )
 }  # fmt: skip
@@ -105,6 +106,8 @@ def of_error(error: KivukoError, engine: Path, kind: str | None = None) -> Probl
         kind: name of a type; by default what the error's class says.
     """
     members: dict[str, object] = {}
+    if isinstance(error, StoreError):  # what server that is, is nobody's business either
+        return ProblemError("store-unavailable", "a search by vectors, or a change, is not possible just now")
     for name in ("where", "expected", "got", "remedy"):
         value = getattr(error, name)
         if value is not None:

@@ -50,9 +50,15 @@ def _may_answer(*names: str) -> dict[int | str, dict[str, Any]]:
 
 
 _SEARCH = _may_answer(
-    "invalid-input", "unknown-name", "unknown-language", "busy", "timed-out", "engine-unusable"
+    "invalid-input",
+    "unknown-name",
+    "unknown-language",
+    "busy",
+    "timed-out",
+    "engine-unusable",
+    "store-unavailable",
 )
-_READ = _may_answer("invalid-input", "busy", "timed-out", "engine-unusable")
+_READ = _may_answer("invalid-input", "busy", "timed-out", "engine-unusable", "store-unavailable")
 _WRITE = _may_answer(
     "unauthorised",
     "read-only",
@@ -61,6 +67,7 @@ _WRITE = _may_answer(
     "timed-out",
     "being-changed",
     "engine-unusable",
+    "store-unavailable",
     "storage-full",
 )
 
