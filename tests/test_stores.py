@@ -41,7 +41,10 @@ from service import ask
 from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 #: What the client says where a server would make indexes.
-pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
 
 DIM = 24
 NEAR = 1e-3

@@ -134,7 +134,9 @@ def main() -> None:
     )
 
 
-def indexed(documents: list[Any], vectors: TokenVectors, path: Path, kind: str) -> None:
+def indexed(
+    documents: list[Any], vectors: TokenVectors, path: Path, kind: str, store: str | None = None
+) -> None:
     """An index of the first documents, one passage each."""
     end = vectors.offsets[len(documents)]
     numbers = np.arange(len(documents))
@@ -142,7 +144,8 @@ def indexed(documents: list[Any], vectors: TokenVectors, path: Path, kind: str) 
     passages = np.column_stack([numbers, np.zeros_like(numbers), lengths]).astype(np.int32)
     part = TokenVectors(vectors.vectors[:end], vectors.offsets[: len(documents) + 1])
     shard = EncodedDocuments(documents, passages, part)
-    build(path, [shard], kind=kind, space="benchmark", parents={}, facts={"pooling": 1.0})  # type: ignore[arg-type]
+    facts = {"pooling": 1.0}
+    build(path, [shard], kind=kind, space="benchmark", parents={}, facts=facts, store=store)  # type: ignore[arg-type]
 
 
 def asked(index: Path, queries: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from kivuko.artifact import check_replaceable
 from kivuko.benchmarks.afriqa import read_afriqa
 from kivuko.benchmarks.catalogue import Chosen, choose
 from kivuko.benchmarks.layouts import Parts, Record, find, is_beir, read_beir, read_trec, records
-from kivuko.benchmarks.libraries import hub_records, read_hugging_face, read_ir_dataset
+from kivuko.benchmarks.libraries import read_hugging_face, read_ir_dataset
 from kivuko.benchmarks.probes import (
     flores_code,
     hub_pairs,
@@ -31,6 +31,7 @@ from kivuko.collections.collection import KIND, Contents, Description, QuerySet
 from kivuko.collections.document import Document
 from kivuko.collections.writing import write_collection
 from kivuko.errors import FetchError, InputError
+from kivuko.files.hub import hub_records
 from kivuko.files.resumable import unfinished
 from kivuko.languages import Language, resolve
 

@@ -20,6 +20,7 @@ from kivuko.benchmarks.layouts import Parts, Record, documents, queries
 from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.errors import FetchError, InputError, MissingExtraError, UnknownNameError
+from kivuko.files.hub import hub_records, read_by_datasets
 from kivuko.files.json_lines import id_field
 from kivuko.languages import Language, resolve
 
@@ -149,7 +150,7 @@ def read_hugging_face(name: str, split: str, document_language: Language) -> Par
     if not Path(name).exists() and name.count("/") == 2:
         name, _, subset = name.rpartition("/")
         subset += "-"
-    configurations = _of_hub(name, lambda library: library.get_dataset_config_names(name))
+    configurations = read_by_datasets(name, lambda library: library.get_dataset_config_names(name))
     judged = f"{subset}qrels" if f"{subset}qrels" in configurations else "default"
     report = DropReport()
     return Parts(
@@ -158,25 +159,6 @@ def read_hugging_face(name: str, split: str, document_language: Language) -> Par
         _hub_qrels(hub_records(name, judged, split), report),
         report,
     )
-
-
-def hub_records(name: str, subset: str, split: str) -> Iterator[Record]:
-    """The records of a subset, streamed: of the split if there is one of this name, or of the only one.
-
-    Raises:
-        MissingExtraError: ``datasets`` is not installed.
-        FetchError: the data set cannot be reached, or it has no such subset or split.
-    """
-    splits = _of_hub(name, lambda library: library.get_dataset_split_names(name, subset))
-    chosen = splits[0] if len(splits) == 1 else split
-    where = f"{name}, {subset}, {chosen}"
-    stream = _of_hub(
-        where, lambda library: iter(library.load_dataset(name, subset, split=chosen, streaming=True))
-    )
-    number = 0
-    while (record := _of_hub(where, lambda _: next(stream, None))) is not None:
-        number += 1
-        yield f"{where}, record {number}", dict(record)
 
 
 def _hub_qrels(found: Iterator[Record], report: DropReport) -> dict[str, dict[str, int]]:
@@ -191,20 +173,3 @@ def _hub_qrels(found: Iterator[Record], report: DropReport) -> dict[str, dict[st
             report.drop("second judgment of a document")
         grades[document] = max(int(score), grades.get(document, int(score)))
     return qrels
-
-
-def _of_hub(where: str, read: Callable[[Any], Value]) -> Value:
-    """What a read with ``datasets`` gives; whatever keeps it from its data is one error here."""
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtraError("datasets", "train") from error
-    try:
-        return read(datasets)
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise FetchError(
-            "this data set cannot be read from the Hugging Face hub",
-            where=where,
-            got=(str(error).splitlines() or [type(error).__name__])[0],
-            remedy="check network, name and split; or download its files elsewhere and give their folder",
-        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -45,8 +46,8 @@ def create(
     documents: Annotated[
         Path,
         typer.Option(
-            help="TSV (id, title, text), JSONL or Parquet (more fields are metadata to filter by), a collection "
-            "folder, or a folder of kivuko index encode."
+            help="TSV (id, title, text), JSONL, Parquet or hf:NAME (more fields are metadata to filter by), a "
+            "collection folder, or a folder of kivuko index encode."
         ),
     ],
     kind: Annotated[
@@ -214,6 +215,43 @@ def sync(
         f"{facts['documents_without_content']:,} without content left out; "
         f"{opened.index.info()['documents']:,} in all"
     )
+
+
+@app.command("apply")
+def apply(
+    engine: ENGINE,
+    feed: Annotated[
+        Path,
+        typer.Argument(
+            help='JSON lines of changes: documents, or {"id": …, "deleted": true}; of each id the last one counts.'
+        ),
+    ],
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Only changes whose field `changed` is later: 2026-11-30T14:05:00Z. All by default."
+        ),
+    ] = None,
+    threads: ThreadsOption = None,
+) -> None:
+    """Make the changes of a feed: new documents, other ones in the place of what they were, deletions."""
+    from kivuko.engine import Engine
+    from kivuko.readers.feeds import read_changes, read_time
+
+    set_threads(threads)
+    opened = Engine.open(engine)
+    changes = read_changes(feed, since=None if since is None else read_time(since, "--since"))
+    with bars() as progress:
+        facts = opened.apply(changes, progress=progress)
+    before = "" if since is None else f"{changes.before:,} changes that are not later left out; "
+    say(
+        f"{engine}: {facts['added']:,} documents added, {facts['replaced']:,} replaced, "
+        f"{facts['deleted']:,} deleted, {facts['unchanged']:,} unchanged; {before}"
+        f"{facts['documents_without_content']:,} without content left out; "
+        f"{opened.index.info()['documents']:,} in all"
+    )
+    if changes.latest is not None:
+        say(f"Next time: --since {changes.latest.astimezone(UTC).isoformat()}")
 
 
 @app.command("delete")

@@ -32,7 +32,7 @@ app = typer.Typer(help="Build indexes and keep them up to date.", no_args_is_hel
 DOCUMENTS = Annotated[
     Path,
     typer.Argument(
-        help="TSV (id, title, text), JSONL or Parquet (more fields are metadata to filter by), a collection "
+        help="TSV (id, title, text), JSONL, Parquet or hf:NAME (more fields are metadata to filter by), a collection "
         "folder, or a folder of kivuko index encode."
     ),
 ]

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from kivuko.engine.quality import Quality
     from kivuko.models.encoder import Encoder, ModelLike
+    from kivuko.readers.feeds import Changes
     from kivuko.retrieval.scanners import Scanners
 
 
@@ -515,6 +516,33 @@ class Engine:
         index = self._own_index()
         model = None if index.space is None else self.encoder(self.document_language, "teacher")
         return sync_documents(index, documents, model, delete=delete, progress=progress)
+
+    def apply(self, changes: Changes, *, progress: Progress | None = None) -> dict[str, int]:
+        """Make the changes of a feed; one that is made already is none.
+
+        A run that was killed leaves none of them made, or all but the deletions; repeat it.
+
+        Args:
+            changes: of :func:`kivuko.readers.feeds.read_changes`.
+            progress: a rich display for the bar.
+
+        Returns:
+            How many documents were ``added``, ``replaced``, ``unchanged`` and ``deleted``, and what :meth:`add`
+            counts.
+
+        Raises:
+            ArtifactError: another process is changing the index.
+            StorageError: the disk is full; repeat the call when it is not.
+        """
+        facts = dict.fromkeys(
+            ("added", "replaced", "unchanged", "documents_without_content", "documents_truncated"), 0
+        )
+        if changes.documents:
+            facts |= self.sync(changes.documents, progress=progress)
+        there = [name for name in changes.deleted if self.index.has(name)]
+        if there:
+            self.delete(there)
+        return facts | {"deleted": len(there)}
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove documents.

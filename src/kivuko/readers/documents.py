@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kivuko.collections.document import Document
 from kivuko.errors import InputError
+from kivuko.files.hub import hub_objects, is_hub
 from kivuko.files.json_lines import id_field, is_json_lines, json_objects, text_field
 from kivuko.files.parquet import is_parquet, parquet_objects
 from kivuko.files.tables import names_columns, read_tsv
@@ -25,9 +26,10 @@ _Metadata = dict[str, str | int | float | bool]
 
 
 def read_documents(path: Path | str) -> list[Document]:
-    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSON lines or Parquet with these three.
+    """Documents from a file: TSV ``id<TAB>title<TAB>text``, or JSON lines, Parquet or a data set with these three.
 
-    JSON lines end in ``.jsonl`` or ``.ndjson``, Parquet in ``.parquet``; all but Parquet may be compressed (``.gz``,
+    JSON lines end in ``.jsonl`` or ``.ndjson``, Parquet in ``.parquet``, a data set is ``hf:NAME``, see
+    :func:`kivuko.files.hub.hub_objects`; all but Parquet may be compressed (``.gz``,
     ``.bz2``, ``.xz``, ``.zst``). The title or the text may be empty, not both. Text is normalised. But in TSV an id
     may be a whole number, and every other field is metadata: a string, a number, true or false; null is none.
 
@@ -62,12 +64,28 @@ def stream_documents(path: Path | str, progress: Progress | None = None) -> Iter
     return (document for _, document in _documents(Path(path), progress))
 
 
+def documents_in(
+    path: Path, objects: Iterable[tuple[int, Mapping[str, Any] | None]]
+) -> Iterator[tuple[int, Document]]:
+    """Number of the line and document, of JSON objects that were read from a file.
+
+    Raises:
+        InputError: as :func:`read_documents`, when the line is reached.
+    """
+    metadata: dict[int, _Metadata] = {}
+    return _made(path, _object_rows(path, objects, _FIELDS, metadata), metadata)
+
+
 def _documents(path: Path, progress: Progress | None) -> Iterator[tuple[int, Document]]:
     """Number of the line and document."""
     metadata: dict[int, _Metadata] = {}
-    for number, (document_id, title, text) in _checked(
-        path, "document", _rows(path, _FIELDS, metadata, progress)
-    ):
+    return _made(path, _rows(path, _FIELDS, metadata, progress), metadata)
+
+
+def _made(
+    path: Path, rows: Iterable[tuple[int, list[str] | None]], metadata: dict[int, _Metadata]
+) -> Iterator[tuple[int, Document]]:
+    for number, (document_id, title, text) in _checked(path, "document", rows):
         document = Document(document_id, normalise(title), normalise(text), metadata.pop(number, {}))
         if not document.title and not document.text:
             raise _empty(path, number, f"document {document_id} has neither title nor text")
@@ -97,12 +115,24 @@ def _rows(
     path: Path, fields: Sequence[str], metadata: dict[int, _Metadata], progress: Progress | None
 ) -> Iterator[tuple[int, list[str] | None]]:
     """An id and texts of each line; other fields of objects go into ``metadata`` under the line's number."""
-    if not is_json_lines(path) and not is_parquet(path):
-        yield from read_tsv(path, fields, progress)
-        return
-    objects: Iterable[tuple[int, Mapping[str, Any] | None]] = (
-        parquet_objects(path, progress) if is_parquet(path) else json_objects(path, progress)
-    )
+    objects: Iterable[tuple[int, Mapping[str, Any] | None]]
+    if is_hub(path):
+        objects = hub_objects(path, progress)
+    elif is_parquet(path):
+        objects = parquet_objects(path, progress)
+    elif is_json_lines(path):
+        objects = json_objects(path, progress)
+    else:
+        return read_tsv(path, fields, progress)
+    return _object_rows(path, objects, fields, metadata)
+
+
+def _object_rows(
+    path: Path,
+    objects: Iterable[tuple[int, Mapping[str, Any] | None]],
+    fields: Sequence[str],
+    metadata: dict[int, _Metadata],
+) -> Iterator[tuple[int, list[str] | None]]:
     for number, body in objects:
         if body is None:
             yield number, None

@@ -21,6 +21,8 @@ from kivuko.errors import InputError
 #: Names of a point's vectors and of the fields of its payload.
 TOKENS, MEAN = "tokens", "mean"
 DOCUMENT, BEGIN, END, FIELDS = "document", "begin", "end", "fields"
+#: Of what ranks best by bytes, so many times what is wanted is ranked again by float16.
+OVERSAMPLING = 2.0
 #: Points of which only the names are read at once.
 NAMES_AT_ONCE = 4096
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.errors import InputError, StoreError, names_missing_extra
-from kivuko.retrieval.stores import DOCUMENT, FIELDS, MEAN, NAMES_AT_ONCE, TOKENS, Asked, Point
+from kivuko.retrieval.stores import DOCUMENT, FIELDS, MEAN, NAMES_AT_ONCE, OVERSAMPLING, TOKENS, Asked, Point
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient
@@ -228,5 +228,8 @@ def _request(asked: Asked) -> Any:
         using=TOKENS,
         limit=asked.limit,
         filter=where,
+        params=models.SearchParams(
+            quantization=models.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        ),
         with_payload=False,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kivuko.errors import ArtifactError, names_missing_extra
-from kivuko.retrieval.stores import DOCUMENT, FIELDS, MEAN, NAMES_AT_ONCE, TOKENS, Asked, Point
+from kivuko.retrieval.stores import DOCUMENT, FIELDS, MEAN, NAMES_AT_ONCE, OVERSAMPLING, TOKENS, Asked, Point
 
 _POINTS_AT_ONCE = 64
 #: Qdrant's defaults for a graph; degree 0 is none.
@@ -168,6 +168,9 @@ class EdgeCollection:
             query=edge.Query.Nearest(asked.tokens.tolist(), using=TOKENS),
             prefetches=proposed,
             filter=where,
+            params=edge.SearchParams(
+                quantization=edge.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+            ),
             with_payload=False,
             with_vector=False,
         )
