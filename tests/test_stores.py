@@ -33,7 +33,7 @@ from kivuko.retrieval.filters import Among, parse_filter
 from kivuko.retrieval.index import Index, PassageHit
 from kivuko.retrieval.search import Searcher
 from kivuko.retrieval.segment import EncodedDocuments
-from kivuko.retrieval.stores import Asked, Point, qdrant
+from kivuko.retrieval.stores import Asked, Point, open_store, qdrant
 from kivuko.retrieval.together import SeveralIndexes
 from kivuko.service.app import create_app
 from kivuko.service.settings import Settings
@@ -314,7 +314,15 @@ def test_lost_points_are_told(store: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["qdrant://localhost", "qdrant://localhost/a/b", "postgres://x/y", "pages"]
+    "address",
+    [
+        "qdrant://localhost",
+        "qdrant://localhost/a/b",
+        "qdrant://h:port/a",
+        "qdrant://h:99999/a",
+        "postgres://x/y",
+        "pages",
+    ],
 )
 def test_addresses_that_are_none(address: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no store"):
@@ -403,3 +411,18 @@ def test_payload_says_which_passage_it_is() -> None:
     point = Point("id", np.ones((2, 3), np.float16), np.ones(3, np.float32), "d1", (4, 9), ["a"])
     assert point.payload == {"document": "d1", "begin": 4, "end": 9, "fields": ["a"]}
     assert np.linalg.norm(Asked(np.ones((2, 3), np.float32), 3, None).mean) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("address", "server"),
+    [
+        ("qdrant://search-host/pages", "http://search-host:6333"),
+        ("qdrant+https://search-host:443/pages", "https://search-host:443"),
+        ("qdrant://[::1]:7000/pages", "http://[::1]:7000"),
+    ],
+)
+def test_addresses_of_servers(address: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(qdrant, "connected", asked.append)
+    open_store(address, "0123")
+    assert asked == [server]

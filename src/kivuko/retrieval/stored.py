@@ -86,15 +86,7 @@ class StoredVectors:
         where: Filter | Among | None,
         effort: Effort,
     ) -> Iterator[list[Scored]]:
-        """Passages with their MaxSim, the ``depth`` best documents' among them, see :mod:`kivuko.retrieval.bounds`.
-
-        Args:
-            state: of the index, as it is open.
-            queries: [query tokens, dim] of each query, at least one token.
-            depth: documents wanted a query.
-            allowed: [passages] of each segment, which may be found.
-            where: the same, as the store knows it.
-            effort: passages that means propose; where there are no more than these, all are scored.
+        """See :meth:`kivuko.retrieval.state.State.search`; where means would propose all passages, all are scored.
 
         Raises:
             StoreError: the store does not answer.

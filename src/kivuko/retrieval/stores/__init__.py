@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,11 +137,13 @@ def open_store(address: str, name: str) -> VectorStore:
     """
     parts = urlsplit(address)
     collection = parts.path.strip("/")
-    if parts.scheme in ("qdrant", "qdrant+https") and parts.hostname and collection and "/" not in collection:
+    is_server = parts.scheme in ("qdrant", "qdrant+https") and parts.hostname and _has_port(parts)
+    if is_server and collection and "/" not in collection:
         from kivuko.retrieval.stores import qdrant
 
         scheme = "https" if parts.scheme.endswith("https") else "http"
-        server = f"{scheme}://{parts.hostname}:{parts.port or 6333}"
+        host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+        server = f"{scheme}://{host}:{parts.port or 6333}"
         return qdrant.QdrantCollection(server, collection, f"{collection}-{name}")
     if parts.scheme == "qdrant-edge" and parts.path:
         from kivuko.retrieval.stores import qdrant_edge
@@ -152,3 +154,11 @@ def open_store(address: str, name: str) -> VectorStore:
         got=address,
         expected="qdrant://HOST[:PORT]/COLLECTION, qdrant+https://HOST/COLLECTION or qdrant-edge:FOLDER",
     )
+
+
+def _has_port(address: SplitResult) -> bool:
+    """Whether the port is a number, or there is none."""
+    try:
+        return address.port is None or address.port > 0
+    except ValueError:
+        return False
