@@ -229,7 +229,7 @@ def apply(
     since: Annotated[
         str | None,
         typer.Option(
-            help="Only changes whose field `changed` is later: 2026-11-30T14:05:00Z. All by default."
+            help="Only changes whose field `changed` is no earlier: 2026-11-30T14:05:00Z. All by default."
         ),
     ] = None,
     threads: ThreadsOption = None,
@@ -243,7 +243,7 @@ def apply(
     changes = read_changes(feed, since=None if since is None else read_time(since, "--since"))
     with bars() as progress:
         facts = opened.apply(changes, progress=progress)
-    before = "" if since is None else f"{changes.before:,} changes that are not later left out; "
+    before = "" if since is None else f"{changes.before:,} earlier changes left out; "
     say(
         f"{engine}: {facts['added']:,} documents added, {facts['replaced']:,} replaced, "
         f"{facts['deleted']:,} deleted, {facts['unchanged']:,} unchanged; {before}"

@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from kivuko.engine.engine import Engine, Results
+from kivuko.engine.engine import Engine
+from kivuko.engine.results import Results
 from kivuko.engine.state import Reader
 from kivuko.errors import InputError, KivukoError
 from kivuko.languages import Language

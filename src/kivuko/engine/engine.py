@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
-from kivuko.artifact import check_replaceable, exclusive, is_complete, read_manifest
+from kivuko.artifact import read_manifest
 from kivuko.codeswitch import Lexicon
 from kivuko.collections.document import Document
 from kivuko.engine import queries
 from kivuko.engine import state as layout
-from kivuko.engine.languages import LanguageParts, add_language, place, place_model
+from kivuko.engine.languages import LanguageParts, add_language
+from kivuko.engine.making import Keeping, make, make_around
 from kivuko.engine.opened import Encoders, Opened, index_folder
-from kivuko.engine.state import EngineLanguage, EngineState, Reader, Way, change
+from kivuko.engine.results import Results
+from kivuko.engine.state import EngineLanguage, Reader, Way, change
 from kivuko.errors import ArtifactError, InputError
 from kivuko.languages import Language, resolve
-from kivuko.retrieval.build import (
-    add_documents,
-    add_shards,
-    build_index,
-    documents_hash,
-    index_shards,
-    sync_documents,
-)
+from kivuko.retrieval.build import add_documents, add_shards, sync_documents
 from kivuko.retrieval.filters import as_filter
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind
-from kivuko.retrieval.search import Hit, Searcher
+from kivuko.retrieval.search import Searcher
 from kivuko.retrieval.shards import Shards
 
 if TYPE_CHECKING:
@@ -40,39 +33,6 @@ if TYPE_CHECKING:
     from kivuko.models.encoder import Encoder, ModelLike
     from kivuko.readers.feeds import Changes
     from kivuko.retrieval.scanners import Scanners
-
-
-@dataclass(frozen=True)
-class Results(Sequence[Hit]):
-    """What a search found, best first, and how it was searched.
-
-    Attributes:
-        hits: the documents.
-        language: what the query was taken to be in.
-        guessed: whether nobody said so.
-        way: by which models and words.
-        generation: of the engine's state that was searched, see :attr:`Engine.generation`.
-        truncated: whether the query is longer than the model reads, so that it searched by the query's beginning.
-    """
-
-    hits: tuple[Hit, ...]
-    language: Language
-    guessed: bool
-    way: Way
-    generation: str
-    truncated: bool = False
-
-    def __len__(self) -> int:
-        return len(self.hits)
-
-    @overload
-    def __getitem__(self, number: int) -> Hit: ...
-
-    @overload
-    def __getitem__(self, number: slice) -> Sequence[Hit]: ...
-
-    def __getitem__(self, number: int | slice) -> Hit | Sequence[Hit]:
-        return self.hits[number]
 
 
 class Engine:
@@ -156,35 +116,9 @@ class Engine:
             StorageError: the disk is full; repeat the command when it is not.
         """
         path = Path(path)
-        spoken = resolve(language) if isinstance(language, str) else language
-        check_replaceable(path, layout.KIND)
-        if kind == "lexical" and model is not None:
-            raise InputError("an engine of words alone has no use for a model", remedy="give another kind")
-        building = path.with_name(f".{path.name}.creating")
-        with exclusive(building):
-            if is_complete(path):
-                _require_same(path, documents, kind if store is None else "stored")
-                return cls.open(path)
-            teacher = None
-            if kind != "lexical":
-                found = _document_model(model, progress)
-                if isinstance(documents, Shards):
-                    documents.require_model(found)
-                teacher = place_model(found, building / layout.TEACHER)
-            if isinstance(documents, Shards):
-                index_shards(documents, building / layout.INDEX, kind=kind, store=store)
-            else:
-                build_index(
-                    documents,
-                    teacher,
-                    building / layout.INDEX,
-                    kind=kind,
-                    store=store,
-                    passages=passages,
-                    pooling=pooling,
-                    progress=progress,
-                )
-            return cls._finish(building, path, spoken, progress)
+        keeping = Keeping(kind, store, passages, pooling)
+        make(path, documents, keeping, model=model, language=_spoken(language), progress=progress)
+        return cls.open(path)
 
     @classmethod
     def of_index(
@@ -206,38 +140,7 @@ class Engine:
             StorageError: the disk is full.
         """
         path = Path(path)
-        check_replaceable(path, layout.KIND)
-        own = Index.open(index)
-        if own.kind == "stored":
-            raise InputError(
-                "the vectors of this index are in a store, which two folders cannot share",
-                where=index,
-                remedy="make an engine of the documents, or of their encoded shards, with a store of its own",
-            )
-        building = path.with_name(f".{path.name}.creating")
-        with exclusive(building):
-            if is_complete(path):
-                return cls.open(path)
-            if model is not None:
-                own.require_space(model)
-                place_model(model, building / layout.TEACHER)
-            place(index, building / layout.INDEX, "index")
-            spoken = resolve(language) if isinstance(language, str) else language
-            return cls._finish(building, path, spoken)
-
-    @classmethod
-    def _finish(
-        cls, building: Path, path: Path, language: Language, progress: Progress | None = None
-    ) -> Engine:
-        """Give an engine whose parts are there its state and its name."""
-        has_model = (building / layout.TEACHER).is_dir()
-        if has_model:
-            queries.write(building / layout.TEACHER, progress)
-        way = Way("late-interaction", "teacher") if has_model else Way("bm25")
-        EngineState("", language, {language.tag: EngineLanguage(None, way)}).write(building)
-        if path.is_dir():
-            path.rmdir()  # empty, as was checked
-        os.replace(building, path)
+        make_around(path, index, model, _spoken(language))
         return cls.open(path)
 
     @property
@@ -371,7 +274,7 @@ class Engine:
             ArtifactError: the student is of another vector space, or another process adds this language.
             StorageError: the disk is full; the engine stays as it was.
         """
-        spoken = resolve(language) if isinstance(language, str) else language
+        spoken = _spoken(language)
         if spoken == self.document_language:
             raise InputError(
                 f"the documents are in {spoken.name}: it is there already", where=self.path, got=spoken.short
@@ -641,22 +544,5 @@ def scanners_of(
     return Scanners(indexes, replicas=replicas, address=address)
 
 
-def _document_model(model: ModelLike | None, progress: Progress | None) -> ModelLike:
-    if model is not None:
-        return model
-    from kivuko.training.teacher import default_teacher
-
-    return default_teacher(progress)
-
-
-def _require_same(path: Path, documents: Sequence[Document] | Shards, kind: Kind) -> None:
-    """Refuse to replace an engine: students may have been trained for it."""
-    manifest = read_manifest(path / layout.INDEX, "index")
-    own = documents.read().documents_hash if isinstance(documents, Shards) else documents_hash(documents)
-    if (manifest.parents.get("documents"), manifest.meta["kind"]) != (own, kind):
-        raise ArtifactError(
-            "there is an engine here already, of other documents or another kind",
-            where=path,
-            expected="a new path",
-            remedy="change its documents with 'kivuko engine add' and 'delete', or choose another path",
-        )
+def _spoken(language: Language | str) -> Language:
+    return resolve(language) if isinstance(language, str) else language

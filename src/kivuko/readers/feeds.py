@@ -23,7 +23,7 @@ class Changes:
     Attributes:
         documents: new ones, and those that are other than they were.
         deleted: ids of those that are gone.
-        before: changes that were left out because they are not later than what was asked for.
+        before: changes that were left out because they are earlier than what was asked for.
         latest: when the last of all was made; None where the feed says of none.
     """
 
@@ -41,7 +41,7 @@ def read_changes(path: Path | str, *, since: datetime | None = None) -> Changes:
 
     Args:
         path: the file.
-        since: changes that are not later are left out; lines need a time then. All are taken by default.
+        since: earlier changes are left out; lines need a time then. All are taken by default.
 
     Raises:
         InputError: a line is no document and no deletion, or has no time that can be read (names ``file:line``).
@@ -60,7 +60,7 @@ def read_changes(path: Path | str, *, since: datetime | None = None) -> Changes:
             time = _time(body.pop(CHANGED, None), where, needed=since is not None)
             if time is not None:
                 times.append(time)
-                if since is not None and time <= since:
+                if since is not None and time < since:
                     before.append(number)
                     continue
             gone = body.pop(DELETED, False)
