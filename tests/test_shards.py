@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -169,6 +170,18 @@ def test_files_are_read_as_streams(tmp_path: Path) -> None:
     parquet.write_table(pyarrow.table({"id": ["a"], "title": [[1, 2]], "text": ["x"]}), table)
     with pytest.raises(InputError, match=r"documents\.parquet:1"):
         read_documents(table)
+
+
+def test_parquet_is_held_a_group_of_rows_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "documents.parquet"
+    texts = [os.urandom(500).hex() for _ in range(4000)]
+    table = pyarrow.table({"id": [f"d{i}" for i in range(4000)], "title": texts, "text": texts})
+    parquet.write_table(table, path, row_group_size=200, use_dictionary=False)
+    del table
+    before, most = pyarrow.total_allocated_bytes(), 0
+    for _ in stream_documents(path):
+        most = max(most, pyarrow.total_allocated_bytes() - before)
+    assert 0 < most < path.stat().st_size / 4
 
 
 def test_on_the_command_line(teacher: Path, tmp_path: Path) -> None:

@@ -36,12 +36,14 @@ def parquet_objects(path: Path, progress: Progress | None = None) -> Iterator[tu
         with ParquetFile(path) as file:
             bar = progress.add_task(path.name, total=file.metadata.num_rows) if progress else None
             number = 0
-            for batch in file.iter_batches(_ROWS_AT_ONCE):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield number, row
-                if progress and bar is not None:
-                    progress.update(bar, completed=number)
+            # One group after the other: what pyarrow holds for all of them at once grows with their number.
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(_ROWS_AT_ONCE, row_groups=[group]):
+                    for row in batch.to_pylist():
+                        number += 1
+                        yield number, row
+                    if progress and bar is not None:
+                        progress.update(bar, completed=number)
     except (pyarrow.ArrowInvalid, FileNotFoundError, IsADirectoryError) as error:
         raise InputError(
             "this is no Parquet file that can be read",
