@@ -105,8 +105,9 @@ class Answer(BaseModel, extra="forbid", frozen=True):
         question: in words.
         arms: what is compared, in the order of the table.
         beside: the arm that the others are marked against.
-        groups: each has a paragraph of its own; the name of a language set stands for it on all collections.
-        compare: arms, by name, that the paragraphs set against each other.
+        groups: what is told apart everywhere; the name of a language set stands for it on all collections.
+        compare: arms, by name, that are set against each other.
+        quoted: arms, by name, that the first paragraph is about; all by default.
     """
 
     question: str
@@ -114,6 +115,7 @@ class Answer(BaseModel, extra="forbid", frozen=True):
     beside: str
     groups: list[Group] = Field(min_length=1)
     compare: list[Over] = []
+    quoted: Names = []
 
     @field_validator("groups", mode="before")
     @classmethod

@@ -240,7 +240,7 @@ class Experiment(BaseModel, extra="forbid", frozen=True):
         if self.answer:
             arms = {arm.name for arm in self.answer.arms}
             paired = [name for pair in self.answer.compare for name in (pair.line, *pair.over)]
-            for name in (self.answer.beside, *paired):
+            for name in (self.answer.beside, *self.answer.quoted, *paired):
                 if name not in arms:
                     yield f"answer: no arm {name!r}, expected one of {', '.join(sorted(arms))}"
             searched = {str(name) for name in self.collections}

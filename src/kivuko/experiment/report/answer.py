@@ -1,12 +1,13 @@
-"""The question that an experiment was made for: a paragraph that can be quoted, and a table of languages by arms.
+"""The question that an experiment was made for: a paragraph that can be quoted, and tables of what it rests on.
 
 A *slice* is a language on one collection. Slices count alike, so a language counts by the collections that ask it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -17,10 +18,10 @@ from kivuko.experiment.report.cells import ENGLISH, MEASURE, Measurements, Row, 
 from kivuko.languages import resolve
 
 Slice = tuple[str, Topic]
+Key = TypeVar("Key", bound=tuple[str, ...])
 #: The chart of it, by the name of its file.
 PICTURE = "answer"
-
-
+#: Whether the cells know which queries are of one page → what the tests rest on.
 _EVIDENCE = {
     True: "Tests are of the mean over seeds, and give all queries of one page, in whatever language, one sign.",
     False: "Tests are of the mean over seeds; signs are flipped query by query, for these cells do not say which "
@@ -37,16 +38,6 @@ _DATA = {
     "5k": "5,000 translated pairs",
     "all": "all translated pairs there are",
 }
-
-
-@dataclass(frozen=True)
-class _Compared:
-    """Two arms over the slices of a group that both have."""
-
-    group: str
-    first: str
-    second: str
-    effect: Effect
 
 
 @dataclass(frozen=True)
@@ -71,7 +62,7 @@ def gains_of_arms(cells: Measurements, asked: Answer, trials: Trials) -> list[Ga
 
 
 def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | str]:
-    """The section: a paragraph a group of languages, the table, and what its marks mean.
+    """The section: a paragraph to quote, the arms by groups, what was set against each other, and every language.
 
     Args:
         cells: the measurements.
@@ -79,29 +70,33 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         trials: how often to sample.
     """
     arms, groups = _arms(asked), _groups(cells, asked)
-    compared = [
-        _Compared(group, pair.line, other, effect)
+    gains = gains_of_arms(cells, asked, trials)
+    marks = _marks({(gain.arm, gain.group): gain.effect for gain in gains})
+    pairs = {
+        (group, pair.line, other): effect
         for group, slices in groups.items()
         for pair in asked.compare
         for other in pair.over
         if (effect := _effect(cells, arms[pair.line], arms[other], slices, trials)) is not None
+    }
+    parts: list[Row | str] = [
+        _paragraph(cells, asked, groups, marks, pairs),
+        _where(groups),
+        f"**Every arm**, and what it gains over {asked.beside} with its 95 % interval, in the languages that both "
+        "have; + and − after a score: above or below it, by Holm's p "
+        f"< {ALPHA:g} over this table. {_EVIDENCE[cells.knows_pages]} Intervals draw languages on collections, then "
+        "queries, and the seeds that both arms have.",
+        *_by_group(cells, asked, groups, gains, marks),
     ]
-    adjusted = holm({str(number): each.effect.p for number, each in enumerate(compared)})
-    parts: list[Row | str] = []
-    for group, slices in groups.items():
-        said = [
-            _sentence(each, adjusted[str(number)])
-            for number, each in enumerate(compared)
-            if each.group == group
+    if pairs:
+        parts += [
+            "**Set against each other**; p by Holm over these.",
+            *_set_against(pairs),
         ]
-        parts.append(_paragraph(cells, arms, group, slices, said))
-    parts.append(
-        f"{MEASURE}, the mean over the collections that ask in a language; + and − after a number: "
-        f"above or below {asked.beside}, by Holm's p < {ALPHA:g} over all marks of this table. The p of the "
-        f"paragraphs are by Holm over all of their comparisons. {_EVIDENCE[cells.knows_pages]} Intervals draw "
-        "languages on collections, then queries, and the seeds that both arms have."
-    )
-    parts += ["**Alone.**", *_table(cells, arms, asked.beside, groups, trials, "alone")]
+    parts += [
+        "**Every language, alone**: the mean over the collections that ask in it; + and − by Holm over this table.",
+        *_table(cells, arms, asked.beside, groups, trials, "alone"),
+    ]
     fused = {arm: variant for arm, variant in arms.items() if _fused(cells, [variant], groups)}
     if fused:
         parts.append(
@@ -112,6 +107,105 @@ def answered(cells: Measurements, asked: Answer, trials: Trials) -> list[Row | s
         where = _fused(cells, [*fused.values()], groups)
         parts += _table(cells, beside | fused, asked.beside, where, trials, "fused")
     return [*parts, *_advice(cells, asked, groups)]
+
+
+def _adjusted(effects: Mapping[Key, Effect]) -> dict[Key, float]:
+    """Holm's p of each."""
+    found = holm({str(key): effect.p for key, effect in effects.items()})
+    return {key: found[str(key)] for key in effects}
+
+
+def _marks(effects: Mapping[Key, Effect]) -> dict[Key, str]:
+    """``+`` or ``−`` of each effect that is beyond chance, by Holm over all of them."""
+    adjusted = _adjusted(effects)
+    return {
+        key: ("+" if effect.difference > 0 else "−") if adjusted[key] < ALPHA else ""
+        for key, effect in effects.items()
+    }
+
+
+def _paragraph(
+    cells: Measurements,
+    asked: Answer,
+    groups: dict[str, list[Slice]],
+    marks: dict[tuple[str, str], str],
+    pairs: dict[tuple[str, str, str], Effect],
+) -> str:
+    """What the quoted arms reach in each group, and how they stand against each other."""
+    arms, tested = _arms(asked), _marks(pairs)
+    quoted = [arm for arm in asked.quoted or list(arms) if arm != asked.beside]
+    reached = []
+    for arm in (asked.beside, *quoted):
+        means = [_mean(cells, arms[arm], slices) for slices in groups.values()]
+        if any(mean is not None for mean in means):
+            shown = [
+                "–" if mean is None else f"{mean:.3f}{marks.get((arm, group), '')}"
+                for group, mean in zip(groups, means, strict=True)
+            ]
+            reached.append(f"{arm} {' / '.join(shown)}")
+    against = []
+    for first, other in dict.fromkeys((first, other) for _, first, other in pairs):
+        if {first, other} <= {asked.beside, *quoted}:
+            keys = [(group, first, other) for group in groups]
+            shown = [f"{pairs[key].difference:+.3f}{tested[key]}" if key in pairs else "–" for key in keys]
+            against.append(f"{first} against {other} {' / '.join(shown)}")
+    text = f"**In short.** {MEASURE} in {' / '.join(groups)}: {'; '.join(reached)}."
+    if against:
+        text += f" Set against each other: {'; '.join(against)}."
+    return f"{text} (+ and − are differences beyond chance, of a score from {asked.beside}.)"
+
+
+def _where(groups: dict[str, list[Slice]]) -> str:
+    said = []
+    for group, slices in groups.items():
+        names = sorted({resolve(language).name for language, _ in slices})
+        said.append(f"{group}: {', '.join(names)}; languages by collections: {len(slices)}.")
+    return " ".join(said)
+
+
+def _by_group(
+    cells: Measurements,
+    asked: Answer,
+    groups: dict[str, list[Slice]],
+    gains: Sequence[Gain],
+    marks: dict[tuple[str, str], str],
+) -> list[Row]:
+    """A row an arm."""
+    effects = {(gain.arm, gain.group): gain.effect for gain in gains}
+    rows: list[Row] = []
+    for arm, variant in _arms(asked).items():
+        row: Row = {"arm": arm}
+        for group, slices in groups.items():
+            mean, effect = _mean(cells, variant, slices), effects.get((arm, group))
+            row[group] = None if mean is None else f"{mean:.3f}{marks.get((arm, group), '')}"
+            shared = sum(cells.values(variant, *place) is not None for place in slices)
+            row[f"gain, {group}"] = (
+                None
+                if effect is None
+                else _shown(effect) + (f", {shared} of {len(slices)}" if shared < len(slices) else "")
+            )
+        rows.append(row)
+    return rows
+
+
+def _set_against(pairs: Mapping[tuple[str, str, str], Effect]) -> list[Row]:
+    adjusted, verdicts = _adjusted(pairs), {"+": "ahead", "−": "behind", "": "undecided"}
+    marks = _marks(pairs)
+    return [
+        {
+            "arm": first,
+            "against": other,
+            "where": group,
+            "difference": _shown(effect),
+            "p (Holm)": f"{adjusted[group, first, other]:.2g}",
+            "so": verdicts[marks[group, first, other]],
+        }
+        for (group, first, other), effect in pairs.items()
+    ]
+
+
+def _shown(effect: Effect) -> str:
+    return f"{effect.difference:+.3f} [{effect.low:+.3f}, {effect.high:+.3f}]"
 
 
 def _advice(cells: Measurements, asked: Answer, groups: dict[str, list[Slice]]) -> list[Row | str]:
@@ -225,31 +319,6 @@ def _effect(
             pairs[f"{language} {topic}"] = sides
             pages[f"{language} {topic}"] = cells.pages(language, topic)
     return paired_effect(pairs, trials, pages=pages) if pairs else None
-
-
-def _paragraph(
-    cells: Measurements, arms: dict[str, Variant], group: str, slices: Sequence[Slice], said: Sequence[str]
-) -> str:
-    names = sorted({resolve(language).name for language, _ in slices})
-    means = {arm: _mean(cells, variant, slices) for arm, variant in arms.items()}
-    known = {arm: mean for arm, mean in means.items() if mean is not None}
-    listed = ", ".join(f"{arm} {mean:.3f}" for arm, mean in sorted(known.items(), key=lambda item: -item[1]))
-    lacking = [arm for arm, mean in means.items() if mean is None]
-    text = f"**{group}** ({', '.join(names)}; languages by collections: {len(slices)}): {listed}."
-    if lacking:
-        text += f" Not in all of them: {', '.join(lacking)}."
-    return " ".join([text, *said])
-
-
-def _sentence(compared: _Compared, p: float) -> str:
-    effect = compared.effect
-    verdict = "is not distinguishable from"
-    if p < ALPHA:
-        verdict = "is ahead of" if effect.difference > 0 else "is behind"
-    return (
-        f"{compared.first[0].upper()}{compared.first[1:]} {verdict} {compared.second}: {effect.difference:+.3f} "
-        f"[{effect.low:+.3f}, {effect.high:+.3f}], p {p:.2g}."
-    )
 
 
 def _table(
