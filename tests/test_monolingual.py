@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from kivuko.collections.counts import DropReport
 from kivuko.errors import InputError, UnknownNameError
-from kivuko.readers.running_text import read_monolingual
+from kivuko.readers.running_text import passages, read_monolingual
 
 SUN = "aduun barii keessa ifa guddaa qabdi"
 RAIN = "bokkaan ganama kana cimaa roobe jira"
@@ -128,3 +129,31 @@ def test_texts_come_one_at_a_time(tmp_path: Path) -> None:
     path.write_text(json.dumps({"text": SUN}) + "\n" + "{broken\n")
     # The broken second line is not reached.
     assert list(itertools.islice(read_monolingual(path, "om", DropReport()), 1)) == [SUN]
+
+
+def test_passages_are_parted_at_lines_then_words_then_between_characters(tmp_path: Path) -> None:
+    lines = [f"{SUN} {i}" for i in range(100)]
+    parts = list(passages("\n".join(lines)))
+    assert [line for part in parts for line in part.strip().split("\n")] == lines
+    assert all(len(part) <= 1000 for part in parts)
+    assert len(parts) == 4
+    words = ["bishaan"] * 400
+    assert [word for part in passages(" ".join(words)) for word in part.split()] == words
+    khmer = "កម្ពុជា" * 300
+    parts = list(passages(khmer))
+    assert "".join(parts) == khmer
+    assert max(map(len, parts)) <= 1000
+    assert not [part for part in parts if unicodedata.category(part[0]).startswith("M")]
+    assert list(passages("x" * 1000)) == ["x" * 1000]
+
+    (tmp_path / "a.txt").write_text(
+        f"{SUN}\n\n{' '.join(f'{RAIN} {i}' for i in range(60))}\n{RIVER}\n", encoding="utf-8"
+    )
+    jsonl(
+        tmp_path / "b.jsonl",
+        {"text": "\n".join(f"{RIVER} {i}" for i in range(50))},
+        {"text": f"{SUN}\n{RAIN}"},
+    )
+    found, _ = read(tmp_path, unit="passage")
+    assert [text[: len(RAIN)] for text in found[:1] + found[4:5]] == [SUN[: len(RAIN)], RIVER[: len(RAIN)]]
+    assert (len(found), found[-1]) == (8, f"{SUN} {RAIN}")

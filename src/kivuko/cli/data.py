@@ -136,7 +136,11 @@ def import_running_text(
     language: Annotated[str, typer.Option(help="Language of the texts: om, orm, orm-Latn, Oromo.")],
     output: Annotated[Path, typer.Option(help="Folder to write.")],
     unit: Annotated[
-        str, typer.Option(help="What a text is: document, paragraph (blank lines part them) or line.")
+        str,
+        typer.Option(
+            help="What a text is: document, paragraph (blank lines part them), line, or passage (at most 1,000 "
+            "characters of a record or of a line of plain text)."
+        ),
     ] = "document",
     fewest_words: Annotated[int, typer.Option(min=1, help="Drop texts with fewer words.")] = 5,
     lowest_script_share: Annotated[

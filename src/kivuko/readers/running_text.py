@@ -13,6 +13,7 @@ A text is used that is not empty, long enough, in the right script and language,
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +33,10 @@ from kivuko.text.faults import fault
 
 KIND = "running-text"
 """The artefact that ``kivuko data import-text`` writes: shards of JSON lines."""
-Unit = Literal["document", "paragraph", "line"]
-UNITS: tuple[Unit, ...] = ("document", "paragraph", "line")
+Unit = Literal["document", "paragraph", "line", "passage"]
+UNITS: tuple[Unit, ...] = ("document", "paragraph", "line", "passage")
+LONGEST_PASSAGE = 1000
+"""Characters; some 256 pieces, what Contriever (Izacard et al., TMLR 2022, arXiv 2112.09118) crops."""
 TEXT_FIELDS = ("text", "content")
 """Where a record's text is: mC4 and the older OSCAR call it text, OSCAR from 22.01 on content."""
 _ENDINGS = f"{', '.join((*JSON_LINES, '.txt'))}, or one of them and .gz, .bz2, .xz or .zst"
@@ -114,7 +117,7 @@ def read_monolingual(
             ``kivuko data import-text`` is read too.
         language: what the texts should be in.
         report: counts what is kept and dropped while the texts are read.
-        unit: whole documents (records, plain-text files), their paragraphs, which blank lines part, or lines.
+        unit: what a text is, see :func:`texts_of_file`.
         fewest_words, lowest_script_share, in_language: see :class:`kivuko.readers.running_text.TextFilter`.
         progress: a rich display for a bar over the bytes of the file that is read.
 
@@ -173,7 +176,8 @@ def texts_of_file(file: Path, unit: Unit, progress: Progress | None = None) -> I
 
     Args:
         file: JSON lines or plain text, plain or compressed.
-        unit: what a text is: a record or a plain-text file; a paragraph, which blank lines part; or a line.
+        unit: what a text is: a document (a record or a plain-text file); a paragraph, which blank lines part; a
+            line; or a passage (a record or a line of a plain-text file, long ones parted, see :func:`passages`).
         progress: a rich display for a bar over the file's bytes.
 
     Raises:
@@ -189,6 +193,8 @@ def _plain_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[
         yield "\n".join(found)
     elif unit == "line":
         yield from (line for line in found if line.strip())
+    elif unit == "passage":
+        yield from (part for line in found if line.strip() for part in passages(line))
     else:
         for blank, run in itertools.groupby(found, key=lambda line: not line.strip()):
             if not blank:
@@ -202,11 +208,31 @@ def _json_texts(file: Path, unit: Unit, progress: Progress | None) -> Iterator[s
 
 
 def split_text(text: str, unit: Unit) -> Iterable[str]:
-    """The text as it is, its paragraphs, which blank lines part, or its lines that are not blank."""
+    """The text as it is, its paragraphs, which blank lines part, its lines that are not blank, or its passages."""
     if unit == "document":
         return [text]
+    if unit == "passage":
+        return passages(text)
     found = text.splitlines()
     if unit == "line":
         return [line for line in found if line.strip()]
     runs = itertools.groupby(found, key=lambda line: not line.strip())
     return ["\n".join(run) for blank, run in runs if not blank]
+
+
+def passages(text: str) -> Iterator[str]:
+    """Parts of a text, of at most :data:`LONGEST_PASSAGE` characters.
+
+    They end with a line or, if none ends in their second half, a word; where there are no spaces, anywhere between
+    two written characters.
+    """
+    begin = 0
+    while len(text) - begin > LONGEST_PASSAGE:
+        half, most = begin + LONGEST_PASSAGE // 2, begin + LONGEST_PASSAGE
+        ends = (text.rfind(mark, half, most) for mark in ("\n", " "))
+        end = next((end for end in ends if end >= 0), most)
+        while end > half and unicodedata.category(text[end]).startswith("M"):
+            end -= 1
+        yield text[begin:end]
+        begin = end
+    yield text[begin:]

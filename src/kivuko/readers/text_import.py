@@ -50,7 +50,7 @@ def import_text(
         source: a file or folder; see :func:`kivuko.readers.running_text.read_monolingual`.
         output: folder of the artefact: ``texts-00000.jsonl`` and so on, a ``{"text": …}`` a line.
         keep: judges the texts; a fresh one, for it knows again what it has seen.
-        unit: documents, paragraphs or lines.
+        unit: what a text is, see :func:`kivuko.readers.running_text.texts_of_file`.
         shard_size: texts a shard.
         progress: a rich display for a bar over the bytes of the file that is read.
 

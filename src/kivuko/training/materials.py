@@ -74,7 +74,7 @@ class Sources(BaseModel):
         bitext: pairs: a file in any format of :func:`kivuko.readers.bitext.read_pairs`, or a bitext folder.
         lowest_score: pairs of the file with a lower score are dropped.
         lexicon: a lexicon folder, or its table: ``foreign<TAB>English<TAB>probability`` lines.
-        text: text of the language, see :func:`kivuko.readers.running_text.read_monolingual`.
+        text: text of the language, read by passages, see :func:`kivuko.readers.running_text.texts_of_file`.
         linked: documents that are linked though not parallel, see :func:`read_linked`.
         mmarco: mMARCO's data folder, for queries in the language with English passages.
         negatives: hard negatives for each of these, from mMARCO's triples.
@@ -435,7 +435,8 @@ class Materials:
         """Text in the language alone, in an order that says nothing about what is whose translation."""
         if path := self._source(language).text:
             report = DropReport()
-            given = list(read_monolingual(path, language, report, progress=self._progress))
+            found = read_monolingual(path, language, report, unit="passage", progress=self._progress)
+            given = list(found)
             self._tell(path, report)
             return self._kept(given, language, _whole_and_title, path)
         texts = ["\n".join(paragraphs.values()) for paragraphs in self._translated_pages(language).values()]
