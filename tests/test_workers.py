@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +78,39 @@ def test_what_work_raises_arrives_as_it_was() -> None:
     with pytest.raises(UnknownNameError, match="did you mean Oromo") as caught:
         list(Workers(count=2).done(refuse, range(4)))
     assert caught.value.nearest == ["Oromo"]
+
+
+def alive(process: Path) -> bool:
+    try:
+        return "\nState:\tZ" not in (process / "status").read_text(encoding="ascii")
+    except OSError:
+        return False
+
+
+def say_and_wait(log: Path) -> None:
+    log.write_text(str(os.getpid()), encoding="utf-8")
+    time.sleep(600)
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys\nfrom pathlib import Path\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from kivuko.workers import Workers\nfrom test_workers import say_and_wait\n"
+        "if __name__ == '__main__':\n    list(Workers(count=1).done(say_and_wait, [Path(sys.argv[1])]))\n",
+        encoding="utf-8",
+    )
+    parent = subprocess.Popen([sys.executable, str(program), str(tmp_path / "log")])
+    until = time.monotonic() + 60
+    while not (tmp_path / "log").exists() or not (tmp_path / "log").read_text(encoding="utf-8"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    worker = Path("/proc") / (tmp_path / "log").read_text(encoding="utf-8")
+    parent.kill()
+    parent.wait()
+    while alive(worker):
+        assert time.monotonic() < until, "the worker lives on"
+        time.sleep(0.05)
 
 
 def test_a_worker_has_one_thread() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -73,7 +74,7 @@ def _by_processes(
     unfinished: dict[int, Piece] = {}
     deaths = 0
     while True:
-        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _alone)
+        pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _begin)
         try:
             at_work = {pool.submit(work, piece): number for number, piece in unfinished.items()}
             while True:
@@ -96,8 +97,21 @@ def _by_processes(
             pool.shutdown(cancel_futures=True)
 
 
+def _begin() -> None:
+    _alone()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
 def _alone() -> None:
     os.environ.update(_ALONE)
+
+
+def _end_with_parent() -> None:
+    """End this worker when whoever began it is killed: the pipe that it waits at would stay open, held by itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _by_ray(
