@@ -4,8 +4,8 @@
 
 FOLDER has ``collections/`` and ``bitext/``. A collection is a folder with documents.tsv, qrels.txt and a
 queries.LANGUAGE.tsv for each language (kivuko.experiment.other_domains); a language is asked of those that
-have it. Pairs are NAME.LANGUAGE.tsv, and what is public of the language. The configuration says which.
-Writes docs/results/domains/ after every language.
+have it. Pairs are NAME.LANGUAGE.tsv, and what is public of the language. The configuration says which, and what
+is to be said of the results. Writes docs/results/NAME/, by the configuration's name, after every language.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rich.progress import Progress
 from kivuko.artifact import cache_folder, hash_json
 from kivuko.cli.display import bars
 from kivuko.cli.resources import chosen_pairs
-from kivuko.codeswitch import Lexicon, induce
+from kivuko.codeswitch import Lexicon, induce, merge
 from kivuko.collections.bitext import Pair
 from kivuko.collections.split import HELD_OUT
 from kivuko.engine.state import WEIGHT
@@ -42,6 +42,7 @@ from kivuko.experiment.test_bed import ENGLISH
 from kivuko.languages import Language, resolve
 from kivuko.models.encoder import Encoder
 from kivuko.models.identity import model_hash
+from kivuko.public.lexicons import public_lexicon, read_lexicon
 from kivuko.ranking import Run
 from kivuko.readers.bitext import read_pairs
 from kivuko.readers.documents import read_documents
@@ -57,39 +58,19 @@ from kivuko.training.optical import QUICK_SETTINGS, OpticalSettings, train_optic
 from kivuko.training.teacher import default_teacher
 
 MEASURE = "nDCG@10"
-OUTPUT = Path("docs/results/domains")
+OUTPUT = Path("docs/results")
 #: Words of a query, from which on it is in the next group.
 LENGTHS = (1, 4, 7, 11, 1000)
-NOTES = """**What carries over.** A lexicon and a gloss: BM25 by translated words, and the query's words translated
-one by one and read by the model beside the query (kivuko.retrieval.gloss). They need pairs or a
-dictionary, no training. **What does not.** A student as training left it, outside its pairs' domain
-(`whole`). Half-way back to its teacher it does less harm. Nor does BM25 by a lexicon of software carry
-over to headlines in languages that the encoder knows: fused at the default weight it costs some there
-(the tests say where), and the gloss alone does not. **What to bring.** Pairs of the documents' domain,
-else pairs or a dictionary of general text: compare `both` with `software`.
-
-Pairs: `software` is public software interface and help text; `other` is news, medicine, talks,
-encyclopaedia and a dictionary, as experiments/domains.toml has them for a language; `both` is all of
-these. `other` was cleared of the collections' texts by whoever gathered it, `software` was not compared
-with them; TICO-19's pairs are of its own subject.
-
-Systems: `teacher` encoded the documents, and read no pair of the language. `student (K)` is trained on
-pairs K and taken half-way back to it; `main-job` is the main job's, of 2,000 steps on software, the
-others' steps are {steps}, of pairs and of phrases cut out of them, with words that start from English.
-`+ gloss (K)` reads the gloss by the lexicon of pairs K at weight {gloss:g}; `+ lexicon (K)` is fused by
-scores with `lexicon-bm25 (K)`, the model's share {weight:g}. Both weights, of the engine's default,
-were chosen on development rows, in scratch runs: the gloss's of om, sw and ha, the model's share of these
-and of hi tr th ur ne am. `english` is the teacher, asked the
-human translation: the ceiling. One seed, {queries} queries of each half at most; halves are of
-articles."""
 
 
 class Plan(BaseModel):
-    """A language: files of bitext of other domains, pairs that students are trained on, of these asked as trained."""
+    """A language: files of bitext of other domains, and of dictionaries beside the public ones; pairs that students
+    are trained on, of these asked as trained."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     other: tuple[str, ...] = ()
+    dictionaries: tuple[str, ...] = ()
     students: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
 
@@ -99,8 +80,12 @@ class Configuration(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    title: str
+    notes: str
     queries: int
-    steps: int
+    steps: int = 0
+    pairs: bool = True
+    dictionaries: bool = False
     languages: dict[str, Plan]
 
 
@@ -120,7 +105,7 @@ def main() -> None:
     parser.add_argument("configuration", type=Path)
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=OUTPUT)
+    parser.add_argument("--output", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     chosen = Configuration(**tomllib.loads(arguments.configuration.read_text(encoding="utf-8")))
@@ -130,8 +115,10 @@ def main() -> None:
     with bars() as progress:
         teacher = default_teacher(progress)
         for language, plan in ((resolve(name), plan) for name, plan in chosen.languages.items()):
-            pairs = _pairs(language, plan, arguments.shared / "bitext")
+            bitext = arguments.shared / "bitext"
+            pairs = _pairs(language, plan, bitext) if chosen.pairs else {}
             lexicons = {kind: induce(of_kind, language) for kind, of_kind in pairs.items()}
+            lexicons |= _dictionaries(language, plan, bitext) if chosen.dictionaries else {}
             students = _students(language, plan, pairs, teacher, chosen.steps, progress)
             for folder in folders:
                 asked = halves(folder, language, chosen.queries)
@@ -153,7 +140,7 @@ def main() -> None:
                         ceiling,
                     )
                 print(f"{folder.name} {language.name}: {len(measured.rows)} rows", flush=True)
-            _write(arguments.output, measured, chosen)
+            _write(arguments.output or OUTPUT / arguments.configuration.stem, measured, chosen)
 
 
 def ranked(
@@ -200,7 +187,7 @@ def ranked(
     runs |= {f"lexicon-bm25 ({kind})": search(None, lexicon) for kind, lexicon in lexicons.items()}
     runs["teacher"] = search(teacher, None)
     runs |= {name: search(model, None) for name, model in students.items()}
-    for kind in (kind for kind in ("software", "both") if kind in lexicons):
+    for kind in (kind for kind in ("software", "both", "dictionary") if kind in lexicons):
         readers = {"teacher": teacher} | {
             name: model
             for name, model in students.items()
@@ -232,6 +219,17 @@ def _pairs(language: Language, plan: Plan, folder: Path) -> dict[str, list[Pair]
         for pair in read_pairs(folder / f"{name}.{language.short}.tsv", language)[0]
     ]
     return {"software": software} | ({"other": other, "both": [*software, *other]} if other else {})
+
+
+def _dictionaries(language: Language, plan: Plan, folder: Path) -> dict[str, Lexicon]:
+    """``dictionary``: the public ones of a language and the plan's, merged; nothing where there are none."""
+    public = public_lexicon(language)
+    found = [] if public is None else [public.lexicon]
+    found += [
+        read_lexicon(str(folder / f"{name}.{language.short}.tsv"), language, "gatitos")
+        for name in plan.dictionaries
+    ]
+    return {"dictionary": merge(found)} if found else {}
 
 
 def _students(
@@ -323,6 +321,7 @@ def _rivals(scores: Mapping[str, Scores]) -> Iterable[tuple[str, str]]:
 
 
 def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
+    rarest = "lexicon-bm25 (both)" if chosen.pairs else "lexicon-bm25 (dictionary)"
     # Only what all queries were asked of: the others' means would be of other queries.
     everywhere = {row["system"] for row in measured.rows}
     everywhere = {
@@ -345,17 +344,14 @@ def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
     ]
     write_results(
         output,
-        "Other domains: what pairs, glosses and students are worth there",
+        chosen.title,
         measured.rows,
         command=" ".join(["python experiments/domains.py", *sys.argv[1:]]),
-        notes=NOTES.format(
-            gloss=GLOSS_WEIGHT,
-            weight=WEIGHT,
-            queries=chosen.queries,
-            steps=chosen.steps,
+        notes=chosen.notes.format(
+            gloss=GLOSS_WEIGHT, weight=WEIGHT, queries=chosen.queries, steps=chosen.steps
         ),
         extra={
-            "Means over the languages and collections that have pairs of both kinds": _means(measured.rows),
+            f"Means over the languages and collections that have {rarest}": _means(measured.rows, rarest),
             "How much of the way to the English question": [
                 row for row in measured.gaps if row["split"] == "test"
             ],
@@ -365,24 +361,24 @@ def _write(output: Path, measured: Measured, chosen: Configuration) -> None:
     )
 
 
-def _means(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Of each system that all of these cells have, its mean over them."""
+def _means(rows: Sequence[Mapping[str, Any]], rarest: str) -> list[dict[str, Any]]:
+    """Of each system that all cells with one system have, its mean over them."""
     found = []
     for split in HELD_OUT:
         cells: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
         for row in rows:
             if row["split"] == split:
                 cells[row["collection"], row["language"]][row["system"]] = row["mean"]
-        both = [systems for systems in cells.values() if "lexicon-bm25 (both)" in systems]
+        those = [systems for systems in cells.values() if rarest in systems]
         found += [
             {
                 "split": split,
                 "system": name,
-                "cells": len(both),
-                "mean": round(mean(s[name] for s in both), 3),
+                "cells": len(those),
+                "mean": round(mean(s[name] for s in those), 3),
             }
-            for name in (both[0] if both else ())
-            if all(name in systems for systems in both)
+            for name in (those[0] if those else ())
+            if all(name in systems for systems in those)
         ]
     return found
 

@@ -18,7 +18,7 @@ from kivuko.experiment.other_domains import as_collection, half_of, halves
 from kivuko.experiment.scoring import page_labels
 from kivuko.experiment.test_bed import test_bed as bed_of
 from kivuko.languages import resolve
-from tiny import made_up_pairs
+from tiny import ENGLISH, FOREIGN, made_up_pairs
 
 PAIRS = made_up_pairs(64)
 OROMO = resolve("om")
@@ -118,9 +118,11 @@ def test_an_experiment_asks_plain_files_and_knows_what_queries_are_about(
     assert len({label for found in labels.values() for label in found}) == 12
 
 
-def test_the_committed_configuration_makes_sense() -> None:
+@pytest.mark.parametrize("name", ["domains", "dictionaries"])
+def test_the_committed_configuration_makes_sense(name: str) -> None:
     configuration = runpy.run_path(str(SCRIPT), run_name="read")["Configuration"]
-    chosen = configuration(**tomllib.loads(SCRIPT.with_suffix(".toml").read_text(encoding="utf-8")))
+    chosen = configuration(**tomllib.loads(SCRIPT.with_name(f"{name}.toml").read_text(encoding="utf-8")))
+    assert chosen.notes.format(gloss=1, weight=1, queries=1, steps=1)
     for name, plan in chosen.languages.items():
         assert resolve(name).short == name
         kinds = {"main-job", "software", *(("both", "other") if plan.other else ())}
@@ -142,7 +144,7 @@ def test_it_runs_through(
     (shared / "bitext" / "news.om.tsv").write_text("".join(others), encoding="utf-8")
     configuration = tmp_path / "domains.toml"
     configuration.write_text(
-        "queries = 5\nsteps = 2\n[languages.sw]\n"
+        'title = "t"\nnotes = "n"\nqueries = 5\nsteps = 2\n[languages.sw]\n'
         '[languages.om]\nother = ["news"]\nstudents = ["software", "both"]\nwhole = ["both"]\n'
     )
     written: dict[str, Any] = {}
@@ -182,6 +184,36 @@ def test_it_runs_through(
     queries = sum(row["queries"] for row in lengths)
     assert queries == next(row["n"] for row in rows if row["split"] == "test")
     assert all(0 <= row["teacher"] <= 1 for row in lengths if row["queries"])
+
+
+def test_a_dictionary_alone(
+    tiny_teacher: Path, own_cache: Path, shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kivuko.evaluation import results
+    from kivuko.public import lexicons
+    from kivuko.training import teacher
+
+    (shared / "bitext").mkdir()
+    dictionary = "".join(f"{english}\t{foreign}\n" for english, foreign in zip(ENGLISH, FOREIGN, strict=True))
+    (shared / "bitext" / "words.om.tsv").write_text(dictionary, encoding="utf-8")
+    configuration = tmp_path / "dictionaries.toml"
+    configuration.write_text(
+        'title = "t"\nnotes = "n"\nqueries = 5\npairs = false\ndictionaries = true\n'
+        '[languages.om]\ndictionaries = ["words"]\n'
+    )
+    written: dict[str, Any] = {}
+    monkeypatch.setattr(teacher, "default_teacher", lambda _: tiny_teacher)
+    monkeypatch.setattr(lexicons, "public_lexicon", lambda _: None)
+    monkeypatch.setattr(results, "write_results", lambda *a, **k: written.update(folder=a[0], rows=a[2]))
+    monkeypatch.setattr(sys, "argv", ["domains.py", str(configuration), "--shared", str(shared)])
+    runpy.run_path(str(SCRIPT), run_name="__main__")
+    assert written["folder"] == Path("docs/results/dictionaries")
+    means = {row["system"]: row["mean"] for row in written["rows"] if row["split"] == "test"}
+    assert set(means) == {
+        "untranslated-bm25", "lexicon-bm25 (dictionary)", "teacher", "teacher + gloss (dictionary)",
+        "teacher + gloss + lexicon (dictionary)", "teacher + lexicon (dictionary)", "english",
+    }  # fmt: skip
+    assert means["teacher"] < means["teacher + gloss (dictionary)"]
 
 
 @pytest.fixture
