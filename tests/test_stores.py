@@ -278,6 +278,26 @@ def test_server_that_stays_away(
     assert len(Index.open(tmp_path / "ours").ids) == 60
 
 
+def test_a_search_does_not_wait_as_long_as_a_load(
+    client: QdrantClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = made(tmp_path / "ours", "qdrant://localhost/pages")
+    waited: list[float] = []
+
+    def away(*arguments: Any, **options: Any) -> Any:
+        raise ResponseHandlingException(OSError("connection refused"))
+
+    monkeypatch.setattr("kivuko.retrieval.stores.qdrant.time.sleep", waited.append)
+    for name in ("query_batch_points", "retrieve"):
+        monkeypatch.setattr(client, name, away)
+    with pytest.raises(StoreError):
+        index.search(QUERIES, depth=3)
+    assert sum(waited) < 1
+    with pytest.raises(StoreError):
+        index.add([encoded(["new"])])
+    assert sum(waited) > 10
+
+
 def test_rebuild_switches_the_name_and_removes_the_former(client: QdrantClient, tmp_path: Path) -> None:
     address = "qdrant://localhost/pages"
     made(tmp_path / "ours", address)

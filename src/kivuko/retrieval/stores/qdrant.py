@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from qdrant_client import QdrantClient
 
 T = TypeVar("T")
-#: Seconds between one try and the next.
+#: Seconds between one try and the next; somebody waits for a search.
 _WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_WAITS_OF_A_SEARCH = (0.25, 0.5)
 #: Seconds that a request may take.
 _PATIENCE = 60
 #: Numbers sent at once: some 5 MB as text, of the 32 that a server takes.
@@ -151,7 +152,8 @@ class QdrantCollection:
 
     def search(self, asked: Sequence[Asked]) -> list[list[tuple[str, float]]]:
         """See :class:`VectorStore`."""
-        found = self._patiently(self._client.query_batch_points, self._name, list(map(_request, asked)))
+        requests = list(map(_request, asked))
+        found = self._tried(_WAITS_OF_A_SEARCH, self._client.query_batch_points, self._name, requests)
         return [[(str(point.id), float(point.score)) for point in answer.points] for answer in found]
 
     def publish(self) -> None:
@@ -183,10 +185,14 @@ class QdrantCollection:
         self._patiently(self._client.delete_collection, self._name)
 
     def _patiently(self, call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+        """What a call answers that nobody waits for."""
+        return self._tried(_WAITS, call, *arguments, **options)
+
+    def _tried(self, waits: Sequence[float], call: Callable[..., T], *arguments: Any, **options: Any) -> T:
         """What a call answers, asked again where the server did not answer or was busy."""
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-        for wait in (*_WAITS, None):
+        for wait in (*waits, None):
             try:
                 return call(*arguments, **options)
             except (ResponseHandlingException, UnexpectedResponse) as error:
