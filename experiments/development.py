@@ -35,9 +35,10 @@ from kivuko.public.bitext import build_bitext
 from kivuko.public.collections import build_collection
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.late_interaction import search_late_interaction
-from kivuko.training.materials import Budget, Draw, Materials
+from kivuko.training.materials import Materials
 from kivuko.training.optical import OpticalSettings, train_optical
 from kivuko.training.rank_in_batch import RankingSettings
+from kivuko.training.sources import Budget, Draw
 from kivuko.training.stages import cost_of
 from kivuko.training.teacher import centred_encoder, default_teacher, help_pairs, train_teacher
 

@@ -44,8 +44,9 @@ from kivuko.retrieval.late_interaction import search_late_interaction, search_si
 from kivuko.retrieval.lexical import LexicalIndex
 from kivuko.retrieval.query_translation import QueryTranslator
 from kivuko.training import materials, teacher
-from kivuko.training.materials import Draw, Materials
+from kivuko.training.materials import Materials
 from kivuko.training.rank_in_batch import RankingSettings
+from kivuko.training.sources import Draw
 from kivuko.training.teacher import centred_encoder
 from test_main_job import shrink
 from tiny import build_tiny_encoder, made_up_pairs

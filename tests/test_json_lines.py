@@ -17,10 +17,10 @@ from kivuko.files.json_lines import id_field, json_objects, text_field
 from kivuko.languages import resolve
 from kivuko.readers.bitext import read_pairs
 from kivuko.readers.documents import read_documents, read_queries
+from kivuko.readers.linked_documents import read_linked
 from kivuko.readers.msmarco import read_msmarco_examples
 from kivuko.readers.running_text import read_monolingual
 from kivuko.readers.wiktextract import read_wiktextract
-from kivuko.training.materials import read_linked
 
 
 def _mined(path: Path) -> object:

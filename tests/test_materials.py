@@ -22,10 +22,12 @@ from kivuko.public.collections import collections_for
 from kivuko.public.help_pages import Page, english_pages, load_pages
 from kivuko.public.leakage import held_out_terms, held_out_texts
 from kivuko.public.lexicons import public_lexicon
+from kivuko.readers.linked_documents import read_linked
 from kivuko.text import comparison_key, words
 from kivuko.training import materials as rooms
-from kivuko.training.materials import Budget, Draw, EnglishSources, HeldOut, Materials, Sources, read_linked
+from kivuko.training.materials import Materials
 from kivuko.training.resources import Need, Resources
+from kivuko.training.sources import Budget, Draw, EnglishSources, HeldOut, Sources
 from kivuko.training.teacher import help_pairs
 from tiny import made_up_pairs
 

@@ -261,8 +261,9 @@ def recipe(
     from kivuko.cli.display import bars, reading_bars, say
     from kivuko.languages import resolve
     from kivuko.models.encoder import late_interaction_folder
-    from kivuko.training.materials import Draw, EnglishSources, Materials, Sources, most_drawn, needs_of
+    from kivuko.training.materials import Materials, most_drawn, needs_of
     from kivuko.training.regimes import Models
+    from kivuko.training.sources import Draw, EnglishSources, Sources
     from kivuko.training.stages import check_recipe, run_stages
     from kivuko.training.teacher import default_teacher
 

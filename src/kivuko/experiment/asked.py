@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from kivuko.languages import resolve
-from kivuko.training.materials import Budget
+from kivuko.training.sources import Budget
 
 Names = list[str]
 

@@ -25,8 +25,8 @@ from kivuko.experiment.asked import (
 from kivuko.experiment.hypotheses import ENGLISH_QUERIES, EVERY_LANGUAGE, Contrast, Hypothesis
 from kivuko.languages import Language, foreign_language, resolve
 from kivuko.public.collections import collection_source
-from kivuko.training.materials import Budget, EnglishSources, GivenPath, Sources
 from kivuko.training.regimes import find_regime
+from kivuko.training.sources import Budget, EnglishSources, GivenPath, Sources
 from kivuko.training.stages import Stage, check_order, make_stage
 
 Baseline = Literal["ceiling", "bm25-untranslated", "lexicon-bm25", "apertium-query", "apertium-document"]

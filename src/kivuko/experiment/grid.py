@@ -46,10 +46,11 @@ from kivuko.retrieval.machine_translation import (
     search_translated_queries,
     translate_documents,
 )
-from kivuko.training.materials import PAIRS, Budget, Draw, EnglishSources, Materials, most_drawn, needs_of
+from kivuko.training.materials import Materials, most_drawn, needs_of
 from kivuko.training.rank_in_batch import RankingSettings
 from kivuko.training.regimes import Models, Slot
 from kivuko.training.resources import Need
+from kivuko.training.sources import PAIRS, Budget, Draw, EnglishSources
 from kivuko.training.stages import Cost, Stage, cost_of, hashed_settings, run_stage
 from kivuko.training.teacher import BASE, train_teacher, untrained_teacher
 

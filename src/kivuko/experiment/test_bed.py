@@ -16,7 +16,7 @@ from kivuko.languages import Language, resolve
 from kivuko.public.collections import build_collection, collections_for
 from kivuko.ranking import Qrels
 from kivuko.text import comparison_key
-from kivuko.training.materials import HeldOut
+from kivuko.training.sources import HeldOut
 
 ENGLISH = resolve("en")
 TITLE, ENGLISH_TITLE = "title", "english-title"

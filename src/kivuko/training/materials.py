@@ -9,12 +9,11 @@ import functools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from rich.progress import Progress
 
 from kivuko.artifact import cache_folder, hash_json, write_atomically
@@ -26,8 +25,6 @@ from kivuko.collections.counts import DropReport
 from kivuko.collections.document import Document
 from kivuko.collections.split import split_of
 from kivuko.errors import InputError
-from kivuko.files.json_lines import is_json_lines, read_jsonl
-from kivuko.files.tables import HEADER, names_columns, read_tsv
 from kivuko.languages import Language, resolve
 from kivuko.public import help_pages
 from kivuko.public.bitext import build_bitext
@@ -38,18 +35,14 @@ from kivuko.public.lexicons import public_lexicon
 from kivuko.readers import msmarco
 from kivuko.readers.bitext import bitext_paths, open_pairs
 from kivuko.readers.documents import read_documents
+from kivuko.readers.linked_documents import read_linked
 from kivuko.readers.running_text import read_monolingual
-from kivuko.text import comparison_key, normalise, words
-from kivuko.text.faults import fault
+from kivuko.text import comparison_key, words
 from kivuko.training import teacher
 from kivuko.training.resources import Need, Resources
+from kivuko.training.sources import PAIRED, PAIRS, Budget, Draw, EnglishSources, HeldOut, Sources
 from kivuko.training.stages import Stage
 
-#: What may be trained on beside English pairs and English text, from nothing to all pairs of the bitext.
-Budget = Literal["none", "lexicon", "monolingual", "1k", "5k", "all"]
-PAIRS = {"1k": 1000, "5k": 5000}
-#: Budgets with translation pairs.
-PAIRED = ("1k", "5k", "all")
 #: Shorter interface strings say too little to learn a language from.
 FEWEST_WORDS = 4
 ENGLISH = resolve("en")
@@ -57,111 +50,6 @@ Item = TypeVar("Item")
 Held = TypeVar("Held", bound=Sized)
 INDUCTION = 1
 """Raised when a rule of inducing lexicons or of translating by them changes, so that hashes kept in the cache go."""
-
-
-def _beside(path: Path, info: ValidationInfo) -> Path:
-    """A path of a configuration file is relative to that file's folder."""
-    return Path(info.context["folder"]) / path if info.context else path
-
-
-GivenPath = Annotated[Path, AfterValidator(_beside)]
-
-
-class Sources(BaseModel):
-    """What a person gives for a language; None where public data are to stand in.
-
-    Attributes:
-        bitext: pairs: a file in any format of :func:`kivuko.readers.bitext.read_pairs`, or a bitext folder.
-        lowest_score: pairs of the file with a lower score are dropped.
-        lexicon: a lexicon folder, or its table: ``foreign<TAB>English<TAB>probability`` lines.
-        text: text of the language, read by passages, see :func:`kivuko.readers.running_text.texts_of_file`.
-        linked: documents that are linked though not parallel, see :func:`read_linked`.
-        mmarco: mMARCO's data folder, for queries in the language with English passages.
-        negatives: hard negatives for each of these, from mMARCO's triples.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    bitext: GivenPath | None = None
-    lowest_score: float | None = None
-    lexicon: GivenPath | None = None
-    text: GivenPath | None = None
-    linked: GivenPath | None = None
-    mmarco: GivenPath | None = None
-    negatives: Annotated[int, Field(ge=0)] = 0
-
-
-class EnglishSources(BaseModel):
-    """What a person gives of English; None where public help pages are to stand in.
-
-    Attributes:
-        documents: documents (TSV: id, title, text, or JSON lines). Their titles are queries, a teacher's scores of
-            them can be imitated, and an encoder's space is centred on them.
-        msmarco: folder with MS MARCO's training files; English pairs are from there.
-        negatives: hard negatives for each of these pairs.
-        negatives_by: systems whose negatives are taken.
-        mined_negatives: give every pair that is not MS MARCO's one hard negative from among the documents, see
-            :func:`kivuko.training.teacher.with_hard_negatives`.
-        without_queries: take queries out of the documents they should find, see
-            :func:`kivuko.training.teacher.without_queries`; MS MARCO's do not stand there.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    documents: GivenPath | None = None
-    msmarco: GivenPath | None = None
-    negatives: Annotated[int, Field(ge=0)] = 0
-    negatives_by: tuple[str, ...] = ()
-    mined_negatives: bool = False
-    without_queries: bool = False
-
-    @model_validator(mode="after")
-    def _not_of_msmarco(self) -> EnglishSources:
-        if self.msmarco and (self.mined_negatives or self.without_queries):
-            raise ValueError(
-                "mined_negatives and without_queries are for documents and help pages, not for msmarco"
-            )
-        return self
-
-
-@dataclass(frozen=True)
-class Draw:
-    """How much of which languages' data.
-
-    ``none`` and ``monolingual`` have no bitext and no lexicon; ``lexicon`` has the lexicon that was given, or
-    public dictionaries; ``1k``, ``5k`` and ``all`` have that many translation pairs of every language, drawn by the
-    seed, and the lexicon induced from them. Monolingual text and linked documents go with every budget whose regime
-    needs them. English pairs, pages and text are free.
-
-    Attributes:
-        languages: a language for which there is nothing of a kind is left out of that kind.
-        budget: see above.
-        seed: draws the pairs.
-        given_lexicon: a lexicon that was given takes the place of the induced one, whatever the budget.
-    """
-
-    languages: tuple[Language, ...]
-    budget: Budget = "all"
-    seed: int = 0
-    given_lexicon: bool = False
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """What is asked for in tests, and must not be trained on.
-
-    Public data was built without what the public collections ask for; files that a person gives were not, and of a
-    collection that a person gives neither were.
-
-    Attributes:
-        of_all: language → comparison keys of what any collection asks for; kept out of given files.
-        of_given: the same of given collections alone; kept out of public data too.
-        collections: names of the public collections that ask.
-    """
-
-    of_all: Mapping[Language, frozenset[str]] = field(default_factory=dict)
-    of_given: Mapping[Language, frozenset[str]] = field(default_factory=dict)
-    collections: frozenset[str] = frozenset()
 
 
 class Materials:
@@ -581,45 +469,6 @@ def most_drawn(stages: Sequence[Stage]) -> dict[Need, int]:
         for need in stage.regime.needs & {Need.ENGLISH_PAIRS, Need.TRANSLATED}:
             most[need] = max(most.get(need, 0), stage.settings.steps * stage.settings.batch_size)
     return most
-
-
-def read_linked(
-    path: Path, report: DropReport, language: Language | None = None
-) -> Iterator[tuple[str, str]]:
-    """Documents in a language with English ones that are linked to them, though not parallel.
-
-    Args:
-        path: ``text<TAB>English text`` lines, or JSON lines (``.jsonl``, ``.ndjson``) of
-            ``{"foreign": …, "english": …}``, plain or compressed.
-        report: counts what is kept, lines without text on a side or with a control character, and a first line that
-            names the columns.
-        language: of the first texts, by whose name their column may be called.
-
-    Yields:
-        (text in the language, English text), normalised.
-
-    Raises:
-        InputError: no such file, or a line is ragged or not in UTF-8; names ``file:line``.
-    """
-    rows = (
-        read_jsonl(path, ("foreign", "english"))
-        if is_json_lines(path)
-        else read_tsv(path, ("text", "English text"))
-    )
-    spoken = [resolve("en").tag, *([language.tag] if language else [])]
-    for number, fields in rows:
-        foreign, english = map(normalise, fields or ("", ""))
-        if reason := fault(foreign + english):
-            report.drop(reason)
-            continue
-        if number == 1 and names_columns((foreign, english), *spoken):
-            report.drop(HEADER)
-            continue
-        if not foreign or not english:
-            report.drop("empty side")
-            continue
-        report.kept += 1
-        yield foreign, english
 
 
 def _whole_and_title(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kivuko.errors import InputError
 from kivuko.experiment.config import Experiment, RegimeConfig
 from kivuko.languages import resolve
-from kivuko.training.materials import Budget
+from kivuko.training.sources import Budget
 
 Cell = Mapping[str, Any]
 #: A row of a table as it is written: column → what stands there.
