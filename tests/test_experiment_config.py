@@ -13,8 +13,10 @@ from kivuko.experiment.grid import cells_of
 from kivuko.languages import resolve
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
-#: Those of ``kivuko experiment run``; domains.toml is read by the program beside it.
-COMMITTED = sorted(set(EXPERIMENTS.glob("*.toml")) - {EXPERIMENTS / "domains.toml"})
+#: Those of ``kivuko experiment run``; the others are read by domains.py.
+COMMITTED = sorted(
+    set(EXPERIMENTS.glob("*.toml")) - {EXPERIMENTS / f"{name}.toml" for name in ("domains", "dictionaries")}
+)
 HEAD = 'name = "small"\ntitle = "Small"\nseeds = [0]\nlanguages = ["om", "eu"]\n'
 LINE = '[[regime]]\nname = "line"\nbudgets = ["none"]\n'
 
