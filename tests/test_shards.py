@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow
@@ -20,9 +21,10 @@ from kivuko.collections.document import Document
 from kivuko.engine import Engine
 from kivuko.errors import ArtifactError, InputError
 from kivuko.models.encoder import Encoder
+from kivuko.models.token_vectors import TokenVectors
 from kivuko.readers.documents import read_documents, stream_documents
 from kivuko.retrieval import shards as module
-from kivuko.retrieval.build import add_shards, build_index, index_shards
+from kivuko.retrieval.build import add_shards, build_index, index_shards, sync_documents
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.shards import Shards, encode_shards
 from kivuko.training.teacher import untrained_teacher
@@ -138,6 +140,34 @@ def test_shards_are_added_to_the_index_of_their_model_alone(
     pooled = encode_shards(DOCUMENTS, teacher, tmp_path / "pooled", pooling=2, workers=Workers(count=1))
     with pytest.raises(ArtifactError, match=r"another way[\s\S]*pooling 1\.0[\s\S]*pooling 2\.0"):
         add_shards(index, pooled)
+
+
+def test_an_index_follows_encoded_documents(encoded: Shards, teacher: Path, tmp_path: Path) -> None:
+    kept = [document for document in DOCUMENTS if document.id != "nothing"]
+    former = [
+        replace(kept[0], title="what it was"),
+        *kept[1:-10],
+        Document("gone", "gone", "no longer there"),
+    ]
+    index = Index.open(build_index(former, teacher, tmp_path / "index", passages=True))
+    facts = sync_documents(index, encoded, None, delete=True)
+    # The one without content is new every time, and never there.
+    assert facts == {
+        "added": 11, "replaced": 1, "unchanged": len(kept) - 11, "missing": 1,
+        "documents_without_content": 1, "documents_truncated": 0,
+    }  # fmt: skip
+    assert sorted(index.ids) == sorted(document.id for document in kept)
+    assert index.document("d0") == kept[0]
+    anew = Index.open(build_index(kept, teacher, tmp_path / "anew", passages=True))
+    asked = [TokenVectors.open(encoded.path / encoded.names[0])[number] for number in range(5)]
+    for ours, theirs in zip(index.search(asked, depth=5), anew.search(asked, depth=5), strict=True):
+        assert {hit.id: hit.score for hit in ours} == pytest.approx({hit.id: hit.score for hit in theirs})
+    before = index.manifest.hash
+    assert sync_documents(index, encoded, None, delete=True)["unchanged"] == len(kept)
+    assert index.manifest.hash == before
+    pooled = encode_shards(DOCUMENTS, teacher, tmp_path / "pooled", pooling=2, workers=Workers(count=1))
+    with pytest.raises(ArtifactError, match="another way"):
+        sync_documents(index, pooled, None)
 
 
 def test_an_engine_is_made_of_shards(

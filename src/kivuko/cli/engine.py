@@ -25,7 +25,6 @@ from kivuko.cli.resources import (
     StoreOption,
     chosen_pairs,
     documents_or_shards,
-    read_collection_documents,
 )
 
 if TYPE_CHECKING:
@@ -194,7 +193,11 @@ def add(
 def sync(
     engine: ENGINE,
     documents: Annotated[
-        Path, typer.Argument(help="All that there are now: TSV, JSONL, Parquet or a collection folder.")
+        Path,
+        typer.Argument(
+            help="All that there are now: TSV, JSONL, Parquet or hf:NAME, a collection folder, or a folder of kivuko "
+            "index encode."
+        ),
     ],
     delete: Annotated[
         bool, typer.Option("--delete", help="Remove documents that are not there; they stay without.")
@@ -207,7 +210,7 @@ def sync(
     set_threads(threads)
     opened = Engine.open(engine)
     with bars() as progress:
-        facts = opened.sync(read_collection_documents(documents), delete=delete, progress=progress)
+        facts = opened.sync(documents_or_shards(documents), delete=delete, progress=progress)
     missing = "removed" if delete else "stay (--delete removes them)"
     say(
         f"{engine}: {facts['added']:,} documents added, {facts['replaced']:,} replaced, "

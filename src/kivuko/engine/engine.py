@@ -398,12 +398,16 @@ class Engine:
         return add_documents(index, documents, model, replace=replace, progress=progress)
 
     def sync(
-        self, documents: Sequence[Document], *, delete: bool = False, progress: Progress | None = None
+        self,
+        documents: Sequence[Document] | Shards,
+        *,
+        delete: bool = False,
+        progress: Progress | None = None,
     ) -> dict[str, int]:
         """Bring the engine to what documents are now; what has not changed is not encoded again.
 
         Args:
-            documents: all that there are.
+            documents: all that there are, or the same encoded already, by the engine's model and settings.
             delete: whether documents that are not among these are removed; they stay by default.
             progress: a rich display for the bar.
 
@@ -413,11 +417,12 @@ class Engine:
 
         Raises:
             InputError: an id comes twice.
-            ArtifactError: another process is changing the index.
+            ArtifactError: another process is changing the index, or documents were encoded in another way.
             StorageError: the disk is full; repeat the call when it is not.
         """
         index = self._own_index()
-        model = None if index.space is None else self.encoder(self.document_language, "teacher")
+        encodes = index.space is not None and not isinstance(documents, Shards)
+        model = self.encoder(self.document_language, "teacher") if encodes else None
         return sync_documents(index, documents, model, delete=delete, progress=progress)
 
     def apply(self, changes: Changes, *, progress: Progress | None = None) -> dict[str, int]:

@@ -17,7 +17,15 @@ from kivuko.retrieval import changes
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.kinds import Kind, check_kind
 from kivuko.retrieval.segment import EncodedDocuments
-from kivuko.retrieval.shards import Recipe, Shards, document_row, encode_shard, in_shards, read_shards
+from kivuko.retrieval.shards import (
+    Encoded,
+    Recipe,
+    Shards,
+    document_row,
+    encode_shard,
+    in_shards,
+    read_shards,
+)
 from kivuko.retrieval.state import FORMAT, KIND
 
 if TYPE_CHECKING:
@@ -211,7 +219,7 @@ def add_documents(
 @names_missing_extra()
 def sync_documents(
     index: Index,
-    documents: Sequence[Document],
+    documents: Sequence[Document] | Shards,
     model: ModelLike | None,
     *,
     delete: bool = False,
@@ -223,8 +231,8 @@ def sync_documents(
 
     Args:
         index: what is changed.
-        documents: all that there are.
-        model: the model that encoded the index's; None for one of words alone.
+        documents: all that there are, or the same encoded already.
+        model: the model that encoded the index's; of no use for an index of words alone, and for encoded documents.
         delete: whether documents that are not among these are removed; they stay by default.
         progress: a rich display for the bar.
 
@@ -233,20 +241,28 @@ def sync_documents(
         and what :func:`add_documents` counts.
 
     Raises:
-        InputError, ArtifactError, StorageError: as :func:`add_documents`.
+        InputError, ArtifactError, StorageError: as :func:`add_documents`, or :func:`add_shards`.
     """
-    _check_ids(documents)
+    found: Encoded | None = None
+    if isinstance(documents, Shards):
+        found = _read_for(index, documents)
+        listed: Sequence[Document] = found.documents
+    else:
+        listed = documents
+    _check_ids(listed)
 
     def is_as_it_was(document: Document) -> bool:
         return index.document(document.id) == document
 
-    known = [document for document in documents if index.has(document.id)]
+    known = [document for document in listed if index.has(document.id)]
     changed = [document for document in known if not is_as_it_was(document)]
-    new = [document for document in documents if not index.has(document.id)]
-    here = {document.id for document in documents}
+    new = [document for document in listed if not index.has(document.id)]
+    here = {document.id for document in listed}
     missing = [name for name in index.ids if name not in here]
     facts = {"documents_without_content": 0, "documents_truncated": 0}
-    if new or changed:
+    if found is not None:
+        facts = _add_some(index, found, {document.id for document in (*changed, *new)})
+    elif new or changed:
         facts = add_documents(index, [*changed, *new], model, replace=True, progress=progress)
     # What has lost its content is not there to take the former's place.
     emptied = [each.id for each in changed if index.has(each.id) and not is_as_it_was(each)]
@@ -270,6 +286,13 @@ def add_shards(index: Index, shards: Shards, *, replace: bool = False) -> dict[s
         ArtifactError: they were encoded in another way than the index's documents, or another process is changing it.
         StorageError: the disk is full; the index stays as it was.
     """
+    found = _read_for(index, shards)
+    index.add(found.shards, replace=replace)
+    return {name: found.facts[name] for name in ("documents_without_content", "documents_truncated")}
+
+
+def _read_for(index: Index, shards: Shards) -> Encoded:
+    """Encoded documents, once it is clear that they were encoded as the index's own."""
     meta = index.manifest.meta
     own = {name: meta.get(name) for name in ("space", "max_length", "split", "pooling")}
     theirs = dict(zip(own, (shards.space, shards.length, shards.passages, shards.pooling), strict=True))
@@ -281,9 +304,18 @@ def add_shards(index: Index, shards: Shards, *, replace: bool = False) -> dict[s
             got=", ".join(f"{name} {value}" for name, value in theirs.items()),
             remedy="encode them by the index's model and settings: kivuko index encode",
         )
-    found = shards.read()
-    index.add(found.shards, replace=replace)
-    return {name: found.facts[name] for name in ("documents_without_content", "documents_truncated")}
+    return shards.read()
+
+
+def _add_some(index: Index, found: Encoded, ids: set[str]) -> dict[str, int]:
+    """Put the documents of some ids into an index; those that were cut are counted among all."""
+    parts = [part for shard in found.shards if (part := shard.only(ids)).documents]
+    if parts:
+        index.add(parts, replace=True)
+    return {
+        "documents_without_content": len(ids) - sum(len(part.documents) for part in parts),
+        "documents_truncated": found.facts["documents_truncated"],
+    }
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -136,6 +136,20 @@ class EncodedDocuments:
     def words_only(cls, documents: Sequence[Document]) -> EncodedDocuments:
         """Documents for an index that holds no vectors."""
         return cls(documents, np.zeros((0, 3), dtype=np.int32), None)
+
+    def only(self, ids: Collection[str]) -> EncodedDocuments:
+        """Those of these documents that have one of some ids."""
+        kept = [number for number, document in enumerate(self.documents) if document.id in ids]
+        renumbered = np.full(len(self.documents), -1)
+        renumbered[kept] = np.arange(len(kept))
+        rows = np.flatnonzero(renumbered[self.passages[:, 0]] >= 0)
+        table = self.passages[rows]
+        table[:, 0] = renumbered[table[:, 0]]
+        vectors = self.vectors
+        if vectors is not None:
+            offsets = np.concatenate(([0], np.cumsum(vectors.lengths[rows])))
+            vectors = TokenVectors(vectors.vectors[rows_of(vectors.offsets, rows)], offsets)
+        return EncodedDocuments([self.documents[number] for number in kept], table, vectors)
 
 
 def write_segment(folder: Path, content: Content) -> None:

@@ -175,6 +175,11 @@ class Encoded:
     rows: list[list[Any]]
 
     @property
+    def documents(self) -> list[Document]:
+        """All of them, those without content too."""
+        return [Document(*row) for row in self.rows]
+
+    @property
     def documents_hash(self) -> str:
         """What an index's manifest calls them by, see :func:`kivuko.retrieval.build.documents_hash`."""
         return hash_json(self.rows)
