@@ -48,7 +48,7 @@ from kivuko.readers.bitext import read_pairs
 from kivuko.readers.documents import read_documents
 from kivuko.retrieval.build import build_index
 from kivuko.retrieval.fusion import score_fusion
-from kivuko.retrieval.gloss import GLOSS_WEIGHT
+from kivuko.retrieval.gloss import FORM, GLOSS_WEIGHT
 from kivuko.retrieval.index import Index
 from kivuko.retrieval.query_translation import WAY
 from kivuko.retrieval.search import Searcher
@@ -167,7 +167,7 @@ def ranked(
             index.manifest.hash,
             None if model is None else model_hash(model),
             None if lexicon is None else lexicon.entries,
-            gloss,
+            [gloss, FORM] if gloss else gloss,
             WAY,
             half.queries,
         ]

@@ -43,6 +43,21 @@ def test_a_gloss_has_the_likeliest_translations_and_says_what_each_stands_for() 
     assert gloss("Xyz", translator).text == ""
 
 
+def test_where_words_begin_is_no_guess_in_a_gloss() -> None:
+    khmer = Lexicon(resolve("km"), {"បើក": {"open": 1.0}, "ឯកសារ": {"file": 1.0}, "កា": {"kettle": 1.0}})
+    translator = QueryTranslator(khmer, LexicalIndex(DOCUMENTS))
+    found = gloss("បើកឯកសារ", translator)
+    assert found.text == "open file"
+    # What has no translation stays whole, and each part says what it stands for.
+    found = gloss("បើកឯកសារថ្មីនេះ", translator)
+    assert found.text == "open file ថ្មីនេះ"
+    assert [word for word, _ in found.words] == ["បើក", "ឯកសារ", "ថ្មីនេះ"]
+    assert [begin for _, (begin, _) in found.words] == [0, 3, 8]
+    # A short word within much that the lexicon does not know may be none; what stands apart from that is one.
+    assert gloss("ប្រកាសភាពអាសន្ន", translator).text == ""
+    assert gloss("ប្រកាសភាពអាសន្ន បើក", translator).text == "ប្រកាសភាពអាសន្ន open"
+
+
 def test_a_gloss_adds_its_share_of_what_it_finds(index: Index, tiny_teacher: Path) -> None:
     def scores(query: str, weight: float) -> dict[str, float]:
         searcher = Searcher(
