@@ -147,12 +147,15 @@ def _paragraph(
     for first, other in dict.fromkeys((first, other) for _, first, other in pairs):
         if {first, other} <= {asked.beside, *quoted}:
             keys = [(group, first, other) for group in groups]
-            shown = [f"{pairs[key].difference:+.3f}{tested[key]}" if key in pairs else "–" for key in keys]
+            shown = [
+                f"{pairs[key].difference:+.3f}{'†' * bool(tested[key])}" if key in pairs else "–"
+                for key in keys
+            ]
             against.append(f"{first} against {other} {' / '.join(shown)}")
     text = f"**In short.** {MEASURE} in {' / '.join(groups)}: {'; '.join(reached)}."
     if against:
         text += f" Set against each other: {'; '.join(against)}."
-    return f"{text} (+ and − are differences beyond chance, of a score from {asked.beside}.)"
+    return f"{text} (+ and −: a score beyond chance above or below {asked.beside}; †: a difference beyond chance.)"
 
 
 def _where(groups: dict[str, list[Slice]]) -> str:
@@ -174,7 +177,7 @@ def _by_group(
     effects = {(gain.arm, gain.group): gain.effect for gain in gains}
     rows: list[Row] = []
     for arm, variant in _arms(asked).items():
-        row: Row = {"arm": arm}
+        row: Row = {"arm": arm, "seeds": len(cells.seeds(variant)) or None}
         for group, slices in groups.items():
             mean, effect = _mean(cells, variant, slices), effects.get((arm, group))
             row[group] = None if mean is None else f"{mean:.3f}{marks.get((arm, group), '')}"
