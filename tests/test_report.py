@@ -12,7 +12,7 @@ import pytest
 from kivuko.errors import InputError
 from kivuko.evaluation.effects import Effect, Trials, paired_effect
 from kivuko.experiment.config import Experiment, read_experiment
-from kivuko.experiment.hypotheses import judge
+from kivuko.experiment.hypotheses import Hypothesis, judge
 from kivuko.experiment.report.assembly import build_report, write_report
 from kivuko.experiment.report.cells import Measurements, Topic, Variant
 from kivuko.experiment.report.cells import read_cells as cells_read
@@ -106,6 +106,25 @@ def verdicts(cells: list[dict[str, Any]], name: str) -> Decision:
     hypotheses = [hypothesis for hypothesis in TIERED.hypotheses if hypothesis.name == name]
     (decision,) = decide(read_cells(cells, TIERED), hypotheses, TRIALS)
     return decision
+
+
+def test_a_hypothesis_may_be_about_one_budget() -> None:
+    cells = [
+        cell("teacher", on_five(0.4)),
+        cell("codeswitch", on_five(0.3), budget="lexicon"),
+        cell("codeswitch", on_five(0.9), budget="all"),
+    ]
+
+    def decided(budget: str | None) -> Decision:
+        part = {"compare": ["codeswitch", "teacher"], "budget": budget}
+        asked = Hypothesis.model_validate({"name": "A", "claim": "a", "reading": "a", "parts": [part]})
+        return decide(read_cells(cells, TIERED), [asked], TRIALS)[0]
+
+    assert [decided(budget).verdict for budget in (None, "lexicon", "all")] == [
+        "confirmed",
+        "refuted",
+        "confirmed",
+    ]
 
 
 # Statistics

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from kivuko.evaluation.effects import ALPHA, Effect
+from kivuko.training.sources import Budget
 
 EVERY_LANGUAGE = "every language"
 ENGLISH_QUERIES = "English queries"
@@ -30,6 +31,7 @@ class Contrast(_Strict):
 
     Attributes:
         compare: the two lines; the difference is first − second.
+        budget: of the first line; all at which both can be compared by default.
         where: ``every language``, ``English queries``, a tier or a named set of the experiment's languages.
         predicts: ``greater`` than 0, ``equal`` within the margin, or ``not greater`` than the margin.
         margin: what counts as no difference worth the name, in nDCG@10.
@@ -39,6 +41,7 @@ class Contrast(_Strict):
 
     kind: Literal["difference"] = "difference"
     compare: tuple[str, str]
+    budget: Budget | None = None
     where: str = EVERY_LANGUAGE
     predicts: Prediction = "greater"
     margin: float = Field(default=0.02, gt=0)

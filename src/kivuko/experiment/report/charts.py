@@ -54,7 +54,7 @@ def answer(cells: Measurements, trials: Trials) -> Chart | None:
     axes.set_yticks(range(len(arms)), arms)
     axes.invert_yaxis()
     axes.set_xlabel(f"{MEASURE} gained over {asked.beside}")
-    axes.legend(frameon=False, labelcolor=INK, fontsize=8)
+    figure.legend(loc="outside upper center", ncols=len(groups), frameon=False, labelcolor=INK, fontsize=7)
     return finished(
         figure,
         PICTURE,

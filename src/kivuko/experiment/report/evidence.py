@@ -152,7 +152,11 @@ def _contrast(cells: Measurements, part: Contrast, trials: Trials) -> Evidence:
     lacking = [name for name in part.lines() if not cells.budgets(name)]
     if lacking:
         return nothing(f"no cell of {', '.join(lacking)}")
-    matched = cells.matched_budgets(first, second)
+    matched = [
+        (ours, theirs)
+        for ours, theirs in cells.matched_budgets(first, second)
+        if part.budget in (None, ours.budget)
+    ]
     if not matched:
         return nothing("no budget in common")
     pairs = {}
