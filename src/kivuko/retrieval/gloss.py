@@ -65,14 +65,14 @@ def gloss(query: str, translator: QueryTranslator) -> Gloss:
 
 
 def _parts(query: str, translator: QueryTranslator) -> list[_Part]:
-    """The parts in order, apart from each other: what has no translation is read in pieces that overlap."""
+    """The parts in order: of what is read in pieces that overlap, that which has no translation in one."""
     places = piece_spans(query)
     found: list[_Part] = []
     for asked in translator.read(query):
         begin, end = places[asked.begin][0], places[asked.end - 1][1]
         former = found[-1] if found else _Part("", (-1, -1))
         if asked.senses:
-            if begin < former.span[1]:  # of pieces without a translation
+            if begin < former.span[1] and not former.translation:
                 found[-1] = _stretch(query, former.span[0], begin)
             found.append(_Part(asked.text, (begin, end), _likeliest(asked.senses)))
         elif begin > former.span[1]:
@@ -92,7 +92,7 @@ def _runs(parts: Iterable[_Part]) -> list[list[_Part]]:
     """Parts with nothing between them, together."""
     runs: list[list[_Part]] = []
     for part in parts:
-        if runs and part.span[0] == runs[-1][-1].span[1]:
+        if runs and part.span[0] <= runs[-1][-1].span[1]:
             runs[-1].append(part)
         else:
             runs.append([part])
